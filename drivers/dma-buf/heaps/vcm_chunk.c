@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The memory of a buffer: chunks of a few sizes
+ *
+ * A chunk is a physically contiguous block from the buddy allocator. 1 MB,
+ * 64 KB and a page are the sizes that the Virtual Contiguous Memory manager of
+ * 2010 used, because IOMMUs have TLB entries for them; 2 MB, a pair of 1 MB
+ * blocks, is what the page tables of today's CPUs and IOMMUs map with a single
+ * entry.
+ *
+ * Chunks are taken greedily, the largest size that fits first, and a size that
+ * could not be had once is not tried again: the chunks of a buffer come sorted
+ * by size.
+ */
+
+#include <linux/align.h>
+#include <linux/dma-heap.h>
+#include <linux/dma-mapping.h>
+#include <linux/gfp.h>
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/vmalloc.h>
+
+#include <uapi/linux/dma-heap-vcm.h>
+
+#include "vcm_heap.h"
+
+/*
+ * A large chunk is a bonus: it is taken from what is free, without reclaim,
+ * compaction or a warning. Order 4 with reclaim made a 10 MB allocation take
+ * up to 100 ms (Jaewon Kim, "system_heap: avoid reclaim for order 4", 2023).
+ */
+#define VCM_GFP_LARGE	((GFP_HIGHUSER | __GFP_ZERO | __GFP_COMP | \
+			  __GFP_NOWARN | __GFP_NORETRY) & ~__GFP_RECLAIM)
+
+/*
+ * The last size may reclaim, but when that is not enough it is the caller who
+ * fails and not a victim of the OOM killer.
+ */
+#define VCM_GFP_PAGE	(GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
+			 __GFP_RETRY_MAYFAIL)
+
+/* Bookkeeping grows with the buffer: the same rule, charged to the caller. */
+#define VCM_GFP_META	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN | \
+			 __GFP_RETRY_MAYFAIL)
+
+static const size_t vcm_chunk_bytes[VCM_NR_CHUNK_SIZES] = {
+	[VCM_CHUNK_2M] = DMA_HEAP_VCM_CHUNK_2M,
+	[VCM_CHUNK_1M] = DMA_HEAP_VCM_CHUNK_1M,
+	[VCM_CHUNK_64K] = DMA_HEAP_VCM_CHUNK_64K,
+	[VCM_CHUNK_PAGE] = PAGE_SIZE,
+};
+
+/* With large pages several sizes, or all, can be one; it is the last then. */
+static bool vcm_chunk_size_usable(enum vcm_chunk_size size)
+{
+	return size == VCM_CHUNK_PAGE ||
+	       (vcm_chunk_bytes[size] > PAGE_SIZE &&
+		get_order(vcm_chunk_bytes[size]) <= MAX_PAGE_ORDER);
+}
+
+static struct page *vcm_chunk_alloc(enum vcm_chunk_size size)
+{
+	gfp_t gfp = size == VCM_CHUNK_PAGE ? VCM_GFP_PAGE : VCM_GFP_LARGE;
+
+	if (mem_accounting)
+		gfp |= __GFP_ACCOUNT;
+	return alloc_pages(gfp, get_order(vcm_chunk_bytes[size]));
+}
+
+/* The largest chunk that fits @len and can be had, beginning with @size. */
+static struct page *vcm_chunk_alloc_largest(size_t len,
+					    enum vcm_chunk_size *size)
+{
+	for (; *size < VCM_NR_CHUNK_SIZES; ++*size) {
+		struct page *page;
+
+		if (len < vcm_chunk_bytes[*size] ||
+		    !vcm_chunk_size_usable(*size))
+			continue;
+		page = vcm_chunk_alloc(*size);
+		if (page)
+			return page;
+	}
+	return NULL;
+}
+
+static void vcm_chunk_free(struct page *page)
+{
+	__free_pages(page, compound_order(page));
+}
+
+static void vcm_chunk_list_free(struct list_head *list)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, list, lru)
+		vcm_chunk_free(page);
+}
+
+/* Collect @len bytes on @list, which is the caller's also on failure. */
+static int vcm_chunk_list_fill(struct vcm_chunks *chunks, size_t len,
+			       struct list_head *list)
+{
+	enum vcm_chunk_size size = VCM_CHUNK_2M;
+
+	while (len) {
+		struct page *page;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+
+		page = vcm_chunk_alloc_largest(len, &size);
+		if (!page)
+			return -ENOMEM;
+
+		list_add_tail(&page->lru, list);
+		chunks->nr_of[size]++;
+		chunks->nr++;
+		len -= page_size(page);
+	}
+	return 0;
+}
+
+static int vcm_chunk_cmp(const void *a, const void *b)
+{
+	struct page *pa = *(struct page * const *)a;
+	struct page *pb = *(struct page * const *)b;
+
+	if (page_size(pa) != page_size(pb))
+		return page_size(pa) > page_size(pb) ? -1 : 1;
+	return cmp_int(page_to_pfn(pa), page_to_pfn(pb));
+}
+
+/*
+ * Does chunk @i continue the one before it? A scatterlist segment needs both
+ * the memory and its struct pages to be contiguous; the second does not follow
+ * from the first with SPARSEMEM without VMEMMAP.
+ */
+static bool vcm_chunks_adjacent(const struct vcm_chunks *chunks,
+				unsigned long i)
+{
+	struct page *prev = chunks->pages[i - 1], *page = chunks->pages[i];
+
+	return prev + compound_nr(prev) == page &&
+	       page_to_pfn(prev) + compound_nr(prev) == page_to_pfn(page);
+}
+
+static unsigned long vcm_chunks_count_runs(const struct vcm_chunks *chunks)
+{
+	unsigned long i, runs = 1;
+
+	for (i = 1; i < chunks->nr; i++)
+		runs += !vcm_chunks_adjacent(chunks, i);
+	return runs;
+}
+
+/**
+ * vcm_chunks_alloc - allocate the memory of a buffer
+ * @chunks: filled in
+ * @len: bytes, a multiple of the page size and not 0
+ *
+ * The memory is zeroed.
+ *
+ * Context: Process context, sleeps.
+ * Return: 0, -ENOMEM (more than the machine has, or more than is free and
+ *	reclaimable; the OOM killer is not called), -EINTR (fatal signal).
+ *	Nothing is allocated on failure.
+ */
+int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len)
+{
+	struct page *page, *next;
+	LIST_HEAD(list);
+	unsigned long i = 0;
+	int ret;
+
+	if (len >> PAGE_SHIFT > totalram_pages())
+		return -ENOMEM;
+
+	*chunks = (struct vcm_chunks){};
+	ret = vcm_chunk_list_fill(chunks, len, &list);
+	if (ret)
+		goto free_list;
+
+	chunks->pages = kvmalloc_array(chunks->nr, sizeof(*chunks->pages),
+				       VCM_GFP_META);
+	if (!chunks->pages) {
+		ret = -ENOMEM;
+		goto free_list;
+	}
+
+	list_for_each_entry_safe(page, next, &list, lru) {
+		list_del(&page->lru);
+		chunks->pages[i++] = page;
+	}
+
+	/* Neighbours become runs, which an IOMMU maps in one go. */
+	sort(chunks->pages, chunks->nr, sizeof(*chunks->pages), vcm_chunk_cmp,
+	     NULL);
+	chunks->nr_runs = vcm_chunks_count_runs(chunks);
+	return 0;
+
+free_list:
+	vcm_chunk_list_free(&list);
+	return ret;
+}
+
+/**
+ * vcm_chunks_free - undo vcm_chunks_alloc()
+ * @chunks: the chunks
+ *
+ * Context: Any that vfree() can be called from.
+ */
+void vcm_chunks_free(struct vcm_chunks *chunks)
+{
+	unsigned long i;
+
+	for (i = 0; i < chunks->nr; i++)
+		vcm_chunk_free(chunks->pages[i]);
+	kvfree(chunks->pages);
+}
+
+/**
+ * struct vcm_seg_limits - the longest segment that a device takes
+ * @max: bytes
+ * @boundary: mask that the first and the last byte of a segment must agree on
+ *	above
+ */
+struct vcm_seg_limits {
+	size_t max;
+	unsigned long boundary;
+};
+
+static struct vcm_seg_limits vcm_seg_limits(struct device *dev)
+{
+	struct vcm_seg_limits limits = {
+		.max = dma_get_max_seg_size(dev),
+		.boundary = dma_get_seg_boundary(dev),
+	};
+
+	/* Whole pages are what an IOMMU maps without padding. */
+	if (limits.max > PAGE_SIZE)
+		limits.max = ALIGN_DOWN(limits.max, PAGE_SIZE);
+	return limits;
+}
+
+/* How much of the @len bytes at @phys can be the next segment. */
+static size_t vcm_seg_len(const struct vcm_seg_limits *limits, phys_addr_t phys,
+			  size_t len)
+{
+	/*
+	 * Without an IOMMU a DMA address agrees with the physical one in the
+	 * bits below any sane boundary. With one, DMA addresses are handed out
+	 * so that the lengths alone decide, see iommu_dma_map_sg().
+	 */
+	phys_addr_t to_boundary = (limits->boundary - (phys & limits->boundary));
+
+	len = min(len, limits->max);
+	if (len - 1 > to_boundary)
+		len = to_boundary + 1;
+	return len;
+}
+
+/* Bytes of the run that chunk @i starts; @i moves to the next run. */
+static size_t vcm_chunks_next_run(const struct vcm_chunks *chunks,
+				  unsigned long *i)
+{
+	size_t len = 0;
+
+	do {
+		len += page_size(chunks->pages[*i]);
+		++*i;
+	} while (*i < chunks->nr && vcm_chunks_adjacent(chunks, *i));
+	return len;
+}
+
+/* Cut all runs into segments, into the list at @sg unless that is NULL. */
+static unsigned long vcm_chunks_cut(const struct vcm_chunks *chunks,
+				    const struct vcm_seg_limits *limits,
+				    struct scatterlist *sg)
+{
+	unsigned long i = 0, nents = 0;
+
+	while (i < chunks->nr) {
+		phys_addr_t phys = page_to_phys(chunks->pages[i]);
+		size_t left = vcm_chunks_next_run(chunks, &i);
+
+		while (left) {
+			size_t len = vcm_seg_len(limits, phys, left);
+
+			if (sg) {
+				sg_set_page(sg, phys_to_page(phys), len,
+					    offset_in_page(phys));
+				sg = sg_next(sg);
+			}
+			phys += len;
+			left -= len;
+			nents++;
+		}
+	}
+	return nents;
+}
+
+/**
+ * vcm_chunks_to_sgt - describe chunks to a device
+ * @chunks: the chunks
+ * @dev: the device; no segment exceeds its dma_get_max_seg_size() or crosses
+ *	its dma_get_seg_boundary()
+ * @sgt: filled in; sg_free_table() frees it
+ *
+ * Context: Process context, sleeps.
+ * Return: 0 or -ENOMEM.
+ */
+int vcm_chunks_to_sgt(const struct vcm_chunks *chunks, struct device *dev,
+		      struct sg_table *sgt)
+{
+	struct vcm_seg_limits limits = vcm_seg_limits(dev);
+	unsigned long nents = vcm_chunks_cut(chunks, &limits, NULL);
+	int ret;
+
+	if (nents > UINT_MAX)
+		return -ENOMEM;
+	ret = sg_alloc_table(sgt, nents, GFP_KERNEL_ACCOUNT);
+	if (ret)
+		return ret;
+	vcm_chunks_cut(chunks, &limits, sgt->sgl);
+	return 0;
+}
+
+static struct page **vcm_chunks_page_array(const struct vcm_chunks *chunks,
+					   unsigned long nr_pages)
+{
+	unsigned long i, j, n = 0;
+	struct page **pages;
+
+	pages = kvmalloc_array(nr_pages, sizeof(*pages), VCM_GFP_META);
+	if (!pages)
+		return NULL;
+
+	for (i = 0; i < chunks->nr; i++)
+		for (j = 0; j < compound_nr(chunks->pages[i]); j++)
+			pages[n++] = chunks->pages[i] + j;
+	return pages;
+}
+
+/* A single run of low memory has an address in the kernel's linear map. */
+static void *vcm_chunks_linear_address(const struct vcm_chunks *chunks)
+{
+	struct page *first = chunks->pages[0];
+
+	if (chunks->nr_runs > 1 || PageHighMem(first) ||
+	    PageHighMem(chunks->pages[chunks->nr - 1]))
+		return NULL;
+	return page_address(first);
+}
+
+/**
+ * vcm_chunks_vmap - map chunks into the kernel
+ * @chunks: the chunks
+ * @len: bytes in @chunks
+ *
+ * Context: Process context, sleeps.
+ * Return: the address, for vcm_chunks_vunmap(), or NULL without memory.
+ */
+void *vcm_chunks_vmap(const struct vcm_chunks *chunks, size_t len)
+{
+	unsigned long nr_pages = len >> PAGE_SHIFT;
+	struct page **pages;
+	void *vaddr;
+
+	vaddr = vcm_chunks_linear_address(chunks);
+	if (vaddr)
+		return vaddr;
+
+	pages = vcm_chunks_page_array(chunks, nr_pages);
+	if (!pages)
+		return NULL;
+	vaddr = vmap(pages, nr_pages, VM_MAP, PAGE_KERNEL);
+	kvfree(pages);
+	return vaddr;
+}
+
+/**
+ * vcm_chunks_vunmap - undo vcm_chunks_vmap()
+ * @vaddr: what that returned
+ *
+ * Context: Process context, sleeps.
+ */
+void vcm_chunks_vunmap(void *vaddr)
+{
+	if (is_vmalloc_addr(vaddr))
+		vunmap(vaddr);
+}

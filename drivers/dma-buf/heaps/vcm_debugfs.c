@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The vcm heap seen from outside: debugfs vcm/totals and vcm/buffers
+ *
+ * The files show sizes, counts and IOVAs. A DMA address of a device that no
+ * IOMMU translates for is a physical address and is left out.
+ */
+
+#include <linux/debugfs.h>
+#include <linux/dma-buf.h>
+#include <linux/seq_file.h>
+
+#include <uapi/linux/dma-buf.h>
+
+#include "vcm_heap.h"
+
+struct vcm_totals {
+	unsigned long buffers;
+	unsigned long attachments;
+	unsigned long chunks[VCM_NR_CHUNK_SIZES];
+	u64 bytes;
+};
+
+static void vcm_totals_add(struct vcm_totals *totals, struct vcm_buffer *buffer)
+{
+	enum vcm_chunk_size size;
+
+	totals->buffers++;
+	totals->bytes += buffer->len;
+	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++)
+		totals->chunks[size] += buffer->chunks.nr_of[size];
+
+	mutex_lock(&buffer->lock);
+	totals->attachments += list_count_nodes(&buffer->attachments);
+	mutex_unlock(&buffer->lock);
+}
+
+static int vcm_totals_show(struct seq_file *s, void *unused)
+{
+	struct vcm_totals totals = {};
+	struct vcm_buffer *buffer;
+
+	mutex_lock(&vcm_buffers_lock);
+	list_for_each_entry(buffer, &vcm_buffers, node)
+		vcm_totals_add(&totals, buffer);
+	mutex_unlock(&vcm_buffers_lock);
+
+	seq_printf(s, "buffers %lu\n", totals.buffers);
+	seq_printf(s, "bytes %llu\n", totals.bytes);
+	seq_printf(s, "chunks_2m %lu\n", totals.chunks[VCM_CHUNK_2M]);
+	seq_printf(s, "chunks_1m %lu\n", totals.chunks[VCM_CHUNK_1M]);
+	seq_printf(s, "chunks_64k %lu\n", totals.chunks[VCM_CHUNK_64K]);
+	seq_printf(s, "chunks_page %lu\n", totals.chunks[VCM_CHUNK_PAGE]);
+	seq_printf(s, "attachments %lu\n", totals.attachments);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(vcm_totals);
+
+static void vcm_attachment_show(struct seq_file *s,
+				const struct vcm_attachment *a)
+{
+	seq_printf(s, " [%s", dev_name(a->dev));
+	if (!a->mapped)
+		seq_puts(s, " unmapped]");
+	else if (vcm_iommu_translates(a->dev))
+		seq_printf(s, " iova=0x%016llx segs=%u]",
+			   (unsigned long long)sg_dma_address(a->table.sgl),
+			   a->table.nents);
+	else
+		seq_printf(s, " iova=- segs=%u]", a->table.nents);
+}
+
+static void vcm_buffer_name_show(struct seq_file *s, struct dma_buf *dmabuf)
+{
+	char name[DMA_BUF_NAME_LEN] = "-";
+
+	spin_lock(&dmabuf->name_lock);
+	if (dmabuf->name)
+		strscpy(name, dmabuf->name);
+	spin_unlock(&dmabuf->name_lock);
+
+	/* Userspace chose the name: it must not look like another field. */
+	seq_puts(s, " name=");
+	seq_escape(s, name, " \t\n\\[]");
+}
+
+static void vcm_buffer_show(struct seq_file *s, struct vcm_buffer *buffer)
+{
+	const struct vcm_chunks *chunks = &buffer->chunks;
+	struct vcm_attachment *a;
+
+	seq_printf(s, "ino=%lu length=%zu 2M=%lu 1M=%lu 64K=%lu page=%lu runs=%lu",
+		   buffer->ino, buffer->len, chunks->nr_of[VCM_CHUNK_2M],
+		   chunks->nr_of[VCM_CHUNK_1M], chunks->nr_of[VCM_CHUNK_64K],
+		   chunks->nr_of[VCM_CHUNK_PAGE], chunks->nr_runs);
+	vcm_buffer_name_show(s, buffer->dmabuf);
+
+	mutex_lock(&buffer->lock);
+	seq_printf(s, " attachments=%zu",
+		   list_count_nodes(&buffer->attachments));
+	list_for_each_entry(a, &buffer->attachments, node)
+		vcm_attachment_show(s, a);
+	mutex_unlock(&buffer->lock);
+	seq_putc(s, '\n');
+}
+
+static int vcm_buffers_show(struct seq_file *s, void *unused)
+{
+	struct vcm_buffer *buffer;
+
+	mutex_lock(&vcm_buffers_lock);
+	list_for_each_entry(buffer, &vcm_buffers, node)
+		vcm_buffer_show(s, buffer);
+	mutex_unlock(&vcm_buffers_lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(vcm_buffers);
+
+/**
+ * vcm_debugfs_init - create the heap's files
+ *
+ * Context: Process context, once.
+ */
+void vcm_debugfs_init(void)
+{
+	struct dentry *dir = vcm_iommu_debugfs_dir();
+
+	debugfs_create_file("totals", 0400, dir, NULL, &vcm_totals_fops);
+	debugfs_create_file("buffers", 0400, dir, NULL, &vcm_buffers_fops);
+}

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DMA-BUF heap of large chunks: /dev/dma_heap/vcm
+ *
+ * A buffer is an array of chunks (vcm_chunk.c) behind a dma-buf. Each importer
+ * gets a table of its own over those chunks, cut to what its device takes and
+ * mapped by the IOMMU layer (vcm_iommu_map_sgtable()); the CPU gets them
+ * through mmap() and dma_buf_vmap().
+ *
+ * The dma-buf owns the buffer: nothing refers to a buffer that its dma-buf
+ * does not keep alive, but for the list of all buffers, which it leaves when
+ * it is released.
+ */
+
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+#include <linux/dma-resv.h>
+#include <linux/err.h>
+#include <linux/highmem.h>
+#include <linux/iosys-map.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include <uapi/linux/dma-heap-vcm.h>
+
+#include "vcm_heap.h"
+
+#define CREATE_TRACE_POINTS
+#include "vcm_trace.h"
+
+LIST_HEAD(vcm_buffers);
+DEFINE_MUTEX(vcm_buffers_lock);
+
+static int vcm_heap_attach(struct dma_buf *dmabuf,
+			   struct dma_buf_attachment *attachment)
+{
+	struct vcm_buffer *buffer = dmabuf->priv;
+	struct vcm_attachment *a;
+	int ret;
+
+	a = kzalloc_obj(*a, GFP_KERNEL_ACCOUNT);
+	if (!a)
+		return -ENOMEM;
+
+	ret = vcm_chunks_to_sgt(&buffer->chunks, attachment->dev, &a->table);
+	if (ret)
+		goto free_attachment;
+
+	a->dev = attachment->dev;
+	attachment->priv = a;
+
+	mutex_lock(&buffer->lock);
+	list_add_tail(&a->node, &buffer->attachments);
+	mutex_unlock(&buffer->lock);
+	return 0;
+
+free_attachment:
+	kfree(a);
+	return ret;
+}
+
+static void vcm_attachment_unmap(struct vcm_buffer *buffer,
+				 struct vcm_attachment *a)
+{
+	lockdep_assert_held(&buffer->lock);
+
+	trace_vcm_heap_unmap(buffer, a);
+	vcm_iommu_unmap_sgtable(a->dev, &a->table, &a->map);
+	a->mapped = false;
+}
+
+static void vcm_heap_detach(struct dma_buf *dmabuf,
+			    struct dma_buf_attachment *attachment)
+{
+	struct vcm_buffer *buffer = dmabuf->priv;
+	struct vcm_attachment *a = attachment->priv;
+
+	mutex_lock(&buffer->lock);
+	list_del(&a->node);
+	/* An importer's bug, but its device must not keep the memory. */
+	if (WARN_ON(a->mapped))
+		vcm_attachment_unmap(buffer, a);
+	mutex_unlock(&buffer->lock);
+
+	sg_free_table(&a->table);
+	kfree(a);
+}
+
+static struct sg_table *vcm_heap_map_dma_buf(struct dma_buf_attachment *attachment,
+					     enum dma_data_direction dir)
+{
+	struct vcm_buffer *buffer = attachment->dmabuf->priv;
+	struct vcm_attachment *a = attachment->priv;
+	int ret;
+
+	mutex_lock(&buffer->lock);
+	if (a->mapped) {
+		ret = -EBUSY;
+		goto unlock;
+	}
+
+	ret = vcm_iommu_map_sgtable(a->dev, &a->table, dir, &a->map);
+	if (ret)
+		goto unlock;
+
+	a->mapped = true;
+	trace_vcm_heap_map(buffer, a);
+unlock:
+	mutex_unlock(&buffer->lock);
+	return ret ? ERR_PTR(ret) : &a->table;
+}
+
+static void vcm_heap_unmap_dma_buf(struct dma_buf_attachment *attachment,
+				   struct sg_table *table,
+				   enum dma_data_direction dir)
+{
+	struct vcm_buffer *buffer = attachment->dmabuf->priv;
+	struct vcm_attachment *a = attachment->priv;
+
+	mutex_lock(&buffer->lock);
+	if (!WARN_ON(!a->mapped))
+		vcm_attachment_unmap(buffer, a);
+	mutex_unlock(&buffer->lock);
+}
+
+/* Only a mapping of its own needs this, not one out of the linear map. */
+static bool vcm_buffer_vmapped(const struct vcm_buffer *buffer)
+{
+	lockdep_assert_held(&buffer->lock);
+
+	return buffer->vaddr && is_vmalloc_addr(buffer->vaddr);
+}
+
+static int vcm_heap_begin_cpu_access(struct dma_buf *dmabuf,
+				     enum dma_data_direction dir)
+{
+	struct vcm_buffer *buffer = dmabuf->priv;
+	struct vcm_attachment *a;
+
+	mutex_lock(&buffer->lock);
+	if (vcm_buffer_vmapped(buffer))
+		invalidate_kernel_vmap_range(buffer->vaddr, buffer->len);
+	list_for_each_entry(a, &buffer->attachments, node)
+		if (a->mapped)
+			vcm_iommu_sync_for_cpu(a->dev, &a->table, &a->map, dir);
+	mutex_unlock(&buffer->lock);
+	return 0;
+}
+
+static int vcm_heap_end_cpu_access(struct dma_buf *dmabuf,
+				   enum dma_data_direction dir)
+{
+	struct vcm_buffer *buffer = dmabuf->priv;
+	struct vcm_attachment *a;
+
+	mutex_lock(&buffer->lock);
+	if (vcm_buffer_vmapped(buffer))
+		flush_kernel_vmap_range(buffer->vaddr, buffer->len);
+	list_for_each_entry(a, &buffer->attachments, node)
+		if (a->mapped)
+			vcm_iommu_sync_for_device(a->dev, &a->table, &a->map,
+						  dir);
+	mutex_unlock(&buffer->lock);
+	return 0;
+}
+
+/* Map @chunk from page @first on, at @addr; returns where it ended. */
+static long vcm_chunk_mmap(struct vm_area_struct *vma, unsigned long addr,
+			   struct page *chunk, unsigned long first)
+{
+	unsigned long size = page_size(chunk) - (first << PAGE_SHIFT);
+
+	size = min(size, vma->vm_end - addr);
+	return remap_pfn_range(vma, addr, page_to_pfn(chunk) + first, size,
+			       vma->vm_page_prot) ?: (long)size;
+}
+
+static int vcm_heap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	struct vcm_buffer *buffer = dmabuf->priv;
+	const struct vcm_chunks *chunks = &buffer->chunks;
+	unsigned long addr = vma->vm_start, skip = vma->vm_pgoff, i;
+
+	/*
+	 * A private mapping would be a copy that no device sees. A shared one
+	 * of a read-only fd has lost VM_SHARED but keeps VM_MAYSHARE.
+	 */
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+
+	/* mremap() must not grow it past the end, nor a core dump contain it. */
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
+
+	/* The core has checked that the range lies inside the buffer. */
+	for (i = 0; i < chunks->nr && addr < vma->vm_end; i++) {
+		unsigned long nr_pages = compound_nr(chunks->pages[i]);
+		long size;
+
+		if (skip >= nr_pages) {
+			skip -= nr_pages;
+			continue;
+		}
+		size = vcm_chunk_mmap(vma, addr, chunks->pages[i], skip);
+		if (size < 0)
+			return size;
+		addr += size;
+		skip = 0;
+	}
+	return 0;
+}
+
+/* The core counts the users: it calls this for the first one only. */
+static int vcm_heap_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct vcm_buffer *buffer = dmabuf->priv;
+	void *vaddr;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	vaddr = vcm_chunks_vmap(&buffer->chunks, buffer->len);
+	if (!vaddr)
+		return -ENOMEM;
+
+	mutex_lock(&buffer->lock);
+	WARN_ON(buffer->vaddr);
+	buffer->vaddr = vaddr;
+	mutex_unlock(&buffer->lock);
+
+	iosys_map_set_vaddr(map, vaddr);
+	return 0;
+}
+
+/* ... and this for the last one. */
+static void vcm_heap_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct vcm_buffer *buffer = dmabuf->priv;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	mutex_lock(&buffer->lock);
+	vcm_chunks_vunmap(buffer->vaddr);
+	buffer->vaddr = NULL;
+	mutex_unlock(&buffer->lock);
+	iosys_map_clear(map);
+}
+
+static void vcm_buffer_free(struct vcm_buffer *buffer)
+{
+	vcm_chunks_free(&buffer->chunks);
+	mutex_destroy(&buffer->lock);
+	kfree(buffer);
+}
+
+static void vcm_heap_release(struct dma_buf *dmabuf)
+{
+	struct vcm_buffer *buffer = dmabuf->priv;
+
+	mutex_lock(&vcm_buffers_lock);
+	list_del(&buffer->node);
+	mutex_unlock(&vcm_buffers_lock);
+
+	trace_vcm_heap_release(buffer);
+
+	/* Somebody still uses the memory: better lost than given to another. */
+	if (WARN_ON(buffer->vaddr || !list_empty(&buffer->attachments)))
+		return;
+	vcm_buffer_free(buffer);
+}
+
+static const struct dma_buf_ops vcm_heap_buf_ops = {
+	.attach = vcm_heap_attach,
+	.detach = vcm_heap_detach,
+	.map_dma_buf = vcm_heap_map_dma_buf,
+	.unmap_dma_buf = vcm_heap_unmap_dma_buf,
+	.begin_cpu_access = vcm_heap_begin_cpu_access,
+	.end_cpu_access = vcm_heap_end_cpu_access,
+	.mmap = vcm_heap_mmap,
+	.vmap = vcm_heap_vmap,
+	.vunmap = vcm_heap_vunmap,
+	.release = vcm_heap_release,
+};
+
+static struct vcm_buffer *vcm_buffer_create(size_t len)
+{
+	struct vcm_buffer *buffer;
+	int ret;
+
+	buffer = kzalloc_obj(*buffer, GFP_KERNEL_ACCOUNT);
+	if (!buffer)
+		return ERR_PTR(-ENOMEM);
+
+	ret = vcm_chunks_alloc(&buffer->chunks, len);
+	if (ret)
+		goto free_buffer;
+
+	buffer->len = len;
+	mutex_init(&buffer->lock);
+	INIT_LIST_HEAD(&buffer->attachments);
+	return buffer;
+
+free_buffer:
+	kfree(buffer);
+	return ERR_PTR(ret);
+}
+
+/* From here on the dma-buf owns the buffer: dma_buf_put() is what frees it. */
+static void vcm_buffer_publish(struct vcm_buffer *buffer,
+			       struct dma_buf *dmabuf)
+{
+	buffer->dmabuf = dmabuf;
+	buffer->ino = file_inode(dmabuf->file)->i_ino;
+
+	mutex_lock(&vcm_buffers_lock);
+	list_add_tail(&buffer->node, &vcm_buffers);
+	mutex_unlock(&vcm_buffers_lock);
+}
+
+/* @len is page aligned and not 0, @heap_flags are 0: the core checks. */
+static struct dma_buf *vcm_heap_allocate(struct dma_heap *heap,
+					 unsigned long len, u32 fd_flags,
+					 u64 heap_flags)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
+	u64 start = ktime_get_ns();
+	struct vcm_buffer *buffer;
+	struct dma_buf *dmabuf;
+
+	buffer = vcm_buffer_create(len);
+	if (IS_ERR(buffer))
+		return ERR_CAST(buffer);
+
+	exp_info.exp_name = dma_heap_get_name(heap);
+	exp_info.ops = &vcm_heap_buf_ops;
+	exp_info.size = len;
+	exp_info.flags = fd_flags;
+	exp_info.priv = buffer;
+	dmabuf = dma_buf_export(&exp_info);
+	if (IS_ERR(dmabuf)) {
+		vcm_buffer_free(buffer);
+		return dmabuf;
+	}
+
+	vcm_buffer_publish(buffer, dmabuf);
+	trace_vcm_heap_alloc(buffer, ktime_get_ns() - start);
+	return dmabuf;
+}
+
+static const struct dma_heap_ops vcm_heap_ops = {
+	.allocate = vcm_heap_allocate,
+};
+
+static int __init vcm_heap_init(void)
+{
+	static const struct dma_heap_export_info exp_info = {
+		.name = DMA_HEAP_VCM_NAME,
+		.ops = &vcm_heap_ops,
+	};
+	struct dma_heap *heap;
+
+	heap = dma_heap_add(&exp_info);
+	if (IS_ERR(heap))
+		return PTR_ERR(heap);
+
+	vcm_debugfs_init();
+	return 0;
+}
+/* No exit: a heap cannot be taken away again. */
+module_init(vcm_heap_init);
+
+MODULE_DESCRIPTION("DMA-BUF heap of large chunks");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");
+MODULE_IMPORT_NS("DMA_BUF_HEAP");
+MODULE_IMPORT_NS("VCM_IOMMU");

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The vcm heap: what its files share
+ */
+#ifndef _VCM_HEAP_H
+#define _VCM_HEAP_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/scatterlist.h>
+#include <linux/types.h>
+#include <linux/vcm-iommu.h>
+
+struct device;
+struct page;
+
+/* The sizes a chunk can have, largest first; the last one is the page. */
+enum vcm_chunk_size {
+	VCM_CHUNK_2M,
+	VCM_CHUNK_1M,
+	VCM_CHUNK_64K,
+	VCM_CHUNK_PAGE,
+	VCM_NR_CHUNK_SIZES
+};
+
+/**
+ * struct vcm_chunks - the memory of a buffer
+ * @pages: the chunks' first pages, the largest chunk first and those of one
+ *	size by address; page_size() tells the size of each
+ * @nr: number of chunks
+ * @nr_of: number of chunks of each size
+ * @nr_runs: number of physically contiguous runs that the chunks make up
+ *
+ * Constant from vcm_chunks_alloc() to vcm_chunks_free().
+ */
+struct vcm_chunks {
+	struct page **pages;
+	unsigned long nr;
+	unsigned long nr_of[VCM_NR_CHUNK_SIZES];
+	unsigned long nr_runs;
+};
+
+int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len);
+void vcm_chunks_free(struct vcm_chunks *chunks);
+int vcm_chunks_to_sgt(const struct vcm_chunks *chunks, struct device *dev,
+		      struct sg_table *sgt);
+void *vcm_chunks_vmap(const struct vcm_chunks *chunks, size_t len);
+void vcm_chunks_vunmap(void *vaddr);
+
+/**
+ * struct vcm_buffer - a buffer of the heap
+ * @chunks: its memory, constant
+ * @len: bytes, a multiple of the page size, constant
+ * @ino: inode number of the dma-buf, constant; names the buffer in traces
+ *	and in debugfs, where userspace finds it with fstat()
+ * @dmabuf: the dma-buf; it owns the buffer
+ * @node: in the list of all buffers, protected by that list's lock
+ * @lock: protects what follows, and &struct vcm_attachment.mapped
+ * @attachments: all &struct vcm_attachment, by &struct vcm_attachment.node
+ * @vaddr: kernel mapping, or NULL
+ *
+ * Lock order: &dma_buf.resv -> @lock, where the dma-buf core takes the first
+ * around some of our callbacks; vcm_buffers_lock -> @lock.
+ */
+struct vcm_buffer {
+	struct vcm_chunks chunks;
+	size_t len;
+	unsigned long ino;
+	struct dma_buf *dmabuf;
+	struct list_head node;
+
+	struct mutex lock;
+	struct list_head attachments;
+	void *vaddr;
+};
+
+/**
+ * struct vcm_attachment - a device that a buffer is attached to
+ * @dev: the device
+ * @table: the buffer in segments that suit @dev
+ * @map: how @table is mapped
+ * @mapped: whether @table is mapped; under &struct vcm_buffer.lock
+ * @node: in &struct vcm_buffer.attachments
+ */
+struct vcm_attachment {
+	struct device *dev;
+	struct sg_table table;
+	struct vcm_mapping map;
+	bool mapped;
+	struct list_head node;
+};
+
+/* All live buffers, for debugfs */
+extern struct list_head vcm_buffers;
+extern struct mutex vcm_buffers_lock;
+
+#ifdef CONFIG_DEBUG_FS
+void vcm_debugfs_init(void);
+#else
+static inline void vcm_debugfs_init(void) { }
+#endif
+
+#endif /* _VCM_HEAP_H */
