@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Userspace interface of the sample importer vcm-edu, /dev/vcm-edu.
+ *
+ * The device is QEMU's "edu" PCI device: a DMA engine between memory and
+ * 4 KiB of RAM inside the device. Second and further devices appear as
+ * /dev/vcm-edu1, /dev/vcm-edu2, ...
+ */
+#ifndef _VCM_EDU_H
+#define _VCM_EDU_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/*
+ * Bytes of device RAM that a transfer can use. The RAM has 4096, but some
+ * versions of the device stop the emulator on a transfer that touches the
+ * last one.
+ */
+#define VCM_EDU_RAM_SIZE	2048
+
+/* &struct vcm_edu_import.iova of a device that no IOMMU translates for */
+#define VCM_EDU_IOVA_NONE	(~(__u64)0)
+
+/**
+ * struct vcm_edu_import - attach to a dma-buf and map it for the device
+ * @fd: in: the dma-buf
+ * @flags: in: must be 0
+ * @handle: out: names the import in the calls below, never 0
+ * @nents: out: DMA segments of the mapping
+ * @iova: out: where the device sees the first byte, or VCM_EDU_IOVA_NONE
+ * @length: out: bytes in the buffer
+ *
+ * Errors: EINVAL (flags, or @fd is no dma-buf), EBADF, ENOSPC (as many
+ * imports as one open file may have), and what attaching and mapping return.
+ */
+struct vcm_edu_import {
+	__s32 fd;
+	__u32 flags;
+	__u32 handle;
+	__u32 nents;
+	__aligned_u64 iova;
+	__aligned_u64 length;
+};
+
+enum vcm_edu_dir {
+	VCM_EDU_TO_DEVICE = 0,		/* buffer -> device RAM */
+	VCM_EDU_FROM_DEVICE = 1,	/* device RAM -> buffer */
+};
+
+/**
+ * struct vcm_edu_dma - one transfer between a buffer and the device's RAM
+ * @handle: in: from VCM_EDU_IOC_IMPORT
+ * @dir: in: &enum vcm_edu_dir
+ * @offset: in: bytes into the buffer
+ * @length: in: bytes, at least 1
+ * @ram_offset: in: bytes into the device's RAM
+ *
+ * Errors: EINVAL (direction, zero length), ENOENT (handle), ERANGE (outside
+ * the buffer or the device's RAM), EIO (the device did not finish).
+ */
+struct vcm_edu_dma {
+	__u32 handle;
+	__u32 dir;
+	__aligned_u64 offset;
+	__u32 length;
+	__u32 ram_offset;
+};
+
+/**
+ * struct vcm_edu_access - copy through a kernel mapping of the buffer
+ * @handle: in: from VCM_EDU_IOC_IMPORT
+ * @write: in: 0 copies from the buffer to @user, 1 the other way
+ * @offset: in: bytes into the buffer
+ * @length: in: bytes, at most 64 KiB
+ * @user: in: userspace address
+ *
+ * The buffer is mapped with dma_buf_vmap() for this one call.
+ * Errors: EINVAL (@write, zero length), ENOENT, ERANGE, EFAULT, and what
+ * dma_buf_vmap() returns.
+ */
+struct vcm_edu_access {
+	__u32 handle;
+	__u32 write;
+	__aligned_u64 offset;
+	__u32 length;
+	__u32 reserved;			/* must be 0 */
+	__aligned_u64 user;
+};
+
+#define VCM_EDU_ACCESS_MAX	0x10000
+
+/**
+ * struct vcm_edu_release - unmap and detach
+ * @handle: in: from VCM_EDU_IOC_IMPORT
+ * @reserved: must be 0
+ *
+ * Closing the file releases what is left. Errors: EINVAL, ENOENT.
+ */
+struct vcm_edu_release {
+	__u32 handle;
+	__u32 reserved;
+};
+
+#define VCM_EDU_TRANSLATED	(1u << 0)
+
+/**
+ * struct vcm_edu_info - what the device is behind
+ * @flags: out: VCM_EDU_TRANSLATED: an IOMMU translates the device's DMA; this
+ *	is found by experiment (the device reads back a tag from an address
+ *	that is not the physical one), not asked from the kernel
+ * @dma_bits: out: width of the device's DMA mask
+ *
+ * Takes two transfers. Errors: EIO.
+ */
+struct vcm_edu_info {
+	__u32 flags;
+	__u32 dma_bits;
+};
+
+#define VCM_EDU_IOC_MAGIC	0xE7
+#define VCM_EDU_IOC_IMPORT	_IOWR(VCM_EDU_IOC_MAGIC, 0, struct vcm_edu_import)
+#define VCM_EDU_IOC_DMA		_IOW(VCM_EDU_IOC_MAGIC, 1, struct vcm_edu_dma)
+#define VCM_EDU_IOC_ACCESS	_IOW(VCM_EDU_IOC_MAGIC, 2, struct vcm_edu_access)
+#define VCM_EDU_IOC_RELEASE	_IOW(VCM_EDU_IOC_MAGIC, 3, struct vcm_edu_release)
+#define VCM_EDU_IOC_INFO	_IOR(VCM_EDU_IOC_MAGIC, 4, struct vcm_edu_info)
+
+#endif /* _VCM_EDU_H */

@@ -1,0 +1,700 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sample dma-buf importer: QEMU's "edu" device
+ *
+ * What a driver does to use somebody else's buffer is in edu_import_create()
+ * and edu_import_destroy(): get, attach, map - and unmap, detach, put. Nothing
+ * here knows which heap or driver a buffer comes from. The rest of the file is
+ * the device: one DMA engine that moves up to 4 KiB between memory and RAM in
+ * the device and raises an interrupt at the end (QEMU, docs/specs/edu).
+ *
+ * A mapped buffer may have several DMA segments, see edu_import_dma_addr():
+ * behind an IOMMU there usually is one, without an IOMMU there are as many as
+ * the buffer has pieces.
+ */
+
+#include <linux/bitfield.h>
+#include <linux/completion.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
+#include <linux/interrupt.h>
+#include <linux/io-64-nonatomic-lo-hi.h>
+#include <linux/iosys-map.h>
+#include <linux/iopoll.h>
+#include <linux/kref.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/random.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/xarray.h>
+
+#include "vcm-edu.h"
+
+#define EDU_NAME		"vcm-edu"
+
+#define EDU_PCI_VENDOR		0x1234
+#define EDU_PCI_DEVICE		0x11e8
+
+#define EDU_REG_IRQ_STATUS	0x24
+#define EDU_REG_IRQ_ACK		0x64
+#define EDU_REG_DMA_SRC		0x80
+#define EDU_REG_DMA_DST		0x88
+#define EDU_REG_DMA_COUNT	0x90
+#define EDU_REG_DMA_CMD		0x98
+
+#define EDU_DMA_CMD_RUN		BIT(0)
+#define EDU_DMA_CMD_TO_MEMORY	BIT(1)
+#define EDU_DMA_CMD_IRQ		BIT(2)
+
+#define EDU_IRQ_DMA		BIT(8)
+
+/* Where the device's RAM is, as its DMA engine sees it */
+#define EDU_RAM_BASE		0x40000
+
+/* A transfer takes 100 ms; the rest is for a busy host. */
+#define EDU_DMA_TIMEOUT		(10 * HZ)
+
+#define EDU_MAX_IMPORTS		1024
+#define EDU_MAX_DEVICES		8
+#define EDU_DEFAULT_DMA_BITS	28
+
+/* The device does not tell how QEMU's dma_mask= was set. */
+static unsigned int dma_bits[EDU_MAX_DEVICES];
+module_param_array(dma_bits, uint, NULL, 0444);
+MODULE_PARM_DESC(dma_bits, "Width of the DMA addresses of each device (default 28)");
+
+/**
+ * struct edu_device - one device
+ * @ref: held by the PCI device and by every open file
+ * @pdev: the PCI device, valid until @gone
+ * @regs: its registers, valid until @gone
+ * @misc: the character device
+ * @id: number among the devices
+ * @dma_bits: width of DMA addresses
+ * @translated: an IOMMU translates the device's DMA
+ * @done: completed by the interrupt at the end of a transfer
+ * @lock: serialises transfers and protects what follows
+ * @files: open files, by &struct edu_file.node
+ * @gone: the PCI device was unbound
+ *
+ * Lock order: @lock -> &dma_buf.resv
+ */
+struct edu_device {
+	struct kref ref;
+	struct pci_dev *pdev;
+	void __iomem *regs;
+	struct miscdevice misc;
+	int id;
+	unsigned int dma_bits;
+	bool translated;
+	struct completion done;
+
+	struct mutex lock;
+	struct list_head files;
+	bool gone;
+};
+
+/**
+ * struct edu_file - an open file
+ * @edu: the device
+ * @imports: all &struct edu_import by handle, under &struct edu_device.lock
+ * @node: in &struct edu_device.files
+ */
+struct edu_file {
+	struct edu_device *edu;
+	struct xarray imports;
+	struct list_head node;
+};
+
+/**
+ * struct edu_import - a buffer mapped for the device
+ * @dmabuf: the buffer
+ * @attachment: the device's attachment to it
+ * @sgt: DMA addresses for the device
+ */
+struct edu_import {
+	struct dma_buf *dmabuf;
+	struct dma_buf_attachment *attachment;
+	struct sg_table *sgt;
+};
+
+static DEFINE_IDA(edu_ids);
+
+/* --- The importer ------------------------------------------------------ */
+
+static struct edu_import *edu_import_create(struct device *dev, int fd)
+{
+	struct edu_import *import;
+	int ret;
+
+	import = kzalloc_obj(*import, GFP_KERNEL_ACCOUNT);
+	if (!import)
+		return ERR_PTR(-ENOMEM);
+
+	import->dmabuf = dma_buf_get(fd);
+	if (IS_ERR(import->dmabuf)) {
+		ret = PTR_ERR(import->dmabuf);
+		goto free_import;
+	}
+
+	import->attachment = dma_buf_attach(import->dmabuf, dev);
+	if (IS_ERR(import->attachment)) {
+		ret = PTR_ERR(import->attachment);
+		goto put_dmabuf;
+	}
+
+	import->sgt = dma_buf_map_attachment_unlocked(import->attachment,
+						      DMA_BIDIRECTIONAL);
+	if (IS_ERR(import->sgt)) {
+		ret = PTR_ERR(import->sgt);
+		goto detach;
+	}
+	return import;
+
+detach:
+	dma_buf_detach(import->dmabuf, import->attachment);
+put_dmabuf:
+	dma_buf_put(import->dmabuf);
+free_import:
+	kfree(import);
+	return ERR_PTR(ret);
+}
+
+static void edu_import_destroy(struct edu_import *import)
+{
+	dma_buf_unmap_attachment_unlocked(import->attachment, import->sgt,
+					  DMA_BIDIRECTIONAL);
+	dma_buf_detach(import->dmabuf, import->attachment);
+	dma_buf_put(import->dmabuf);
+	kfree(import);
+}
+
+/*
+ * The DMA address of the byte at @offset; *@len is cut to what follows it in
+ * the same segment.
+ */
+static dma_addr_t edu_import_dma_addr(struct edu_import *import, u64 offset,
+				      size_t *len)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sgtable_dma_sg(import->sgt, sg, i) {
+		if (offset < sg_dma_len(sg)) {
+			*len = min_t(u64, *len, sg_dma_len(sg) - offset);
+			return sg_dma_address(sg) + offset;
+		}
+		offset -= sg_dma_len(sg);
+	}
+	return DMA_MAPPING_ERROR;
+}
+
+static bool edu_range_ok(u64 offset, u64 len, u64 size)
+{
+	u64 end;
+
+	return !check_add_overflow(offset, len, &end) && end <= size;
+}
+
+/* --- The device -------------------------------------------------------- */
+
+static irqreturn_t edu_irq(int irq, void *data)
+{
+	struct edu_device *edu = data;
+	u32 status = readl(edu->regs + EDU_REG_IRQ_STATUS);
+
+	if (!status)
+		return IRQ_NONE;
+
+	writel(status, edu->regs + EDU_REG_IRQ_ACK);
+	if (status & EDU_IRQ_DMA)
+		complete(&edu->done);
+	return IRQ_HANDLED;
+}
+
+/* The engine must be idle before the memory can be unmapped. */
+static int edu_dma_wait(struct edu_device *edu)
+{
+	u32 cmd;
+
+	if (wait_for_completion_timeout(&edu->done, EDU_DMA_TIMEOUT))
+		return 0;
+	readl_poll_timeout(edu->regs + EDU_REG_DMA_CMD, cmd,
+			   !(cmd & EDU_DMA_CMD_RUN), 1000,
+			   jiffies_to_usecs(EDU_DMA_TIMEOUT));
+	return -EIO;
+}
+
+static int edu_dma(struct edu_device *edu, enum vcm_edu_dir dir,
+		   dma_addr_t addr, u32 ram_offset, size_t len)
+{
+	u64 ram = EDU_RAM_BASE + ram_offset;
+	bool to_memory = dir == VCM_EDU_FROM_DEVICE;
+
+	lockdep_assert_held(&edu->lock);
+
+	reinit_completion(&edu->done);
+	writeq(to_memory ? ram : addr, edu->regs + EDU_REG_DMA_SRC);
+	writeq(to_memory ? addr : ram, edu->regs + EDU_REG_DMA_DST);
+	writeq(len, edu->regs + EDU_REG_DMA_COUNT);
+	writeq(EDU_DMA_CMD_RUN | EDU_DMA_CMD_IRQ |
+	       (to_memory ? EDU_DMA_CMD_TO_MEMORY : 0),
+	       edu->regs + EDU_REG_DMA_CMD);
+	return edu_dma_wait(edu);
+}
+
+/*
+ * Some versions of QEMU have an IOMMU that claims to translate and does not.
+ * So ask the device: it has to find a tag at an address that is not the
+ * physical one.
+ */
+static int edu_probe_translation(struct edu_device *edu)
+{
+	struct device *dev = &edu->pdev->dev;
+	u64 tag = get_random_u64(), *words;
+	dma_addr_t addr;
+	int ret;
+
+	/* GFP_DMA: within reach of 28 bits if there is no IOMMU */
+	words = (u64 *)get_zeroed_page(GFP_KERNEL | GFP_DMA);
+	if (!words)
+		return -ENOMEM;
+
+	words[0] = tag;
+	addr = dma_map_single(dev, words, PAGE_SIZE, DMA_BIDIRECTIONAL);
+	ret = dma_mapping_error(dev, addr);
+	if (ret)
+		goto free_page;
+
+	ret = edu_dma(edu, VCM_EDU_TO_DEVICE, addr, 0, sizeof(tag));
+	if (!ret)
+		ret = edu_dma(edu, VCM_EDU_FROM_DEVICE,
+			      addr + sizeof(*words), 0, sizeof(tag));
+	dma_unmap_single(dev, addr, PAGE_SIZE, DMA_BIDIRECTIONAL);
+	edu->translated = !ret && words[1] == tag &&
+			  addr != virt_to_phys(words);
+free_page:
+	free_page((unsigned long)words);
+	return ret;
+}
+
+/* --- The character device ---------------------------------------------- */
+
+static void edu_release(struct kref *ref)
+{
+	struct edu_device *edu = container_of(ref, struct edu_device, ref);
+
+	mutex_destroy(&edu->lock);
+	kfree(edu->misc.name);
+	kfree(edu);
+}
+
+static int edu_file_import(struct edu_file *file, struct vcm_edu_import *args)
+{
+	struct edu_device *edu = file->edu;
+	struct edu_import *import;
+	int ret;
+
+	if (args->flags)
+		return -EINVAL;
+
+	import = edu_import_create(&edu->pdev->dev, args->fd);
+	if (IS_ERR(import))
+		return PTR_ERR(import);
+
+	ret = xa_alloc(&file->imports, &args->handle, import,
+		       XA_LIMIT(1, EDU_MAX_IMPORTS), GFP_KERNEL_ACCOUNT);
+	if (ret) {
+		edu_import_destroy(import);
+		return ret == -EBUSY ? -ENOSPC : ret;
+	}
+
+	args->nents = import->sgt->nents;
+	args->iova = edu->translated ? sg_dma_address(import->sgt->sgl) :
+				       VCM_EDU_IOVA_NONE;
+	args->length = import->dmabuf->size;
+	return 0;
+}
+
+static void edu_file_forget(struct edu_file *file, u32 handle)
+{
+	struct edu_import *import = xa_erase(&file->imports, handle);
+
+	if (import)
+		edu_import_destroy(import);
+}
+
+static int edu_file_dma(struct edu_file *file, struct vcm_edu_dma *args)
+{
+	struct edu_import *import;
+	u64 offset = args->offset;
+	u32 ram_offset = args->ram_offset;
+	size_t left = args->length;
+
+	if (args->dir > VCM_EDU_FROM_DEVICE || !args->length)
+		return -EINVAL;
+	import = xa_load(&file->imports, args->handle);
+	if (!import)
+		return -ENOENT;
+	if (!edu_range_ok(offset, left, import->dmabuf->size) ||
+	    !edu_range_ok(ram_offset, left, VCM_EDU_RAM_SIZE))
+		return -ERANGE;
+
+	while (left) {
+		size_t len = left;
+		dma_addr_t addr = edu_import_dma_addr(import, offset, &len);
+		int ret;
+
+		/* The table is as long as the buffer, or it would not be here. */
+		if (WARN_ON_ONCE(addr == DMA_MAPPING_ERROR))
+			return -EIO;
+		ret = edu_dma(file->edu, args->dir, addr, ram_offset, len);
+		if (ret)
+			return ret;
+		offset += len;
+		ram_offset += len;
+		left -= len;
+	}
+	return 0;
+}
+
+/* Copy between @buf and the buffer through the kernel's mapping of it. */
+static int edu_vmap_copy(struct dma_buf *dmabuf, u64 offset, void *buf,
+			 size_t len, bool write)
+{
+	enum dma_data_direction dir = write ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
+	struct iosys_map map;
+	int ret;
+
+	ret = dma_buf_begin_cpu_access(dmabuf, dir);
+	if (ret)
+		return ret;
+
+	ret = dma_buf_vmap_unlocked(dmabuf, &map);
+	if (ret)
+		goto end_cpu_access;
+
+	if (write)
+		iosys_map_memcpy_to(&map, offset, buf, len);
+	else
+		iosys_map_memcpy_from(buf, &map, offset, len);
+	dma_buf_vunmap_unlocked(dmabuf, &map);
+
+end_cpu_access:
+	return dma_buf_end_cpu_access(dmabuf, dir) ?: ret;
+}
+
+static int edu_file_access(struct edu_file *file, struct vcm_edu_access *args)
+{
+	void __user *user = u64_to_user_ptr(args->user);
+	struct edu_import *import;
+	void *buf;
+	int ret;
+
+	if (args->write > 1 || args->reserved || !args->length)
+		return -EINVAL;
+	import = xa_load(&file->imports, args->handle);
+	if (!import)
+		return -ENOENT;
+	if (args->length > VCM_EDU_ACCESS_MAX ||
+	    !edu_range_ok(args->offset, args->length, import->dmabuf->size))
+		return -ERANGE;
+
+	buf = kvmalloc(args->length, GFP_KERNEL_ACCOUNT);
+	if (!buf)
+		return -ENOMEM;
+
+	ret = -EFAULT;
+	if (args->write && copy_from_user(buf, user, args->length))
+		goto free_buf;
+	ret = edu_vmap_copy(import->dmabuf, args->offset, buf, args->length,
+			    args->write);
+	if (!ret && !args->write && copy_to_user(user, buf, args->length))
+		ret = -EFAULT;
+free_buf:
+	kvfree(buf);
+	return ret;
+}
+
+static int edu_file_release(struct edu_file *file,
+			    const struct vcm_edu_release *args)
+{
+	if (args->reserved)
+		return -EINVAL;
+	if (!xa_load(&file->imports, args->handle))
+		return -ENOENT;
+	edu_file_forget(file, args->handle);
+	return 0;
+}
+
+static void edu_file_info(struct edu_file *file, struct vcm_edu_info *args)
+{
+	args->flags = file->edu->translated ? VCM_EDU_TRANSLATED : 0;
+	args->dma_bits = file->edu->dma_bits;
+}
+
+union edu_ioctl_args {
+	struct vcm_edu_import import;
+	struct vcm_edu_dma dma;
+	struct vcm_edu_access access;
+	struct vcm_edu_release release;
+	struct vcm_edu_info info;
+};
+
+static int edu_file_ioctl(struct edu_file *file, unsigned int cmd,
+			  union edu_ioctl_args *args)
+{
+	switch (cmd) {
+	case VCM_EDU_IOC_IMPORT:
+		return edu_file_import(file, &args->import);
+	case VCM_EDU_IOC_DMA:
+		return edu_file_dma(file, &args->dma);
+	case VCM_EDU_IOC_ACCESS:
+		return edu_file_access(file, &args->access);
+	case VCM_EDU_IOC_RELEASE:
+		return edu_file_release(file, &args->release);
+	case VCM_EDU_IOC_INFO:
+		edu_file_info(file, &args->info);
+		return 0;
+	default:
+		return -ENOTTY;
+	}
+}
+
+static long edu_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	struct edu_file *file = filp->private_data;
+	struct edu_device *edu = file->edu;
+	void __user *user = (void __user *)arg;
+	union edu_ioctl_args args = {};
+	size_t size = _IOC_SIZE(cmd);
+	int ret;
+
+	if (size > sizeof(args))
+		return -ENOTTY;
+	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&args, user, size))
+		return -EFAULT;
+
+	mutex_lock(&edu->lock);
+	ret = edu->gone ? -ENODEV : edu_file_ioctl(file, cmd, &args);
+	if (!ret && _IOC_DIR(cmd) & _IOC_READ && copy_to_user(user, &args, size)) {
+		/* An import whose handle nobody learned must not stay. */
+		if (cmd == VCM_EDU_IOC_IMPORT)
+			edu_file_forget(file, args.import.handle);
+		ret = -EFAULT;
+	}
+	mutex_unlock(&edu->lock);
+	return ret;
+}
+
+static void edu_file_forget_all(struct edu_file *file)
+{
+	struct edu_import *import;
+	unsigned long handle;
+
+	lockdep_assert_held(&file->edu->lock);
+
+	xa_for_each(&file->imports, handle, import)
+		edu_file_forget(file, handle);
+}
+
+static int edu_open(struct inode *inode, struct file *filp)
+{
+	/* The misc core holds its lock here, and the device until we return. */
+	struct edu_device *edu = container_of(filp->private_data,
+					      struct edu_device, misc);
+	struct edu_file *file;
+
+	file = kzalloc_obj(*file, GFP_KERNEL_ACCOUNT);
+	if (!file)
+		return -ENOMEM;
+
+	kref_get(&edu->ref);
+	file->edu = edu;
+	xa_init_flags(&file->imports, XA_FLAGS_ALLOC1);
+	filp->private_data = file;
+
+	mutex_lock(&edu->lock);
+	list_add_tail(&file->node, &edu->files);
+	mutex_unlock(&edu->lock);
+	return nonseekable_open(inode, filp);
+}
+
+static int edu_close(struct inode *inode, struct file *filp)
+{
+	struct edu_file *file = filp->private_data;
+	struct edu_device *edu = file->edu;
+
+	mutex_lock(&edu->lock);
+	edu_file_forget_all(file);
+	list_del(&file->node);
+	mutex_unlock(&edu->lock);
+
+	xa_destroy(&file->imports);
+	kfree(file);
+	kref_put(&edu->ref, edu_release);
+	return 0;
+}
+
+static const struct file_operations edu_fops = {
+	.owner = THIS_MODULE,
+	.open = edu_open,
+	.release = edu_close,
+	.unlocked_ioctl = edu_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+/* --- Binding ----------------------------------------------------------- */
+
+static struct edu_device *edu_device_create(struct pci_dev *pdev, int id)
+{
+	struct edu_device *edu;
+
+	edu = kzalloc_obj(*edu);
+	if (!edu)
+		return NULL;
+
+	edu->misc.name = id ? kasprintf(GFP_KERNEL, EDU_NAME "%d", id) :
+			      kstrdup(EDU_NAME, GFP_KERNEL);
+	if (!edu->misc.name) {
+		kfree(edu);
+		return NULL;
+	}
+	edu->misc.minor = MISC_DYNAMIC_MINOR;
+	edu->misc.fops = &edu_fops;
+	edu->misc.parent = &pdev->dev;
+	edu->misc.mode = 0600;
+
+	kref_init(&edu->ref);
+	edu->pdev = pdev;
+	edu->id = id;
+	edu->dma_bits = EDU_DEFAULT_DMA_BITS;
+	if (id < EDU_MAX_DEVICES && dma_bits[id])
+		edu->dma_bits = dma_bits[id];
+	init_completion(&edu->done);
+	mutex_init(&edu->lock);
+	INIT_LIST_HEAD(&edu->files);
+	return edu;
+}
+
+static int edu_setup_dma(struct edu_device *edu)
+{
+	struct pci_dev *pdev = edu->pdev;
+	int ret;
+
+	ret = dma_set_mask_and_coherent(&pdev->dev,
+					DMA_BIT_MASK(edu->dma_bits));
+	if (ret)
+		return ret;
+
+	/* The engine takes any address and length: no need to cut segments. */
+	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
+	dma_set_seg_boundary(&pdev->dev, ULONG_MAX);
+	pci_set_master(pdev);
+	return 0;
+}
+
+static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *unused)
+{
+	struct edu_device *edu;
+	int id, ret;
+
+	id = ida_alloc(&edu_ids, GFP_KERNEL);
+	if (id < 0)
+		return id;
+
+	edu = edu_device_create(pdev, id);
+	if (!edu) {
+		ret = -ENOMEM;
+		goto free_id;
+	}
+	pci_set_drvdata(pdev, edu);
+
+	ret = pcim_enable_device(pdev);
+	if (ret)
+		goto put_edu;
+
+	edu->regs = pcim_iomap_region(pdev, 0, EDU_NAME);
+	if (IS_ERR(edu->regs)) {
+		ret = PTR_ERR(edu->regs);
+		goto put_edu;
+	}
+
+	ret = edu_setup_dma(edu);
+	if (ret)
+		goto put_edu;
+
+	ret = pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_ALL_TYPES);
+	if (ret < 0)
+		goto clear_master;
+
+	ret = request_irq(pci_irq_vector(pdev, 0), edu_irq, IRQF_SHARED,
+			  EDU_NAME, edu);
+	if (ret)
+		goto free_vectors;
+
+	mutex_lock(&edu->lock);
+	ret = edu_probe_translation(edu);
+	mutex_unlock(&edu->lock);
+	if (ret)
+		goto free_irq;
+
+	ret = misc_register(&edu->misc);
+	if (ret)
+		goto free_irq;
+	return 0;
+
+free_irq:
+	free_irq(pci_irq_vector(pdev, 0), edu);
+free_vectors:
+	pci_free_irq_vectors(pdev);
+clear_master:
+	pci_clear_master(pdev);
+put_edu:
+	kref_put(&edu->ref, edu_release);
+free_id:
+	ida_free(&edu_ids, id);
+	return ret;
+}
+
+static void edu_remove(struct pci_dev *pdev)
+{
+	struct edu_device *edu = pci_get_drvdata(pdev);
+	struct edu_file *file;
+
+	misc_deregister(&edu->misc);
+
+	/* No mapping may outlive the binding, whoever still has a file open. */
+	mutex_lock(&edu->lock);
+	edu->gone = true;
+	list_for_each_entry(file, &edu->files, node)
+		edu_file_forget_all(file);
+	mutex_unlock(&edu->lock);
+
+	free_irq(pci_irq_vector(pdev, 0), edu);
+	pci_free_irq_vectors(pdev);
+	pci_clear_master(pdev);
+	ida_free(&edu_ids, edu->id);
+	kref_put(&edu->ref, edu_release);
+}
+
+static const struct pci_device_id edu_ids_table[] = {
+	{ PCI_DEVICE(EDU_PCI_VENDOR, EDU_PCI_DEVICE) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, edu_ids_table);
+
+static struct pci_driver edu_driver = {
+	.name = EDU_NAME,
+	.id_table = edu_ids_table,
+	.probe = edu_probe,
+	.remove = edu_remove,
+};
+module_pci_driver(edu_driver);
+
+MODULE_DESCRIPTION("Sample dma-buf importer for QEMU's edu device");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");
