@@ -1,39 +1,98 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Mapping of large buffers for a device
+ * Placement of large buffers in the address spaces of devices
  */
 #ifndef _LINUX_VCM_IOMMU_H
 #define _LINUX_VCM_IOMMU_H
 
+#include <linux/bits.h>
 #include <linux/dma-direction.h>
+#include <linux/list.h>
 #include <linux/types.h>
 
 struct dentry;
 struct device;
 struct sg_table;
+struct vcm_iova_device;
+struct vcm_range;
+struct vcm_slab;
+
+/* Fail rather than map in a way that the policy does not allow. */
+#define VCM_IOVA_STRICT		BIT(0)
+
+/**
+ * struct vcm_iova_policy - where a buffer goes in a device's address space
+ * @align: bytes, a power of two of at least the page size: the DMA address of
+ *	the buffer is a multiple of it; 0: as the memory is aligned, but no
+ *	more than VCM_IOVA_ALIGN_MAX
+ * @guard: bytes behind the buffer that stay unmapped, rounded up to the page
+ * @flags: VCM_IOVA_STRICT or 0
+ *
+ * What it promises is for a device behind an IOMMU that the DMA API drives.
+ * For others the memory is mapped as the DMA API does it and
+ * &struct vcm_mapping.degraded tells what came out.
+ */
+struct vcm_iova_policy {
+	u64 align;
+	u64 guard;
+	u32 flags;
+};
+
+/* No IOMMU has wider addresses: five levels of page tables, 57 bits */
+#define VCM_IOVA_SPACE_MAX	BIT_ULL(57)
+
+/* The largest leaf of the page tables of today's IOMMUs below 1 GB */
+#define VCM_IOVA_ALIGN_MAX	0x200000
 
 /**
  * struct vcm_mapping - what vcm_iommu_map_sgtable() did
- * @dir: direction the table is mapped for
- * @attrs: DMA attributes the table is mapped with, the same for the unmap
+ * @iova: DMA address of the first byte
+ * @len: bytes
+ * @align: alignment that was asked for or, for 0, chosen
+ * @guard: bytes behind the buffer that are kept unmapped
+ * @segs: DMA segments that the importer got
+ * @degraded: the policy does not hold: more than one range of DMA addresses, a
+ *	lesser alignment, no guard, or memory that is bounced
+ *
+ * To be read only, and only while mapped.
  */
 struct vcm_mapping {
+	u64 iova;
+	size_t len;
+	u64 align;
+	u64 guard;
+	unsigned int segs;
+	bool degraded;
+
+	/* private: how to undo it */
 	enum dma_data_direction dir;
 	unsigned long attrs;
+	bool linked;
+	struct vcm_range *range;
+	struct vcm_slab *own;
+	struct list_head node;
 };
 
-int vcm_iommu_map_sgtable(struct device *dev, struct sg_table *sgt,
-			  enum dma_data_direction dir, struct vcm_mapping *map);
-void vcm_iommu_unmap_sgtable(struct device *dev, struct sg_table *sgt,
+struct vcm_iova_device *vcm_iommu_get(struct device *dev);
+void vcm_iommu_put(struct vcm_iova_device *vdev);
+bool vcm_iommu_translates(const struct vcm_iova_device *vdev);
+
+int vcm_iova_policy_check(const struct vcm_iova_policy *policy);
+
+int vcm_iommu_map_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
+			  enum dma_data_direction dir,
+			  const struct vcm_iova_policy *policy,
+			  struct vcm_mapping *map);
+void vcm_iommu_unmap_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
 			     struct vcm_mapping *map);
-void vcm_iommu_sync_for_cpu(struct device *dev, struct sg_table *sgt,
+void vcm_iommu_sync_for_cpu(struct vcm_iova_device *vdev, struct sg_table *sgt,
 			    const struct vcm_mapping *map,
 			    enum dma_data_direction dir);
-void vcm_iommu_sync_for_device(struct device *dev, struct sg_table *sgt,
+void vcm_iommu_sync_for_device(struct vcm_iova_device *vdev,
+			       struct sg_table *sgt,
 			       const struct vcm_mapping *map,
 			       enum dma_data_direction dir);
 
-bool vcm_iommu_translates(struct device *dev);
 struct dentry *vcm_iommu_debugfs_dir(void);
 
 #endif /* _LINUX_VCM_IOMMU_H */
