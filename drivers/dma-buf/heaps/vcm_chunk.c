@@ -48,19 +48,48 @@
 #define VCM_GFP_META	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN | \
 			 __GFP_RETRY_MAYFAIL)
 
-static const size_t vcm_chunk_bytes[VCM_NR_CHUNK_SIZES] = {
+static const size_t vcm_chunk_size_bytes[VCM_NR_CHUNK_SIZES] = {
 	[VCM_CHUNK_2M] = DMA_HEAP_VCM_CHUNK_2M,
 	[VCM_CHUNK_1M] = DMA_HEAP_VCM_CHUNK_1M,
 	[VCM_CHUNK_64K] = DMA_HEAP_VCM_CHUNK_64K,
 	[VCM_CHUNK_PAGE] = PAGE_SIZE,
 };
 
+/**
+ * vcm_chunk_bytes - what a chunk size is in bytes
+ * @size: the size
+ *
+ * Context: Any.
+ * Return: bytes.
+ */
+size_t vcm_chunk_bytes(enum vcm_chunk_size size)
+{
+	return vcm_chunk_size_bytes[size];
+}
+
 /* With large pages several sizes, or all, can be one; it is the last then. */
 static bool vcm_chunk_size_usable(enum vcm_chunk_size size)
 {
 	return size == VCM_CHUNK_PAGE ||
-	       (vcm_chunk_bytes[size] > PAGE_SIZE &&
-		get_order(vcm_chunk_bytes[size]) <= MAX_PAGE_ORDER);
+	       (vcm_chunk_bytes(size) > PAGE_SIZE &&
+		get_order(vcm_chunk_bytes(size)) <= MAX_PAGE_ORDER);
+}
+
+/**
+ * vcm_chunk_sizes - all chunk sizes
+ *
+ * Context: Any.
+ * Return: OR of the sizes in bytes.
+ */
+u64 vcm_chunk_sizes(void)
+{
+	enum vcm_chunk_size size;
+	u64 sizes = 0;
+
+	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++)
+		if (vcm_chunk_size_usable(size))
+			sizes |= vcm_chunk_bytes(size);
+	return sizes;
 }
 
 static struct page *vcm_chunk_alloc(enum vcm_chunk_size size)
@@ -69,18 +98,22 @@ static struct page *vcm_chunk_alloc(enum vcm_chunk_size size)
 
 	if (mem_accounting)
 		gfp |= __GFP_ACCOUNT;
-	return alloc_pages(gfp, get_order(vcm_chunk_bytes[size]));
+	return alloc_pages(gfp, get_order(vcm_chunk_bytes(size)));
 }
 
-/* The largest chunk that fits @len and can be had, beginning with @size. */
-static struct page *vcm_chunk_alloc_largest(size_t len,
+/*
+ * The largest chunk of @sizes that fits @len and can be had, beginning with
+ * @size.
+ */
+static struct page *vcm_chunk_alloc_largest(size_t len, u64 sizes,
 					    enum vcm_chunk_size *size)
 {
 	for (; *size < VCM_NR_CHUNK_SIZES; ++*size) {
 		struct page *page;
 
-		if (len < vcm_chunk_bytes[*size] ||
-		    !vcm_chunk_size_usable(*size))
+		if (len < vcm_chunk_bytes(*size) ||
+		    !vcm_chunk_size_usable(*size) ||
+		    !(sizes & vcm_chunk_bytes(*size)))
 			continue;
 		page = vcm_chunk_alloc(*size);
 		if (page)
@@ -103,7 +136,7 @@ static void vcm_chunk_list_free(struct list_head *list)
 }
 
 /* Collect @len bytes on @list, which is the caller's also on failure. */
-static int vcm_chunk_list_fill(struct vcm_chunks *chunks, size_t len,
+static int vcm_chunk_list_fill(struct vcm_chunks *chunks, size_t len, u64 sizes,
 			       struct list_head *list)
 {
 	enum vcm_chunk_size size = VCM_CHUNK_2M;
@@ -114,7 +147,7 @@ static int vcm_chunk_list_fill(struct vcm_chunks *chunks, size_t len,
 		if (fatal_signal_pending(current))
 			return -EINTR;
 
-		page = vcm_chunk_alloc_largest(len, &size);
+		page = vcm_chunk_alloc_largest(len, sizes, &size);
 		if (!page)
 			return -ENOMEM;
 
@@ -162,7 +195,8 @@ static unsigned long vcm_chunks_count_runs(const struct vcm_chunks *chunks)
 /**
  * vcm_chunks_alloc - allocate the memory of a buffer
  * @chunks: filled in
- * @len: bytes, a multiple of the page size and not 0
+ * @len: bytes, not 0, a multiple of the smallest of @sizes
+ * @sizes: OR of the chunk sizes to use
  *
  * The memory is zeroed.
  *
@@ -171,7 +205,7 @@ static unsigned long vcm_chunks_count_runs(const struct vcm_chunks *chunks)
  *	reclaimable; the OOM killer is not called), -EINTR (fatal signal).
  *	Nothing is allocated on failure.
  */
-int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len)
+int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes)
 {
 	struct page *page, *next;
 	LIST_HEAD(list);
@@ -182,7 +216,7 @@ int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len)
 		return -ENOMEM;
 
 	*chunks = (struct vcm_chunks){};
-	ret = vcm_chunk_list_fill(chunks, len, &list);
+	ret = vcm_chunk_list_fill(chunks, len, sizes, &list);
 	if (ret)
 		goto free_list;
 
@@ -248,21 +282,28 @@ static struct vcm_seg_limits vcm_seg_limits(struct device *dev)
 	return limits;
 }
 
-/* How much of the @len bytes at @phys can be the next segment. */
-static size_t vcm_seg_len(const struct vcm_seg_limits *limits, phys_addr_t phys,
+/* Cut @len bytes at @addr at the device's boundary. */
+static size_t vcm_seg_cut(const struct vcm_seg_limits *limits, u64 addr,
 			  size_t len)
 {
-	/*
-	 * Without an IOMMU a DMA address agrees with the physical one in the
-	 * bits below any sane boundary. With one, DMA addresses are handed out
-	 * so that the lengths alone decide, see iommu_dma_map_sg().
-	 */
-	phys_addr_t to_boundary = (limits->boundary - (phys & limits->boundary));
+	u64 last = limits->boundary - (addr & limits->boundary);
 
+	return min_t(u64, len - 1, last) + 1;
+}
+
+/*
+ * How much of the @len bytes at @phys, which are at @offset in the buffer, can
+ * be the next segment. Without an IOMMU the DMA address decides, which agrees
+ * with the physical one in the bits below any sane boundary. With one, the
+ * buffer's first address is a multiple of the boundary if the buffer is longer
+ * than that, and the offset decides.
+ */
+static size_t vcm_seg_len(const struct vcm_seg_limits *limits, phys_addr_t phys,
+			  u64 offset, size_t len)
+{
 	len = min(len, limits->max);
-	if (len - 1 > to_boundary)
-		len = to_boundary + 1;
-	return len;
+	len = vcm_seg_cut(limits, phys, len);
+	return vcm_seg_cut(limits, offset, len);
 }
 
 /* Bytes of the run that chunk @i starts; @i moves to the next run. */
@@ -284,13 +325,14 @@ static unsigned long vcm_chunks_cut(const struct vcm_chunks *chunks,
 				    struct scatterlist *sg)
 {
 	unsigned long i = 0, nents = 0;
+	u64 offset = 0;
 
 	while (i < chunks->nr) {
 		phys_addr_t phys = page_to_phys(chunks->pages[i]);
 		size_t left = vcm_chunks_next_run(chunks, &i);
 
 		while (left) {
-			size_t len = vcm_seg_len(limits, phys, left);
+			size_t len = vcm_seg_len(limits, phys, offset, left);
 
 			if (sg) {
 				sg_set_page(sg, phys_to_page(phys), len,
@@ -298,6 +340,7 @@ static unsigned long vcm_chunks_cut(const struct vcm_chunks *chunks,
 				sg = sg_next(sg);
 			}
 			phys += len;
+			offset += len;
 			left -= len;
 			nents++;
 		}

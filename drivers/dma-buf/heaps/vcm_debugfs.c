@@ -59,15 +59,14 @@ DEFINE_SHOW_ATTRIBUTE(vcm_totals);
 static void vcm_attachment_show(struct seq_file *s,
 				const struct vcm_attachment *a)
 {
-	seq_printf(s, " [%s", dev_name(a->dev));
+	seq_printf(s, " [%s", a->name);
 	if (!a->mapped)
 		seq_puts(s, " unmapped]");
-	else if (vcm_iommu_translates(a->dev))
-		seq_printf(s, " iova=0x%016llx segs=%u]",
-			   (unsigned long long)sg_dma_address(a->table.sgl),
-			   a->table.nents);
+	else if (vcm_iommu_translates(a->vdev))
+		seq_printf(s, " iova=0x%016llx segs=%u]", a->map.iova,
+			   a->map.segs);
 	else
-		seq_printf(s, " iova=- segs=%u]", a->table.nents);
+		seq_printf(s, " iova=- segs=%u]", a->map.segs);
 }
 
 static void vcm_buffer_name_show(struct seq_file *s, struct dma_buf *dmabuf)

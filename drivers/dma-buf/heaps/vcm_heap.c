@@ -4,7 +4,7 @@
  *
  * A buffer is an array of chunks (vcm_chunk.c) behind a dma-buf. Each importer
  * gets a table of its own over those chunks, cut to what its device takes and
- * mapped by the IOMMU layer (vcm_iommu_map_sgtable()); the CPU gets them
+ * mapped by the buffer's policy (vcm_iommu_map_sgtable()); the CPU gets them
  * through mmap() and dma_buf_vmap().
  *
  * The dma-buf owns the buffer: nothing refers to a buffer that its dma-buf
@@ -46,11 +46,17 @@ static int vcm_heap_attach(struct dma_buf *dmabuf,
 	if (!a)
 		return -ENOMEM;
 
+	a->vdev = vcm_iommu_get(attachment->dev);
+	if (IS_ERR(a->vdev)) {
+		ret = PTR_ERR(a->vdev);
+		goto free_attachment;
+	}
+
 	ret = vcm_chunks_to_sgt(&buffer->chunks, attachment->dev, &a->table);
 	if (ret)
-		goto free_attachment;
+		goto put_device;
 
-	a->dev = attachment->dev;
+	a->name = dev_name(attachment->dev);
 	attachment->priv = a;
 
 	mutex_lock(&buffer->lock);
@@ -58,6 +64,8 @@ static int vcm_heap_attach(struct dma_buf *dmabuf,
 	mutex_unlock(&buffer->lock);
 	return 0;
 
+put_device:
+	vcm_iommu_put(a->vdev);
 free_attachment:
 	kfree(a);
 	return ret;
@@ -69,7 +77,7 @@ static void vcm_attachment_unmap(struct vcm_buffer *buffer,
 	lockdep_assert_held(&buffer->lock);
 
 	trace_vcm_heap_unmap(buffer, a);
-	vcm_iommu_unmap_sgtable(a->dev, &a->table, &a->map);
+	vcm_iommu_unmap_sgtable(a->vdev, &a->table, &a->map);
 	a->mapped = false;
 }
 
@@ -87,6 +95,7 @@ static void vcm_heap_detach(struct dma_buf *dmabuf,
 	mutex_unlock(&buffer->lock);
 
 	sg_free_table(&a->table);
+	vcm_iommu_put(a->vdev);
 	kfree(a);
 }
 
@@ -103,7 +112,8 @@ static struct sg_table *vcm_heap_map_dma_buf(struct dma_buf_attachment *attachme
 		goto unlock;
 	}
 
-	ret = vcm_iommu_map_sgtable(a->dev, &a->table, dir, &a->map);
+	ret = vcm_iommu_map_sgtable(a->vdev, &a->table, dir, &buffer->policy,
+				    &a->map);
 	if (ret)
 		goto unlock;
 
@@ -146,7 +156,8 @@ static int vcm_heap_begin_cpu_access(struct dma_buf *dmabuf,
 		invalidate_kernel_vmap_range(buffer->vaddr, buffer->len);
 	list_for_each_entry(a, &buffer->attachments, node)
 		if (a->mapped)
-			vcm_iommu_sync_for_cpu(a->dev, &a->table, &a->map, dir);
+			vcm_iommu_sync_for_cpu(a->vdev, &a->table, &a->map,
+					       dir);
 	mutex_unlock(&buffer->lock);
 	return 0;
 }
@@ -162,7 +173,7 @@ static int vcm_heap_end_cpu_access(struct dma_buf *dmabuf,
 		flush_kernel_vmap_range(buffer->vaddr, buffer->len);
 	list_for_each_entry(a, &buffer->attachments, node)
 		if (a->mapped)
-			vcm_iommu_sync_for_device(a->dev, &a->table, &a->map,
+			vcm_iommu_sync_for_device(a->vdev, &a->table, &a->map,
 						  dir);
 	mutex_unlock(&buffer->lock);
 	return 0;
@@ -284,7 +295,7 @@ static const struct dma_buf_ops vcm_heap_buf_ops = {
 	.release = vcm_heap_release,
 };
 
-static struct vcm_buffer *vcm_buffer_create(size_t len)
+static struct vcm_buffer *vcm_buffer_create(const struct vcm_alloc_args *args)
 {
 	struct vcm_buffer *buffer;
 	int ret;
@@ -293,11 +304,12 @@ static struct vcm_buffer *vcm_buffer_create(size_t len)
 	if (!buffer)
 		return ERR_PTR(-ENOMEM);
 
-	ret = vcm_chunks_alloc(&buffer->chunks, len);
+	ret = vcm_chunks_alloc(&buffer->chunks, args->len, args->chunk_sizes);
 	if (ret)
 		goto free_buffer;
 
-	buffer->len = len;
+	buffer->len = args->len;
+	buffer->policy = args->policy;
 	mutex_init(&buffer->lock);
 	INIT_LIST_HEAD(&buffer->attachments);
 	return buffer;
@@ -309,34 +321,44 @@ free_buffer:
 
 /* From here on the dma-buf owns the buffer: dma_buf_put() is what frees it. */
 static void vcm_buffer_publish(struct vcm_buffer *buffer,
-			       struct dma_buf *dmabuf)
+			       struct dma_buf *dmabuf, const char *name)
 {
 	buffer->dmabuf = dmabuf;
 	buffer->ino = file_inode(dmabuf->file)->i_ino;
+
+	/* The core frees it, as it does with what DMA_BUF_SET_NAME sets. */
+	spin_lock(&dmabuf->name_lock);
+	dmabuf->name = name;
+	spin_unlock(&dmabuf->name_lock);
 
 	mutex_lock(&vcm_buffers_lock);
 	list_add_tail(&buffer->node, &vcm_buffers);
 	mutex_unlock(&vcm_buffers_lock);
 }
 
-/* @len is page aligned and not 0, @heap_flags are 0: the core checks. */
-static struct dma_buf *vcm_heap_allocate(struct dma_heap *heap,
-					 unsigned long len, u32 fd_flags,
-					 u64 heap_flags)
+/**
+ * vcm_buffer_alloc - allocate a buffer
+ * @args: what it is to be like; checked
+ *
+ * Context: Process context, sleeps.
+ * Return: its dma-buf, which dma_buf_put() frees, or -ENOMEM, -EINTR, or what
+ *	dma_buf_export() returns.
+ */
+struct dma_buf *vcm_buffer_alloc(const struct vcm_alloc_args *args)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
 	u64 start = ktime_get_ns();
 	struct vcm_buffer *buffer;
 	struct dma_buf *dmabuf;
 
-	buffer = vcm_buffer_create(len);
+	buffer = vcm_buffer_create(args);
 	if (IS_ERR(buffer))
 		return ERR_CAST(buffer);
 
-	exp_info.exp_name = dma_heap_get_name(heap);
+	exp_info.exp_name = DMA_HEAP_VCM_NAME;
 	exp_info.ops = &vcm_heap_buf_ops;
-	exp_info.size = len;
-	exp_info.flags = fd_flags;
+	exp_info.size = args->len;
+	exp_info.flags = args->fd_flags;
 	exp_info.priv = buffer;
 	dmabuf = dma_buf_export(&exp_info);
 	if (IS_ERR(dmabuf)) {
@@ -344,9 +366,36 @@ static struct dma_buf *vcm_heap_allocate(struct dma_heap *heap,
 		return dmabuf;
 	}
 
-	vcm_buffer_publish(buffer, dmabuf);
+	vcm_buffer_publish(buffer, dmabuf, args->name);
 	trace_vcm_heap_alloc(buffer, ktime_get_ns() - start);
 	return dmabuf;
+}
+
+/**
+ * vcm_buffer_get - the buffer of a dma-buf
+ * @dmabuf: the dma-buf
+ *
+ * Context: Any.
+ * Return: the buffer, valid as long as @dmabuf, or NULL if it is not ours.
+ */
+struct vcm_buffer *vcm_buffer_get(struct dma_buf *dmabuf)
+{
+	return dmabuf->ops == &vcm_heap_buf_ops ? dmabuf->priv : NULL;
+}
+
+/* @len is page aligned and not 0, @heap_flags are 0: the core checks. */
+static struct dma_buf *vcm_heap_allocate(struct dma_heap *heap,
+					 unsigned long len, u32 fd_flags,
+					 u64 heap_flags)
+{
+	const struct vcm_alloc_args args = {
+		.len = len,
+		.chunk_sizes = vcm_chunk_sizes(),
+		.policy = vcm_default_policy,
+		.fd_flags = fd_flags,
+	};
+
+	return vcm_buffer_alloc(&args);
 }
 
 static const struct dma_heap_ops vcm_heap_ops = {
@@ -360,10 +409,22 @@ static int __init vcm_heap_init(void)
 		.ops = &vcm_heap_ops,
 	};
 	struct dma_heap *heap;
+	int ret;
+
+	ret = vcm_default_policy_check();
+	if (ret)
+		return ret;
+
+	/* What can be undone comes before the heap, which cannot. */
+	ret = vcm_dev_init();
+	if (ret)
+		return ret;
 
 	heap = dma_heap_add(&exp_info);
-	if (IS_ERR(heap))
+	if (IS_ERR(heap)) {
+		vcm_dev_exit();
 		return PTR_ERR(heap);
+	}
 
 	vcm_debugfs_init();
 	return 0;

@@ -12,6 +12,7 @@
 #include <linux/vcm-iommu.h>
 
 struct device;
+struct dma_buf;
 struct page;
 
 /* The sizes a chunk can have, largest first; the last one is the page. */
@@ -40,7 +41,9 @@ struct vcm_chunks {
 	unsigned long nr_runs;
 };
 
-int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len);
+u64 vcm_chunk_sizes(void);
+size_t vcm_chunk_bytes(enum vcm_chunk_size size);
+int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes);
 void vcm_chunks_free(struct vcm_chunks *chunks);
 int vcm_chunks_to_sgt(const struct vcm_chunks *chunks, struct device *dev,
 		      struct sg_table *sgt);
@@ -51,6 +54,7 @@ void vcm_chunks_vunmap(void *vaddr);
  * struct vcm_buffer - a buffer of the heap
  * @chunks: its memory, constant
  * @len: bytes, a multiple of the page size, constant
+ * @policy: where importers get it mapped, constant
  * @ino: inode number of the dma-buf, constant; names the buffer in traces
  *	and in debugfs, where userspace finds it with fstat()
  * @dmabuf: the dma-buf; it owns the buffer
@@ -65,6 +69,7 @@ void vcm_chunks_vunmap(void *vaddr);
 struct vcm_buffer {
 	struct vcm_chunks chunks;
 	size_t len;
+	struct vcm_iova_policy policy;
 	unsigned long ino;
 	struct dma_buf *dmabuf;
 	struct list_head node;
@@ -76,23 +81,51 @@ struct vcm_buffer {
 
 /**
  * struct vcm_attachment - a device that a buffer is attached to
- * @dev: the device
- * @table: the buffer in segments that suit @dev
+ * @vdev: the device
+ * @name: the device's name
+ * @table: the buffer in segments that suit the device
  * @map: how @table is mapped
  * @mapped: whether @table is mapped; under &struct vcm_buffer.lock
  * @node: in &struct vcm_buffer.attachments
  */
 struct vcm_attachment {
-	struct device *dev;
+	struct vcm_iova_device *vdev;
+	const char *name;
 	struct sg_table table;
 	struct vcm_mapping map;
 	bool mapped;
 	struct list_head node;
 };
 
+/**
+ * struct vcm_alloc_args - what a buffer is to be like
+ * @len: bytes, a multiple of the page size and not 0
+ * @chunk_sizes: OR of the chunk sizes it may be made of
+ * @policy: where importers get it mapped
+ * @name: name of the dma-buf or NULL; the buffer takes it over on success
+ * @fd_flags: O_ACCMODE flags of the dma-buf
+ */
+struct vcm_alloc_args {
+	size_t len;
+	u64 chunk_sizes;
+	struct vcm_iova_policy policy;
+	char *name;
+	u32 fd_flags;
+};
+
+/* vcm_heap.c */
+struct dma_buf *vcm_buffer_alloc(const struct vcm_alloc_args *args);
+struct vcm_buffer *vcm_buffer_get(struct dma_buf *dmabuf);
+
 /* All live buffers, for debugfs */
 extern struct list_head vcm_buffers;
 extern struct mutex vcm_buffers_lock;
+
+/* vcm_dev.c */
+extern struct vcm_iova_policy vcm_default_policy;
+int vcm_dev_init(void);
+void vcm_dev_exit(void);
+int vcm_default_policy_check(void);
 
 #ifdef CONFIG_DEBUG_FS
 void vcm_debugfs_init(void);

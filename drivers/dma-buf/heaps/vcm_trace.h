@@ -8,7 +8,6 @@
 #if !defined(_VCM_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
 #define _VCM_TRACE_H
 
-#include <linux/device.h>
 #include <linux/tracepoint.h>
 
 #include "vcm_heap.h"
@@ -60,10 +59,10 @@ DECLARE_EVENT_CLASS(vcm_heap_mapping,
 	TP_PROTO(const struct vcm_buffer *buffer, const struct vcm_attachment *a),
 	TP_ARGS(buffer, a),
 	TP_STRUCT__entry(
-		__string(dev, dev_name(a->dev))
+		__string(dev, a->name)
 		__field(unsigned long, ino)
 		__field(size_t, len)
-		__field(dma_addr_t, iova)
+		__field(u64, iova)
 		__field(unsigned int, segs)
 		__field(bool, translated)
 	),
@@ -71,15 +70,14 @@ DECLARE_EVENT_CLASS(vcm_heap_mapping,
 		__assign_str(dev);
 		__entry->ino = buffer->ino;
 		__entry->len = buffer->len;
-		__entry->translated = vcm_iommu_translates(a->dev);
-		__entry->iova = __entry->translated ?
-				sg_dma_address(a->table.sgl) : 0;
-		__entry->segs = a->table.nents;
+		__entry->translated = vcm_iommu_translates(a->vdev);
+		__entry->iova = __entry->translated ? a->map.iova : 0;
+		__entry->segs = a->map.segs;
 	),
 	TP_printk("ino=%lu dev=%s iova=%s%llx length=%zu segs=%u",
 		  __entry->ino, __get_str(dev),
 		  __entry->translated ? "0x" : "none:",
-		  (unsigned long long)__entry->iova, __entry->len,
+		  __entry->iova, __entry->len,
 		  __entry->segs)
 );
 

@@ -2,6 +2,9 @@
 #ifndef _UAPI_LINUX_DMA_HEAP_VCM_H
 #define _UAPI_LINUX_DMA_HEAP_VCM_H
 
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
 /**
  * DOC: the vcm heap
  *
@@ -9,15 +12,179 @@
  * DMA-BUF heaps share (&struct dma_heap_allocation_data,
  * ``DMA_HEAP_IOCTL_ALLOC`` of ``linux/dma-heap.h``). A buffer is made of
  * physically contiguous chunks of at most four sizes, the largest first.
+ *
+ * ``/dev/vcm`` is for those who want to choose: which chunk sizes a buffer is
+ * made of, and where it goes in the address spaces of the devices that import
+ * it. What both allocate are the same buffers.
+ */
+
+/**
+ * DOC: errors
+ *
+ * ENOTTY: no such ioctl.
+ *
+ * EFAULT: the structure, or the name, cannot be read or written.
+ *
+ * E2BIG: @size is larger than the kernel knows, and what it does not know is
+ * not zero.
+ *
+ * EINVAL: @size is smaller than the first version of the structure; or the
+ * length is zero, or no multiple of the smallest chunk size that is allowed.
+ *
+ * EOPNOTSUPP: an unknown flag or chunk size, an fd flag that is not allowed,
+ * or a reserved field that is not zero.
+ *
+ * EOVERFLOW: the length cannot be rounded up to a page.
+ *
+ * EDOM: the alignment is no power of two, smaller than a page, or larger than
+ * &struct dma_heap_vcm_info.out_align_max.
+ *
+ * ERANGE: the guard is larger than &struct dma_heap_vcm_info.out_guard_max.
+ *
+ * ENAMETOOLONG: the name has more than DMA_HEAP_VCM_NAME_LEN - 1 bytes.
+ *
+ * ENOMEM: not enough memory, in chunks of the sizes that are allowed.
+ *
+ * EINTR: the process was killed meanwhile.
+ *
+ * EMFILE, ENFILE: no file descriptor left.
+ *
+ * EBADF: the fd is not open.
+ *
+ * ENXIO: the fd is not a buffer of the vcm heap.
+ *
+ * After an error there is no new buffer and no new fd.
  */
 
 /* The name of the heap below /dev/dma_heap/. */
 #define DMA_HEAP_VCM_NAME	"vcm"
 
-/* Chunk sizes in bytes, in the order in which they are preferred. */
+/*
+ * Chunk sizes in bytes, in the order in which they are preferred; each is a
+ * power of two, so that a set of sizes is the OR of them. The fourth and last
+ * size is the page of the running kernel.
+ */
 #define DMA_HEAP_VCM_CHUNK_2M	0x200000
 #define DMA_HEAP_VCM_CHUNK_1M	0x100000
 #define DMA_HEAP_VCM_CHUNK_64K	0x10000
-/* The fourth and last size is the page of the running kernel. */
+
+/* Sizes that a buffer can have, at most. */
+#define DMA_HEAP_VCM_NR_CHUNK_SIZES	4
+
+/* Bytes in the name of a buffer, the terminating zero included. */
+#define DMA_HEAP_VCM_NAME_LEN	32
+
+/* Interface version: &struct dma_heap_vcm_info.out_version */
+#define DMA_HEAP_VCM_VERSION	1
+
+/*
+ * Fail to map the buffer for a device rather than map it in a way that the
+ * policy does not allow: the importer's call fails with EOPNOTSUPP.
+ */
+#define DMA_HEAP_VCM_STRICT	(1U << 0)
+
+/**
+ * struct dma_heap_vcm_alloc - DMA_HEAP_VCM_IOCTL_ALLOC
+ * @size: sizeof(struct dma_heap_vcm_alloc)
+ * @flags: DMA_HEAP_VCM_STRICT or 0
+ * @length: bytes; rounded up to the page
+ * @chunk_sizes: OR of the chunk sizes that the buffer may be made of, of
+ *	those in &struct dma_heap_vcm_info.out_chunk_sizes; 0 for all
+ * @align: bytes, a power of two: the address of the buffer in a device's
+ *	address space is a multiple of it; 0 for as its largest chunk is aligned
+ * @guard: bytes behind the buffer that stay unmapped in a device's address
+ *	space, rounded up to the page
+ * @name: address of a zero-terminated name, as DMA_BUF_SET_NAME gives it, or 0
+ * @fd_flags: O_CLOEXEC and an access mode
+ * @out_fd: the buffer
+ *
+ * Where an IOMMU translates for a device, the buffer gets one range of the
+ * device's addresses, aligned and guarded as asked for. Where there is none,
+ * it gets what there is, see DMA_HEAP_VCM_STRICT.
+ */
+struct dma_heap_vcm_alloc {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 length;
+	__aligned_u64 chunk_sizes;
+	__aligned_u64 align;
+	__aligned_u64 guard;
+	__aligned_u64 name;
+	__u32 fd_flags;
+	__s32 out_fd;
+};
+
+/**
+ * struct dma_heap_vcm_chunks - chunks of one size
+ * @size: bytes in each
+ * @count: number of them
+ */
+struct dma_heap_vcm_chunks {
+	__aligned_u64 size;
+	__aligned_u64 count;
+};
+
+/**
+ * struct dma_heap_vcm_query - DMA_HEAP_VCM_IOCTL_QUERY
+ * @size: sizeof(struct dma_heap_vcm_query)
+ * @fd: the buffer
+ * @out_length: bytes in the buffer
+ * @out_align: as it was asked for
+ * @out_guard: as it was asked for
+ * @out_flags: as they were asked for
+ * @out_nr_attachments: devices that are attached to the buffer
+ * @out_nr_mapped: ... and have it mapped
+ * @out_nr_degraded: ... in a way that the policy does not allow
+ * @out_nr_runs: physically contiguous runs that the chunks make up
+ * @out_chunks: the chunks, the largest first; entries behind the last size in
+ *	use are zero
+ */
+struct dma_heap_vcm_query {
+	__u32 size;
+	__s32 fd;
+	__aligned_u64 out_length;
+	__aligned_u64 out_align;
+	__aligned_u64 out_guard;
+	__u32 out_flags;
+	__u32 out_nr_attachments;
+	__u32 out_nr_mapped;
+	__u32 out_nr_degraded;
+	__aligned_u64 out_nr_runs;
+	struct dma_heap_vcm_chunks out_chunks[DMA_HEAP_VCM_NR_CHUNK_SIZES];
+};
+
+/**
+ * struct dma_heap_vcm_info - DMA_HEAP_VCM_IOCTL_INFO
+ * @size: sizeof(struct dma_heap_vcm_info)
+ * @reserved: must be 0
+ * @out_version: DMA_HEAP_VCM_VERSION
+ * @out_flags: default policy: flags
+ * @out_align: default policy: alignment, 0 for the largest chunk's
+ * @out_guard: default policy: guard
+ * @out_chunk_sizes: OR of the chunk sizes in use, the page included
+ * @out_length_max: no larger buffer can be allocated
+ * @out_align_max: no larger alignment can be asked for
+ * @out_guard_max: no larger guard can be asked for
+ *
+ * The default policy is what buffers of /dev/dma_heap/vcm get.
+ */
+struct dma_heap_vcm_info {
+	__u32 size;
+	__u32 reserved;
+	__u32 out_version;
+	__u32 out_flags;
+	__aligned_u64 out_align;
+	__aligned_u64 out_guard;
+	__aligned_u64 out_chunk_sizes;
+	__aligned_u64 out_length_max;
+	__aligned_u64 out_align_max;
+	__aligned_u64 out_guard_max;
+};
+
+/* The size of a structure travels in the structure: no _IOWR(). */
+#define DMA_HEAP_VCM_IOC_MAGIC		0xEA
+#define DMA_HEAP_VCM_IOCTL_ALLOC	_IO(DMA_HEAP_VCM_IOC_MAGIC, 0)
+#define DMA_HEAP_VCM_IOCTL_QUERY	_IO(DMA_HEAP_VCM_IOC_MAGIC, 1)
+#define DMA_HEAP_VCM_IOCTL_INFO		_IO(DMA_HEAP_VCM_IOC_MAGIC, 2)
 
 #endif /* _UAPI_LINUX_DMA_HEAP_VCM_H */

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/vcm: buffers with a policy of their own
+ *
+ * Everything that userspace passes is checked here; the rest of the heap gets
+ * struct vcm_alloc_args. The errors are those of uapi/linux/dma-heap-vcm.h.
+ */
+
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include <uapi/linux/dma-buf.h>
+#include <uapi/linux/dma-heap.h>
+#include <uapi/linux/dma-heap-vcm.h>
+
+#include "vcm_heap.h"
+
+static_assert(DMA_HEAP_VCM_STRICT == VCM_IOVA_STRICT);
+static_assert(DMA_HEAP_VCM_NR_CHUNK_SIZES == VCM_NR_CHUNK_SIZES);
+static_assert(DMA_HEAP_VCM_NAME_LEN == DMA_BUF_NAME_LEN);
+
+struct vcm_iova_policy vcm_default_policy;
+
+module_param_named(align, vcm_default_policy.align, ullong, 0444);
+MODULE_PARM_DESC(align, "Default alignment of IOVAs in bytes (default 0: the largest chunk's)");
+module_param_named(guard, vcm_default_policy.guard, ullong, 0444);
+MODULE_PARM_DESC(guard, "Default number of unmapped bytes behind a buffer (default 0)");
+
+static bool vcm_default_strict;
+module_param_named(strict, vcm_default_strict, bool, 0444);
+MODULE_PARM_DESC(strict, "Refuse to map where the policy cannot hold (default N)");
+
+/**
+ * vcm_default_policy_check - take the default policy from the parameters
+ *
+ * Context: Process context, once, before the first buffer.
+ * Return: 0, or the error of vcm_iova_policy_check().
+ */
+int vcm_default_policy_check(void)
+{
+	if (vcm_default_strict)
+		vcm_default_policy.flags |= VCM_IOVA_STRICT;
+	return vcm_iova_policy_check(&vcm_default_policy);
+}
+
+/* The name is optional, and longer ones are not cut silently. */
+static char *vcm_alloc_name(u64 user)
+{
+	char *name;
+
+	if (!user)
+		return NULL;
+	name = strndup_user(u64_to_user_ptr(user), DMA_HEAP_VCM_NAME_LEN);
+	/* strndup_user() has EINVAL for both: too long is what it can be. */
+	if (name == ERR_PTR(-EINVAL))
+		return ERR_PTR(-ENAMETOOLONG);
+	return name;
+}
+
+static int vcm_alloc_sizes(const struct dma_heap_vcm_alloc *alloc,
+			   struct vcm_alloc_args *args)
+{
+	u64 all = vcm_chunk_sizes(), sizes = alloc->chunk_sizes ?: all;
+	u64 len;
+
+	if (sizes & ~all)
+		return -EOPNOTSUPP;
+	if (!alloc->length)
+		return -EINVAL;
+	if (check_add_overflow(alloc->length, PAGE_SIZE - 1, &len) ||
+	    len > SIZE_MAX)
+		return -EOVERFLOW;
+
+	args->len = len & PAGE_MASK;
+	args->chunk_sizes = sizes;
+	if (!IS_ALIGNED(args->len, sizes & -sizes))
+		return -EINVAL;
+	return 0;
+}
+
+static int vcm_alloc_args(const struct dma_heap_vcm_alloc *alloc,
+			  struct vcm_alloc_args *args)
+{
+	int ret;
+
+	if (alloc->fd_flags & ~DMA_HEAP_VALID_FD_FLAGS)
+		return -EOPNOTSUPP;
+	args->fd_flags = alloc->fd_flags;
+
+	args->policy.align = alloc->align;
+	args->policy.guard = alloc->guard;
+	args->policy.flags = alloc->flags;
+	ret = vcm_iova_policy_check(&args->policy);
+	if (ret)
+		return ret;
+
+	return vcm_alloc_sizes(alloc, args);
+}
+
+/*
+ * A new fd for a new buffer; neither is visible to userspace yet. The name is
+ * taken over also on failure.
+ */
+static int vcm_alloc_fd(const struct vcm_alloc_args *args,
+			struct dma_buf **dmabuf)
+{
+	int fd;
+
+	*dmabuf = vcm_buffer_alloc(args);
+	if (IS_ERR(*dmabuf)) {
+		kfree(args->name);
+		return PTR_ERR(*dmabuf);
+	}
+
+	fd = get_unused_fd_flags(args->fd_flags);
+	if (fd < 0)
+		dma_buf_put(*dmabuf);
+	return fd;
+}
+
+static int vcm_ioctl_alloc(void *data, void __user *user, size_t usize)
+{
+	struct dma_heap_vcm_alloc *alloc = data;
+	struct vcm_alloc_args args = {};
+	struct dma_buf *dmabuf;
+	int ret, fd;
+
+	ret = vcm_alloc_args(alloc, &args);
+	if (ret)
+		return ret;
+	args.name = vcm_alloc_name(alloc->name);
+	if (IS_ERR(args.name))
+		return PTR_ERR(args.name);
+
+	fd = vcm_alloc_fd(&args, &dmabuf);
+	if (fd < 0)
+		return fd;
+
+	alloc->out_fd = fd;
+	if (copy_struct_to_user(user, usize, alloc, sizeof(*alloc), NULL)) {
+		put_unused_fd(fd);
+		dma_buf_put(dmabuf);
+		return -EFAULT;
+	}
+	dma_buf_fd_install(dmabuf, fd);
+	return 0;
+}
+
+static void vcm_query_chunks(const struct vcm_chunks *chunks,
+			     struct dma_heap_vcm_query *query)
+{
+	struct dma_heap_vcm_chunks *out = query->out_chunks;
+	enum vcm_chunk_size size;
+
+	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++) {
+		if (!chunks->nr_of[size])
+			continue;
+		out->size = vcm_chunk_bytes(size);
+		out->count = chunks->nr_of[size];
+		out++;
+	}
+}
+
+static void vcm_query_attachments(struct vcm_buffer *buffer,
+				  struct dma_heap_vcm_query *query)
+{
+	struct vcm_attachment *a;
+
+	mutex_lock(&buffer->lock);
+	list_for_each_entry(a, &buffer->attachments, node) {
+		query->out_nr_attachments++;
+		query->out_nr_mapped += a->mapped;
+		query->out_nr_degraded += a->mapped && a->map.degraded;
+	}
+	mutex_unlock(&buffer->lock);
+}
+
+static void vcm_query_fill(struct vcm_buffer *buffer,
+			   struct dma_heap_vcm_query *query)
+{
+	*query = (struct dma_heap_vcm_query){
+		.size = query->size,
+		.fd = query->fd,
+		.out_length = buffer->len,
+		.out_align = buffer->policy.align,
+		.out_guard = buffer->policy.guard,
+		.out_flags = buffer->policy.flags,
+		.out_nr_runs = buffer->chunks.nr_runs,
+	};
+	vcm_query_chunks(&buffer->chunks, query);
+	vcm_query_attachments(buffer, query);
+}
+
+static int vcm_ioctl_query(void *data, void __user *user, size_t usize)
+{
+	struct dma_heap_vcm_query *query = data;
+	struct vcm_buffer *buffer;
+	struct dma_buf *dmabuf;
+
+	dmabuf = dma_buf_get(query->fd);
+	if (dmabuf == ERR_PTR(-EINVAL))
+		return -ENXIO;
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	buffer = vcm_buffer_get(dmabuf);
+	if (buffer)
+		vcm_query_fill(buffer, query);
+	dma_buf_put(dmabuf);
+	if (!buffer)
+		return -ENXIO;
+	return copy_struct_to_user(user, usize, query, sizeof(*query), NULL);
+}
+
+static int vcm_ioctl_info(void *data, void __user *user, size_t usize)
+{
+	struct dma_heap_vcm_info *info = data;
+
+	if (info->reserved)
+		return -EOPNOTSUPP;
+
+	*info = (struct dma_heap_vcm_info){
+		.size = info->size,
+		.out_version = DMA_HEAP_VCM_VERSION,
+		.out_flags = vcm_default_policy.flags,
+		.out_align = vcm_default_policy.align,
+		.out_guard = vcm_default_policy.guard,
+		.out_chunk_sizes = vcm_chunk_sizes(),
+		.out_length_max = (u64)totalram_pages() << PAGE_SHIFT,
+		.out_align_max = VCM_IOVA_SPACE_MAX,
+		.out_guard_max = VCM_IOVA_SPACE_MAX,
+	};
+	return copy_struct_to_user(user, usize, info, sizeof(*info), NULL);
+}
+
+union vcm_ioctl_data {
+	struct dma_heap_vcm_alloc alloc;
+	struct dma_heap_vcm_query query;
+	struct dma_heap_vcm_info info;
+};
+
+/**
+ * struct vcm_ioctl_op - an ioctl
+ * @cmd: its number
+ * @size: of the structure, as the kernel knows it
+ * @min_size: ... and of its first version
+ * @run: does it and copies the result to @user, which has @usize bytes
+ */
+struct vcm_ioctl_op {
+	unsigned int cmd;
+	size_t size;
+	size_t min_size;
+	int (*run)(void *data, void __user *user, size_t usize);
+};
+
+#define VCM_IOCTL_OP(_cmd, _run, _struct, _last) {			\
+	.cmd = _cmd,							\
+	.size = sizeof(struct _struct),					\
+	.min_size = offsetofend(struct _struct, _last),			\
+	.run = _run,							\
+}
+
+static const struct vcm_ioctl_op vcm_ioctl_ops[] = {
+	VCM_IOCTL_OP(DMA_HEAP_VCM_IOCTL_ALLOC, vcm_ioctl_alloc,
+		     dma_heap_vcm_alloc, out_fd),
+	VCM_IOCTL_OP(DMA_HEAP_VCM_IOCTL_QUERY, vcm_ioctl_query,
+		     dma_heap_vcm_query, out_chunks),
+	VCM_IOCTL_OP(DMA_HEAP_VCM_IOCTL_INFO, vcm_ioctl_info,
+		     dma_heap_vcm_info, out_guard_max),
+};
+
+static const struct vcm_ioctl_op *vcm_ioctl_find(unsigned int cmd)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(vcm_ioctl_ops); i++)
+		if (vcm_ioctl_ops[i].cmd == cmd)
+			return &vcm_ioctl_ops[i];
+	return NULL;
+}
+
+static long vcm_dev_ioctl(struct file *file, unsigned int cmd,
+			  unsigned long arg)
+{
+	const struct vcm_ioctl_op *op = vcm_ioctl_find(cmd);
+	void __user *user = (void __user *)arg;
+	union vcm_ioctl_data data = {};
+	u32 usize;
+	int ret;
+
+	if (!op)
+		return -ENOTTY;
+	/* All structures begin with their size. */
+	if (get_user(usize, (u32 __user *)user))
+		return -EFAULT;
+	if (usize < op->min_size)
+		return -EINVAL;
+	if (usize > PAGE_SIZE)
+		return -E2BIG;
+
+	ret = copy_struct_from_user(&data, op->size, user, usize);
+	if (ret)
+		return ret;
+	return op->run(&data, user, usize);
+}
+
+static const struct file_operations vcm_dev_fops = {
+	.owner = THIS_MODULE,
+	.open = nonseekable_open,
+	.unlocked_ioctl = vcm_dev_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+/* As open to all as the nodes below /dev/dma_heap are: to root alone. */
+static struct miscdevice vcm_dev = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "vcm",
+	.fops = &vcm_dev_fops,
+};
+
+/**
+ * vcm_dev_init - create /dev/vcm
+ *
+ * Context: Process context, once.
+ * Return: 0 or what misc_register() returns.
+ */
+int vcm_dev_init(void)
+{
+	return misc_register(&vcm_dev);
+}
+
+/**
+ * vcm_dev_exit - undo vcm_dev_init()
+ *
+ * Context: Process context.
+ */
+void vcm_dev_exit(void)
+{
+	misc_deregister(&vcm_dev);
+}
