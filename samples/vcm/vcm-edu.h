@@ -107,15 +107,37 @@ struct vcm_edu_release {
 /**
  * struct vcm_edu_info - what the device is behind
  * @flags: out: VCM_EDU_TRANSLATED: an IOMMU translates the device's DMA; this
- *	is found by experiment (the device reads back a tag from an address
+ *	was found by experiment (the device reads back a tag from an address
  *	that is not the physical one), not asked from the kernel
  * @dma_bits: out: width of the device's DMA mask
  *
- * Takes two transfers. Errors: EIO.
+ * Found when the driver is bound.
  */
 struct vcm_edu_info {
 	__u32 flags;
 	__u32 dma_bits;
+};
+
+/**
+ * struct vcm_edu_probe - one transfer at any address
+ * @iova: in: where the device reads or writes
+ * @length: in: bytes, at least 1
+ * @ram_offset: in: bytes into the device's RAM
+ * @dir: in: &enum vcm_edu_dir
+ * @reserved: must be 0
+ *
+ * For tests of what a device can not reach. No driver has such a call: it is
+ * refused unless the module was loaded with unsafe_probe=1, and an IOMMU
+ * translates the device's DMA. Success says that the transfer ended, not that
+ * anything was moved.
+ * Errors: EPERM, EINVAL, ERANGE (outside the device's RAM), EIO.
+ */
+struct vcm_edu_probe {
+	__aligned_u64 iova;
+	__u32 length;
+	__u32 ram_offset;
+	__u32 dir;
+	__u32 reserved;
 };
 
 #define VCM_EDU_IOC_MAGIC	0xE7
@@ -124,5 +146,6 @@ struct vcm_edu_info {
 #define VCM_EDU_IOC_ACCESS	_IOW(VCM_EDU_IOC_MAGIC, 2, struct vcm_edu_access)
 #define VCM_EDU_IOC_RELEASE	_IOW(VCM_EDU_IOC_MAGIC, 3, struct vcm_edu_release)
 #define VCM_EDU_IOC_INFO	_IOR(VCM_EDU_IOC_MAGIC, 4, struct vcm_edu_info)
+#define VCM_EDU_IOC_PROBE	_IOW(VCM_EDU_IOC_MAGIC, 5, struct vcm_edu_probe)
 
 #endif /* _VCM_EDU_H */

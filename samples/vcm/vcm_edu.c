@@ -13,7 +13,7 @@
  * the buffer has pieces.
  */
 
-#include <linux/bitfield.h>
+#include <linux/bits.h>
 #include <linux/completion.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
@@ -65,6 +65,10 @@
 static unsigned int dma_bits[EDU_MAX_DEVICES];
 module_param_array(dma_bits, uint, NULL, 0444);
 MODULE_PARM_DESC(dma_bits, "Width of the DMA addresses of each device (default 28)");
+
+static bool unsafe_probe;
+module_param(unsafe_probe, bool, 0444);
+MODULE_PARM_DESC(unsafe_probe, "Let root do DMA at any address behind an IOMMU, for tests (default N)");
 
 /**
  * struct edu_device - one device
@@ -430,6 +434,20 @@ static int edu_file_release(struct edu_file *file,
 	return 0;
 }
 
+static int edu_file_probe(struct edu_file *file,
+			  const struct vcm_edu_probe *args)
+{
+	if (!unsafe_probe || !file->edu->translated)
+		return -EPERM;
+	if (args->dir > VCM_EDU_FROM_DEVICE || !args->length || args->reserved)
+		return -EINVAL;
+	if (!edu_range_ok(args->ram_offset, args->length, VCM_EDU_RAM_SIZE) ||
+	    args->iova > DMA_BIT_MASK(file->edu->dma_bits) - args->length)
+		return -ERANGE;
+	return edu_dma(file->edu, args->dir, args->iova, args->ram_offset,
+		       args->length);
+}
+
 static void edu_file_info(struct edu_file *file, struct vcm_edu_info *args)
 {
 	args->flags = file->edu->translated ? VCM_EDU_TRANSLATED : 0;
@@ -442,6 +460,7 @@ union edu_ioctl_args {
 	struct vcm_edu_access access;
 	struct vcm_edu_release release;
 	struct vcm_edu_info info;
+	struct vcm_edu_probe probe;
 };
 
 static int edu_file_ioctl(struct edu_file *file, unsigned int cmd,
@@ -459,6 +478,8 @@ static int edu_file_ioctl(struct edu_file *file, unsigned int cmd,
 	case VCM_EDU_IOC_INFO:
 		edu_file_info(file, &args->info);
 		return 0;
+	case VCM_EDU_IOC_PROBE:
+		return edu_file_probe(file, &args->probe);
 	default:
 		return -ENOTTY;
 	}
