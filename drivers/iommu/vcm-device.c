@@ -12,8 +12,10 @@
 #include <linux/slab.h>
 
 #include "vcm-iova.h"
+#include "vcm-space.h"
 
 LIST_HEAD(vcm_devices);
+/* Protects the list, and the birth and death of what is on it. */
 DEFINE_MUTEX(vcm_devices_lock);
 
 /*
@@ -78,6 +80,23 @@ static struct vcm_iova_device *vcm_device_find(struct device *dev)
 		if (vdev->dev == dev)
 			return vdev;
 	return NULL;
+}
+
+/**
+ * vcm_iommu_attached - is a device known here
+ * @dev: the device
+ *
+ * Context: Process context, may sleep.
+ * Return: true from vcm_iommu_get() to the last vcm_iommu_put().
+ */
+bool vcm_iommu_attached(struct device *dev)
+{
+	bool found;
+
+	mutex_lock(&vcm_devices_lock);
+	found = vcm_device_find(dev);
+	mutex_unlock(&vcm_devices_lock);
+	return found;
 }
 
 /**

@@ -21,6 +21,7 @@
  * addresses can fail: what giving back needs is set aside before.
  */
 
+#include <kunit/visibility.h>
 #include <linux/align.h>
 #include <linux/bug.h>
 #include <linux/err.h>
@@ -131,17 +132,21 @@ static struct vcm_range *vcm_by_size_search(struct vcm_extents *extents, int i,
 {
 	struct vcm_range *range = vcm_by_size(extents->by_size.rb_node);
 
-	while (range && range->fit.len[i] >= len) {
+	if (!range || range->fit.len[i] < len)
+		return NULL;
+
+	/* The first is on the left if there is one, else here, else right. */
+	for (;;) {
 		struct vcm_range *left = vcm_by_size(range->by_size.rb_left);
 
-		if (left && left->fit.len[i] >= len)
+		if (left && left->fit.len[i] >= len) {
 			range = left;
-		else if (vcm_range_fit(range, extents->align[i]) >= len)
+			continue;
+		}
+		if (vcm_range_fit(range, extents->align[i]) >= len)
 			return range;
-		else
-			range = vcm_by_size(range->by_size.rb_right);
+		range = vcm_by_size(range->by_size.rb_right);
 	}
-	return NULL;
 }
 
 /* Without a number for @align: the same, one by one from length @len on. */
@@ -367,6 +372,7 @@ void vcm_extents_init(struct vcm_extents *extents, u64 boundary)
 	extents->boundary = boundary;
 	INIT_LIST_HEAD(&extents->spares);
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_extents_init);
 
 /**
  * vcm_extents_destroy - end
@@ -379,6 +385,7 @@ void vcm_extents_destroy(struct vcm_extents *extents)
 	WARN_ON(!RB_EMPTY_ROOT(&extents->by_addr));
 	WARN_ON(!list_empty(&extents->spares));
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_extents_destroy);
 
 /**
  * vcm_extents_add - add a slab of addresses
@@ -412,6 +419,7 @@ int vcm_extents_add(struct vcm_extents *extents, u64 start, u64 len)
 	extents->total += len;
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_extents_add);
 
 /* The free range that covers all of @start and @len, or NULL. */
 static struct vcm_range *vcm_extents_find_free(struct vcm_extents *extents,
@@ -419,7 +427,8 @@ static struct vcm_range *vcm_extents_find_free(struct vcm_extents *extents,
 {
 	struct vcm_range *range = vcm_by_addr_find(extents, start);
 
-	if (!range || range->used || start + len > vcm_range_end(range))
+	if (!range || range->used || start >= vcm_range_end(range) ||
+	    len > vcm_range_end(range) - start)
 		return NULL;
 	return range;
 }
@@ -437,6 +446,7 @@ bool vcm_extents_is_free(struct vcm_extents *extents, u64 start, u64 len)
 {
 	return vcm_extents_find_free(extents, start, len);
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_extents_is_free);
 
 /**
  * vcm_extents_remove - take a slab out again
@@ -466,6 +476,7 @@ void vcm_extents_remove(struct vcm_extents *extents, u64 start, u64 len)
 	extents->total -= len;
 	vcm_extents_unreserve(extents, 1);
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_extents_remove);
 
 /**
  * vcm_extents_alloc - place a buffer
@@ -509,6 +520,7 @@ struct vcm_range *vcm_extents_alloc(struct vcm_extents *extents, u64 len,
 	extents->used += len;
 	return vcm_range_create(extents, first, len, true);
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_extents_alloc);
 
 /**
  * vcm_extents_free - give a buffer's addresses back
@@ -528,6 +540,7 @@ void vcm_extents_free(struct vcm_extents *extents, struct vcm_range *range)
 	vcm_range_join(extents, range);
 	vcm_extents_unreserve(extents, 2);
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_extents_free);
 
 /**
  * vcm_extents_largest - length of the largest free extent
@@ -542,3 +555,4 @@ u64 vcm_extents_largest(const struct vcm_extents *extents)
 
 	return rb ? vcm_by_size(rb)->len : 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_extents_largest);

@@ -1,42 +1,510 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module: its beginning and end, and its directory in debugfs
- */
-
-#include <linux/debugfs.h>
-#include <linux/module.h>
-
-#include "vcm-iova.h"
-
-static struct dentry *vcm_debugfs_dir;
-
-/**
- * vcm_iommu_debugfs_dir - the directory ``vcm`` in debugfs
+ * The IOMMU driver of the address spaces
  *
- * Context: Any, once the module is initialised.
- * Return: what debugfs_create_dir() returned; good for debugfs calls only.
+ * An address space is a device of its own (vcm-space.c), and this is the IOMMU
+ * it is behind. The IOMMU has no hardware: a domain of it is stacked on a
+ * domain of the IOMMU that the space's parent is behind, and everything mapped
+ * here is mapped there. dma-iommu knows no difference, and so a space has the
+ * whole DMA API; the parent sees it once it is attached to the domain below.
+ *
+ * Two things are done on the way: mappings that waste the alignment of a large
+ * block are refused where a space asks for that, and bytes are counted, so
+ * that a space is known to be empty.
  */
-struct dentry *vcm_iommu_debugfs_dir(void)
-{
-	return vcm_debugfs_dir;
-}
-EXPORT_SYMBOL_NS_GPL(vcm_iommu_debugfs_dir, "VCM_IOMMU");
 
-static int __init vcm_iommu_init(void)
+#include <linux/dma-map-ops.h>
+#include <linux/err.h>
+#include <linux/iommu.h>
+#include <linux/msi.h>
+#include <linux/pci.h>
+#include <linux/platform_device.h>
+#include <linux/property.h>
+#include <linux/slab.h>
+
+#include "vcm-space.h"
+
+static struct iommu_device vcm_iommu_device;
+static const struct iommu_ops vcm_iommu_ops;
+
+static struct vcm_domain *to_vcm_domain(struct iommu_domain *domain)
 {
-	vcm_debugfs_dir = debugfs_create_dir("vcm", NULL);
-	vcm_iova_debugfs_init(vcm_debugfs_dir);
+	return container_of(domain, struct vcm_domain, domain);
+}
+
+/* --- Domains ----------------------------------------------------------- */
+
+/*
+ * Does the mapping begin with a block that could be mapped as one if only it
+ * were put at another address? The core cuts what it maps at multiples of the
+ * page sizes, so a block always is at the beginning.
+ */
+static bool vcm_domain_misaligned(const struct vcm_domain *domain, u64 iova,
+				  phys_addr_t phys, size_t size)
+{
+	return domain->align && size >= domain->align &&
+	       IS_ALIGNED(phys, domain->align) &&
+	       !IS_ALIGNED(iova, domain->align);
+}
+
+/* Count before mapping, so that a domain that is closed stays empty. */
+static int vcm_domain_charge(struct vcm_domain *domain, u64 iova,
+			     phys_addr_t phys, size_t pgsize, size_t size)
+{
+	unsigned long flags;
+	int ret = 0;
+
+	spin_lock_irqsave(&domain->lock, flags);
+	if (domain->closed) {
+		ret = -ENODEV;
+	} else if (vcm_domain_misaligned(domain, iova, phys, size)) {
+		domain->nr_refused++;
+		ret = -EINVAL;
+	} else {
+		domain->mapped += size;
+		domain->pgsizes |= pgsize;
+	}
+	spin_unlock_irqrestore(&domain->lock, flags);
+	return ret;
+}
+
+static void vcm_domain_uncharge(struct vcm_domain *domain, size_t size)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&domain->lock, flags);
+	if (!WARN_ON(domain->mapped < size))
+		domain->mapped -= size;
+	spin_unlock_irqrestore(&domain->lock, flags);
+}
+
+/*
+ * The domain below is told of all pages at once, which lets it use its largest
+ * leaves. iommu_map() is what is exported; it makes the pages visible to the
+ * hardware, and nothing is left to do for iotlb_sync_map().
+ */
+static int vcm_domain_map_pages(struct iommu_domain *iommu_domain,
+				unsigned long iova, phys_addr_t phys,
+				size_t pgsize, size_t pgcount, int prot,
+				gfp_t gfp, size_t *mapped)
+{
+	struct vcm_domain *domain = to_vcm_domain(iommu_domain);
+	size_t size = pgsize * pgcount;
+	int ret;
+
+	ret = vcm_domain_charge(domain, iova, phys, pgsize, size);
+	if (ret)
+		return ret;
+
+	ret = iommu_map(domain->backing, iova, phys, size, prot, gfp);
+	if (ret) {
+		vcm_domain_uncharge(domain, size);
+		return ret;
+	}
+	*mapped = size;
 	return 0;
 }
 
-static void __exit vcm_iommu_exit(void)
+static size_t vcm_domain_unmap_pages(struct iommu_domain *iommu_domain,
+				     unsigned long iova, size_t pgsize,
+				     size_t pgcount,
+				     struct iommu_iotlb_gather *gather)
 {
-	debugfs_remove(vcm_debugfs_dir);
+	struct vcm_domain *domain = to_vcm_domain(iommu_domain);
+	size_t unmapped;
+
+	unmapped = iommu_unmap_fast(domain->backing, iova, pgsize * pgcount,
+				    gather);
+	vcm_domain_uncharge(domain, unmapped);
+	return unmapped;
 }
 
-/* Built in, the module has to be ready before the heaps are. */
-subsys_initcall(vcm_iommu_init);
-module_exit(vcm_iommu_exit);
+static void vcm_domain_flush_iotlb_all(struct iommu_domain *iommu_domain)
+{
+	iommu_flush_iotlb_all(to_vcm_domain(iommu_domain)->backing);
+}
 
-MODULE_DESCRIPTION("Placement of large buffers in IOMMU address spaces");
-MODULE_LICENSE("GPL");
+static void vcm_domain_iotlb_sync(struct iommu_domain *iommu_domain,
+				  struct iommu_iotlb_gather *gather)
+{
+	iommu_iotlb_sync(to_vcm_domain(iommu_domain)->backing, gather);
+}
+
+static phys_addr_t vcm_domain_iova_to_phys(struct iommu_domain *iommu_domain,
+					   dma_addr_t iova)
+{
+	return iommu_iova_to_phys(to_vcm_domain(iommu_domain)->backing, iova);
+}
+
+/* A space's device does no DMA of its own: its parent is what is attached. */
+static int vcm_domain_attach_dev(struct iommu_domain *domain,
+				 struct device *dev, struct iommu_domain *old)
+{
+	return 0;
+}
+
+static void vcm_domain_free(struct iommu_domain *iommu_domain)
+{
+	struct vcm_domain *domain = to_vcm_domain(iommu_domain);
+
+	iommu_domain_free(domain->backing);
+	kfree(domain);
+}
+
+static const struct iommu_domain_ops vcm_domain_ops = {
+	.attach_dev = vcm_domain_attach_dev,
+	.map_pages = vcm_domain_map_pages,
+	.unmap_pages = vcm_domain_unmap_pages,
+	.flush_iotlb_all = vcm_domain_flush_iotlb_all,
+	.iotlb_sync = vcm_domain_iotlb_sync,
+	.iova_to_phys = vcm_domain_iova_to_phys,
+	.free = vcm_domain_free,
+};
+
+static const struct iommu_domain_ops vcm_blocked_ops = {
+	.attach_dev = vcm_domain_attach_dev,
+};
+
+static struct iommu_domain vcm_blocked_domain = {
+	.type = IOMMU_DOMAIN_BLOCKED,
+	.ops = &vcm_blocked_ops,
+};
+
+/**
+ * vcm_domain_close - let nothing more be mapped in an empty domain
+ * @domain: the domain
+ * @allowed: bytes that may be mapped
+ *
+ * Context: Any.
+ * Return: true if the domain was empty and is closed now.
+ */
+bool vcm_domain_close(struct vcm_domain *domain, u64 allowed)
+{
+	unsigned long flags;
+	bool empty;
+
+	spin_lock_irqsave(&domain->lock, flags);
+	empty = domain->mapped <= allowed;
+	domain->closed |= empty;
+	spin_unlock_irqrestore(&domain->lock, flags);
+	return empty;
+}
+
+/**
+ * vcm_domain_kill - let nothing more be mapped in a domain
+ * @domain: the domain
+ *
+ * Context: Any.
+ */
+void vcm_domain_kill(struct vcm_domain *domain)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&domain->lock, flags);
+	domain->closed = true;
+	spin_unlock_irqrestore(&domain->lock, flags);
+}
+
+/**
+ * vcm_domain_mapped - bytes mapped in a domain
+ * @domain: the domain
+ *
+ * Context: Any.
+ * Return: the number.
+ */
+u64 vcm_domain_mapped(struct vcm_domain *domain)
+{
+	unsigned long flags;
+	u64 mapped;
+
+	spin_lock_irqsave(&domain->lock, flags);
+	mapped = domain->mapped;
+	spin_unlock_irqrestore(&domain->lock, flags);
+	return mapped;
+}
+
+/* --- Interrupts -------------------------------------------------------- */
+
+static bool vcm_translates_msi(struct device *parent)
+{
+	struct iommu_resv_region *region;
+	LIST_HEAD(regions);
+	bool found = false;
+
+	iommu_get_resv_regions(parent, &regions);
+	list_for_each_entry(region, &regions, list)
+		found |= region->type == IOMMU_RESV_SW_MSI;
+	iommu_put_resv_regions(parent, &regions);
+	return found;
+}
+
+/**
+ * vcm_find_doorbell - where a device's interrupt messages go
+ * @parent: the device, in its default domain, with its vectors set up
+ * @iova: set to the page that the device writes to
+ *
+ * Where an IOMMU translates interrupt messages too (SMMUv3), the page has to
+ * lead to the same doorbell in every domain that the device is attached to.
+ * All vectors of a device share one page of the interrupt controller.
+ *
+ * Context: Process context.
+ * Return: the doorbell, or 0 if messages are not translated.
+ */
+phys_addr_t vcm_find_doorbell(struct device *parent, u64 *iova)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(parent);
+	struct msi_msg msg;
+
+	if (!domain || !dev_is_pci(parent) || !vcm_translates_msi(parent) ||
+	    !pci_dev_msi_enabled(to_pci_dev(parent)))
+		return 0;
+
+	get_cached_msi_msg(pci_irq_vector(to_pci_dev(parent), 0), &msg);
+	*iova = (((u64)msg.address_hi << 32) | msg.address_lo) & PAGE_MASK;
+	return iommu_iova_to_phys(domain, *iova);
+}
+
+static int vcm_map_doorbell(struct iommu_domain *backing,
+			    const struct vcm_parent *parent)
+{
+	if (!parent->doorbell)
+		return 0;
+	return iommu_map(backing, parent->doorbell_iova, parent->doorbell,
+			 PAGE_SIZE, IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO,
+			 GFP_KERNEL);
+}
+
+/* --- Reserved regions -------------------------------------------------- */
+
+static void vcm_reserve(struct list_head *regions, u64 start, u64 len)
+{
+	struct iommu_resv_region *region;
+
+	region = iommu_alloc_resv_region(start, len, 0, IOMMU_RESV_RESERVED,
+					 GFP_KERNEL);
+	if (region)
+		list_add_tail(&region->list, regions);
+}
+
+/* The core does this for PCI devices, and a space's device is none. */
+static void vcm_reserve_pci_windows(struct list_head *regions,
+				    struct pci_dev *pdev)
+{
+	struct pci_host_bridge *bridge = pci_find_host_bridge(pdev->bus);
+	struct resource_entry *window;
+
+	resource_list_for_each_entry(window, &bridge->windows)
+		if (resource_type(window->res) == IORESOURCE_MEM)
+			vcm_reserve(regions,
+				    window->res->start - window->offset,
+				    resource_size(window->res));
+}
+
+static void vcm_get_resv_regions(struct device *dev, struct list_head *regions)
+{
+	struct vcm_space *space = vcm_space_of(dev);
+	struct device *parent = space->parent->dev;
+	struct iommu_resv_region *region;
+
+	iommu_get_resv_regions(parent, regions);
+
+	/*
+	 * The core skips a window in which it manages doorbells itself. Here
+	 * it manages none, but the parent's are in there.
+	 */
+	list_for_each_entry(region, regions, list)
+		if (region->type == IOMMU_RESV_SW_MSI)
+			region->type = IOMMU_RESV_RESERVED;
+
+	if (dev_is_pci(parent))
+		vcm_reserve_pci_windows(regions, to_pci_dev(parent));
+	if (space->args.fixed_len)
+		vcm_reserve(regions, space->args.fixed_start,
+			    space->args.fixed_len);
+}
+
+/* --- The driver -------------------------------------------------------- */
+
+static int vcm_domain_fault(struct iommu_domain *backing, struct device *dev,
+			    unsigned long iova, int flags, void *token)
+{
+	struct vcm_space *space = token;
+
+	if (!space->fault)
+		return -ENODEV;
+	space->fault(space, iova, flags & IOMMU_FAULT_WRITE, space->fault_data);
+	return 0;
+}
+
+/**
+ * vcm_domain_watch_faults - have a space told of its faults
+ * @domain: the space's domain, attached to nothing
+ * @space: the space, with its handler set
+ *
+ * Only for a space that has a handler: without one in the domain an IOMMU
+ * driver writes faults to the log.
+ *
+ * Context: Process context.
+ */
+void vcm_domain_watch_faults(struct vcm_domain *domain,
+			     struct vcm_space *space)
+{
+	/* Once is enough, and twice is a warning. */
+	if (domain->backing->cookie_type == IOMMU_COOKIE_NONE)
+		iommu_set_fault_handler(domain->backing, vcm_domain_fault,
+					space);
+}
+
+static void vcm_domain_set_window(struct vcm_domain *domain,
+				  const struct vcm_space *space)
+{
+	struct iommu_domain_geometry *geometry = &domain->domain.geometry;
+
+	*geometry = domain->backing->geometry;
+	geometry->aperture_start = max_t(u64, geometry->aperture_start,
+					 space->args.start);
+	geometry->aperture_end = min_t(u64, geometry->aperture_end,
+				       vcm_space_last(space));
+	geometry->force_aperture = true;
+}
+
+static struct iommu_domain *vcm_domain_alloc_paging(struct device *dev)
+{
+	struct vcm_space *space = vcm_space_of(dev);
+	struct device *parent = space->parent->dev;
+	struct vcm_domain *domain;
+	int ret;
+
+	domain = kzalloc_obj(*domain);
+	if (!domain)
+		return ERR_PTR(-ENOMEM);
+
+	domain->backing = iommu_paging_domain_alloc(parent);
+	if (IS_ERR(domain->backing)) {
+		ret = PTR_ERR(domain->backing);
+		goto free_domain;
+	}
+
+	ret = vcm_map_doorbell(domain->backing, space->parent);
+	if (ret)
+		goto free_backing;
+
+	spin_lock_init(&domain->lock);
+	domain->align = space->args.align;
+	domain->domain.ops = &vcm_domain_ops;
+	domain->domain.pgsize_bitmap = domain->backing->pgsize_bitmap;
+	vcm_domain_set_window(domain, space);
+	return &domain->domain;
+
+free_backing:
+	iommu_domain_free(domain->backing);
+free_domain:
+	kfree(domain);
+	return ERR_PTR(ret);
+}
+
+static struct iommu_device *vcm_probe_device(struct device *dev)
+{
+	/* Our node is in the fwspec of no other device. */
+	return vcm_space_of(dev) ? &vcm_iommu_device : ERR_PTR(-ENODEV);
+}
+
+static bool vcm_capable(struct device *dev, enum iommu_cap cap)
+{
+	/* No lazy unmapping: a mapping is gone when it was unmapped. */
+	return cap == IOMMU_CAP_CACHE_COHERENCY &&
+	       device_iommu_capable(vcm_space_of(dev)->parent->dev, cap);
+}
+
+/* Whatever iommu= says of real devices. */
+static int vcm_def_domain_type(struct device *dev)
+{
+	return IOMMU_DOMAIN_DMA;
+}
+
+static const struct iommu_ops vcm_iommu_ops = {
+	.owner = THIS_MODULE,
+	.capable = vcm_capable,
+	.domain_alloc_paging = vcm_domain_alloc_paging,
+	.probe_device = vcm_probe_device,
+	.device_group = generic_device_group,
+	.get_resv_regions = vcm_get_resv_regions,
+	.def_domain_type = vcm_def_domain_type,
+	.blocked_domain = &vcm_blocked_domain,
+	.release_domain = &vcm_blocked_domain,
+	.default_domain_ops = &vcm_domain_ops,
+};
+
+/**
+ * vcm_domain_fwnode - what the fwspec of a space's device names
+ *
+ * Context: Any, once the driver is registered.
+ * Return: the node of our IOMMU.
+ */
+struct fwnode_handle *vcm_domain_fwnode(void)
+{
+	return vcm_iommu_device.fwnode;
+}
+
+/**
+ * vcm_domain_of - the domain that the DMA API uses for a space's device
+ * @dev: the device
+ *
+ * Context: Any.
+ * Return: the domain, or NULL if the device is not behind our IOMMU: the DMA
+ *	API would give it physical addresses.
+ */
+struct vcm_domain *vcm_domain_of(struct device *dev)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	if (!domain || domain->ops != &vcm_domain_ops ||
+	    !iommu_is_dma_domain(domain))
+		return NULL;
+	return to_vcm_domain(domain);
+}
+
+/**
+ * vcm_domain_driver_init - register the IOMMU
+ *
+ * Context: Process context, once.
+ * Return: 0 or an error.
+ */
+int vcm_domain_driver_init(void)
+{
+	struct fwnode_handle *fwnode;
+	int ret;
+
+	/* A node keeps the driver from being asked for everybody's devices. */
+	fwnode = fwnode_create_software_node(NULL, NULL);
+	if (IS_ERR(fwnode))
+		return PTR_ERR(fwnode);
+	vcm_iommu_device.fwnode = fwnode;
+
+	ret = iommu_device_sysfs_add(&vcm_iommu_device, NULL, NULL, "vcm-iommu");
+	if (ret)
+		goto remove_node;
+
+	ret = iommu_device_register(&vcm_iommu_device, &vcm_iommu_ops, NULL);
+	if (ret)
+		goto remove_sysfs;
+	return 0;
+
+remove_sysfs:
+	iommu_device_sysfs_remove(&vcm_iommu_device);
+remove_node:
+	fwnode_remove_software_node(fwnode);
+	return ret;
+}
+
+/**
+ * vcm_domain_driver_exit - undo vcm_domain_driver_init()
+ *
+ * Context: Process context. There are no spaces: each pins the module.
+ */
+void vcm_domain_driver_exit(void)
+{
+	iommu_device_unregister(&vcm_iommu_device);
+	iommu_device_sysfs_remove(&vcm_iommu_device);
+	fwnode_remove_software_node(vcm_iommu_device.fwnode);
+}

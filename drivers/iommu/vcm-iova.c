@@ -30,7 +30,7 @@
 #include "vcm-iova.h"
 
 #define CREATE_TRACE_POINTS
-#include "vcm-trace.h"
+#include "vcm_iova_trace.h"
 
 /*
  * A buffer may be mapped for several devices at once. The caches are therefore

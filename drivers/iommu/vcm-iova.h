@@ -52,6 +52,7 @@ struct vcm_iova_device {
 	bool translated;
 	bool linked;
 
+	/* protects what follows */
 	struct mutex lock;
 	u64 slab_size;
 	u64 boundary;
@@ -84,9 +85,9 @@ extern struct mutex vcm_devices_lock;
 
 /* vcm-debugfs.c */
 #ifdef CONFIG_DEBUG_FS
-void vcm_iova_debugfs_init(struct dentry *dir);
+void vcm_iommu_debugfs_init(struct dentry *dir);
 #else
-static inline void vcm_iova_debugfs_init(struct dentry *dir) { }
+static inline void vcm_iommu_debugfs_init(struct dentry *dir) { }
 #endif
 
 #endif /* _VCM_IOVA_H */

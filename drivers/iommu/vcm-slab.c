@@ -24,7 +24,7 @@
 #include <linux/slab.h>
 
 #include "vcm-iova.h"
-#include "vcm-trace.h"
+#include "vcm_iova_trace.h"
 
 #define VCM_SLAB_MIN		SZ_1M
 #define VCM_SLAB_MAX		SZ_64M
@@ -72,7 +72,8 @@ static void vcm_slab_setup(struct vcm_iova_device *vdev)
 	/* A mask of all ones is no boundary. */
 	vdev->boundary = boundary < limit ? boundary + 1 : 0;
 
-	size = max(rounddown_pow_of_two(size), (u64)VCM_SLAB_MIN);
+	/* A block is linked in pieces where a slab ends in it. */
+	size = max_t(u64, rounddown_pow_of_two(size), VCM_IOVA_ALIGN_MAX);
 	if (vdev->boundary)
 		size = min(size, vdev->boundary);
 	vdev->slab_size = size < VCM_SLAB_MIN ? 0 : size;
@@ -221,18 +222,18 @@ static struct vcm_range *vcm_place_collect(struct vcm_iova_device *vdev,
 static struct vcm_range *vcm_place_range(struct vcm_iova_device *vdev,
 					 u64 len, u64 align)
 {
+	size_t size = vdev->slab_size;
 	struct vcm_range *range;
-	size_t size;
 
 	range = vcm_extents_alloc(&vdev->extents, len, align);
 	if (range != ERR_PTR(-ENOSPC))
 		return range;
 
-	for (size = vdev->slab_size; size >= VCM_SLAB_MIN;
-	     size /= VCM_SLAB_SHRINK) {
+	range = vcm_place_collect(vdev, len, align, size);
+	while (range == ERR_PTR(-ENOSPC) && size > VCM_SLAB_MIN &&
+	       vcm_dma_narrow(vdev->dev)) {
+		size = max_t(size_t, size / VCM_SLAB_SHRINK, VCM_SLAB_MIN);
 		range = vcm_place_collect(vdev, len, align, size);
-		if (range != ERR_PTR(-ENOSPC) || !vcm_dma_narrow(vdev->dev))
-			break;
 	}
 	/* What was collected and not used. */
 	vcm_slabs_trim(vdev, 0, U64_MAX);

@@ -16,6 +16,7 @@ struct sg_table;
 struct vcm_iova_device;
 struct vcm_range;
 struct vcm_slab;
+struct vcm_space;
 
 /* Fail rather than map in a way that the policy does not allow. */
 #define VCM_IOVA_STRICT		BIT(0)
@@ -92,6 +93,70 @@ void vcm_iommu_sync_for_device(struct vcm_iova_device *vdev,
 			       struct sg_table *sgt,
 			       const struct vcm_mapping *map,
 			       enum dma_data_direction dir);
+
+/**
+ * struct vcm_space_args - what an address space is to be like
+ * @start: first address, a multiple of the page size
+ * @len: number of addresses, a multiple of the page size
+ * @fixed_start: first address of the fixed window, inside the space, where
+ *	vcm_space_map_at() maps and the DMA API does not
+ * @fixed_len: number of addresses of the fixed window, or 0 for none
+ * @align: bytes, a power of two of at least the page size: a block of this
+ *	size and alignment in memory is mapped at a multiple of it or not at
+ *	all; 0: no such rule
+ */
+struct vcm_space_args {
+	u64 start;
+	u64 len;
+	u64 fixed_start;
+	u64 fixed_len;
+	u64 align;
+};
+
+/**
+ * enum vcm_space_gap - what a device reaches while none of its spaces is active
+ * @VCM_SPACE_GAP_BLOCKED: nothing
+ * @VCM_SPACE_GAP_DEFAULT: what the DMA API has mapped for it or, with
+ *	iommu=pt, all memory
+ */
+enum vcm_space_gap {
+	VCM_SPACE_GAP_BLOCKED,
+	VCM_SPACE_GAP_DEFAULT,
+};
+
+/**
+ * typedef vcm_space_fault_t - handler of a space's faults
+ * @space: the space
+ * @iova: the address that the device used
+ * @write: it wrote
+ * @data: from vcm_space_set_fault_handler()
+ *
+ * Context: Interrupt context, or whatever the IOMMU driver reports faults in.
+ */
+typedef void (*vcm_space_fault_t)(struct vcm_space *space, u64 iova, bool write,
+				  void *data);
+
+struct vcm_space *vcm_space_create(struct device *parent,
+				   const struct vcm_space_args *args);
+int vcm_space_destroy(struct vcm_space *space);
+struct vcm_space *vcm_space_get(struct vcm_space *space);
+void vcm_space_put(struct vcm_space *space);
+struct device *vcm_space_dev(struct vcm_space *space);
+
+int vcm_space_activate(struct vcm_space *space);
+int vcm_space_deactivate(struct vcm_space *space);
+int vcm_space_switch(struct vcm_space *space);
+enum vcm_space_gap vcm_space_gap(struct vcm_space *space);
+
+int vcm_space_attach_pasid(struct vcm_space *space, u32 pasid);
+int vcm_space_detach_pasid(struct vcm_space *space);
+
+int vcm_space_map_at(struct vcm_space *space, u64 iova, struct sg_table *sgt,
+		     enum dma_data_direction dir);
+int vcm_space_unmap_at(struct vcm_space *space, u64 iova);
+phys_addr_t vcm_space_iova_to_phys(struct vcm_space *space, u64 iova);
+int vcm_space_set_fault_handler(struct vcm_space *space,
+				vcm_space_fault_t handler, void *data);
 
 struct dentry *vcm_iommu_debugfs_dir(void);
 

@@ -22,17 +22,24 @@
 /* &struct vcm_edu_import.iova of a device that no IOMMU translates for */
 #define VCM_EDU_IOVA_NONE	(~(__u64)0)
 
+/* Map the buffer at @iova in the fixed window of the space as well. */
+#define VCM_EDU_IMPORT_FIXED	(1u << 0)
+
 /**
  * struct vcm_edu_import - attach to a dma-buf and map it for the device
  * @fd: in: the dma-buf
- * @flags: in: must be 0
+ * @flags: in: VCM_EDU_IMPORT_FIXED or 0
  * @handle: out: names the import in the calls below, never 0
  * @nents: out: DMA segments of the mapping
- * @iova: out: where the device sees the first byte, or VCM_EDU_IOVA_NONE
+ * @iova: out: where the device sees the first byte, or VCM_EDU_IOVA_NONE;
+ *	in: the address for VCM_EDU_IMPORT_FIXED, else ignored
  * @length: out: bytes in the buffer
+ * @space: in: the space to map it in, or 0 for the device's own addresses
+ * @reserved: in: must be 0
  *
- * Errors: EINVAL (flags, or @fd is no dma-buf), EBADF, ENOSPC (as many
- * imports as one open file may have), and what attaching and mapping return.
+ * Errors: EINVAL (flags, or @fd is no dma-buf), EBADF, ENOENT (@space), ENOSPC
+ * (as many imports as one open file may have), and what attaching, mapping and
+ * vcm_space_map_at() return.
  */
 struct vcm_edu_import {
 	__s32 fd;
@@ -41,6 +48,8 @@ struct vcm_edu_import {
 	__u32 nents;
 	__aligned_u64 iova;
 	__aligned_u64 length;
+	__u32 space;
+	__u32 reserved;
 };
 
 enum vcm_edu_dir {
@@ -57,7 +66,8 @@ enum vcm_edu_dir {
  * @ram_offset: in: bytes into the device's RAM
  *
  * Errors: EINVAL (direction, zero length), ENOENT (handle), ERANGE (outside
- * the buffer or the device's RAM), EIO (the device did not finish).
+ * the buffer or the device's RAM), ENXIO (the device is not in the space that
+ * the buffer was imported to), EIO (the device did not finish).
  */
 struct vcm_edu_dma {
 	__u32 handle;
@@ -140,6 +150,51 @@ struct vcm_edu_probe {
 	__u32 reserved;
 };
 
+/* The device reaches nothing while no space is active. */
+#define VCM_EDU_SPACE_GAP_BLOCKED	(1u << 0)
+
+/**
+ * struct vcm_edu_space_create - make an address space for the device
+ * @start: in: first address
+ * @length: in: number of addresses
+ * @fixed_start: in: first address of the fixed window
+ * @fixed_length: in: number of addresses of the fixed window
+ * @align: in: alignment that is enforced, or 0
+ * @space: out: names the space in the calls below, never 0
+ * @flags: out: VCM_EDU_SPACE_GAP_BLOCKED or 0
+ *
+ * Errors: those of vcm_space_create().
+ */
+struct vcm_edu_space_create {
+	__aligned_u64 start;
+	__aligned_u64 length;
+	__aligned_u64 fixed_start;
+	__aligned_u64 fixed_length;
+	__aligned_u64 align;
+	__u32 space;
+	__u32 flags;
+};
+
+enum vcm_edu_space_op {
+	VCM_EDU_SPACE_DESTROY = 0,
+	VCM_EDU_SPACE_ACTIVATE = 1,
+	VCM_EDU_SPACE_DEACTIVATE = 2,
+	VCM_EDU_SPACE_SWITCH = 3,
+};
+
+/**
+ * struct vcm_edu_space - do something to a space
+ * @space: in: from VCM_EDU_IOC_SPACE_CREATE
+ * @op: in: &enum vcm_edu_space_op
+ *
+ * Errors: EINVAL (@op), ENOENT (@space), and those of vcm_space_destroy(),
+ * vcm_space_activate(), vcm_space_deactivate() and vcm_space_switch().
+ */
+struct vcm_edu_space {
+	__u32 space;
+	__u32 op;
+};
+
 #define VCM_EDU_IOC_MAGIC	0xE7
 #define VCM_EDU_IOC_IMPORT	_IOWR(VCM_EDU_IOC_MAGIC, 0, struct vcm_edu_import)
 #define VCM_EDU_IOC_DMA		_IOW(VCM_EDU_IOC_MAGIC, 1, struct vcm_edu_dma)
@@ -147,5 +202,8 @@ struct vcm_edu_probe {
 #define VCM_EDU_IOC_RELEASE	_IOW(VCM_EDU_IOC_MAGIC, 3, struct vcm_edu_release)
 #define VCM_EDU_IOC_INFO	_IOR(VCM_EDU_IOC_MAGIC, 4, struct vcm_edu_info)
 #define VCM_EDU_IOC_PROBE	_IOW(VCM_EDU_IOC_MAGIC, 5, struct vcm_edu_probe)
+#define VCM_EDU_IOC_SPACE_CREATE \
+	_IOWR(VCM_EDU_IOC_MAGIC, 6, struct vcm_edu_space_create)
+#define VCM_EDU_IOC_SPACE	_IOW(VCM_EDU_IOC_MAGIC, 7, struct vcm_edu_space)
 
 #endif /* _VCM_EDU_H */

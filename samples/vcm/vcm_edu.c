@@ -8,30 +8,30 @@
  * the device: one DMA engine that moves up to 4 KiB between memory and RAM in
  * the device and raises an interrupt at the end (QEMU, docs/specs/edu).
  *
+ * A driver whose device has address spaces to choose from (vcm_edu_space.c)
+ * attaches to the device of a space instead of its own, and that is all.
+ *
  * A mapped buffer may have several DMA segments, see edu_import_dma_addr():
  * behind an IOMMU there usually is one, without an IOMMU there are as many as
  * the buffer has pieces.
  */
 
 #include <linux/bits.h>
-#include <linux/completion.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/interrupt.h>
 #include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/iosys-map.h>
 #include <linux/iopoll.h>
-#include <linux/kref.h>
-#include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/random.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/xarray.h>
+#include <linux/vcm-iommu.h>
 
-#include "vcm-edu.h"
+#include "vcm_edu_priv.h"
 
 #define EDU_NAME		"vcm-edu"
 
@@ -66,64 +66,13 @@ static unsigned int dma_bits[EDU_MAX_DEVICES];
 module_param_array(dma_bits, uint, NULL, 0444);
 MODULE_PARM_DESC(dma_bits, "Width of the DMA addresses of each device (default 28)");
 
+static bool managed_dma;
+module_param(managed_dma, bool, 0444);
+MODULE_PARM_DESC(managed_dma, "Claim the device's DMA while it has spaces (default N)");
+
 static bool unsafe_probe;
 module_param(unsafe_probe, bool, 0444);
 MODULE_PARM_DESC(unsafe_probe, "Let root do DMA at any address behind an IOMMU, for tests (default N)");
-
-/**
- * struct edu_device - one device
- * @ref: held by the PCI device and by every open file
- * @pdev: the PCI device, valid until @gone
- * @regs: its registers, valid until @gone
- * @misc: the character device
- * @id: number among the devices
- * @dma_bits: width of DMA addresses
- * @translated: an IOMMU translates the device's DMA
- * @done: completed by the interrupt at the end of a transfer
- * @lock: serialises transfers and protects what follows
- * @files: open files, by &struct edu_file.node
- * @gone: the PCI device was unbound
- *
- * Lock order: @lock -> &dma_buf.resv
- */
-struct edu_device {
-	struct kref ref;
-	struct pci_dev *pdev;
-	void __iomem *regs;
-	struct miscdevice misc;
-	int id;
-	unsigned int dma_bits;
-	bool translated;
-	struct completion done;
-
-	struct mutex lock;
-	struct list_head files;
-	bool gone;
-};
-
-/**
- * struct edu_file - an open file
- * @edu: the device
- * @imports: all &struct edu_import by handle, under &struct edu_device.lock
- * @node: in &struct edu_device.files
- */
-struct edu_file {
-	struct edu_device *edu;
-	struct xarray imports;
-	struct list_head node;
-};
-
-/**
- * struct edu_import - a buffer mapped for the device
- * @dmabuf: the buffer
- * @attachment: the device's attachment to it
- * @sgt: DMA addresses for the device
- */
-struct edu_import {
-	struct dma_buf *dmabuf;
-	struct dma_buf_attachment *attachment;
-	struct sg_table *sgt;
-};
 
 static DEFINE_IDA(edu_ids);
 
@@ -169,6 +118,7 @@ free_import:
 
 static void edu_import_destroy(struct edu_import *import)
 {
+	edu_import_unmap_fixed(import);
 	dma_buf_unmap_attachment_unlocked(import->attachment, import->sgt,
 					  DMA_BIDIRECTIONAL);
 	dma_buf_detach(import->dmabuf, import->attachment);
@@ -185,6 +135,9 @@ static dma_addr_t edu_import_dma_addr(struct edu_import *import, u64 offset,
 {
 	struct scatterlist *sg;
 	int i;
+
+	if (import->fixed)
+		return import->fixed_iova + offset;
 
 	for_each_sgtable_dma_sg(import->sgt, sg, i) {
 		if (offset < sg_dma_len(sg)) {
@@ -296,31 +249,70 @@ static void edu_release(struct kref *ref)
 	kfree(edu);
 }
 
+static void edu_import_describe(const struct edu_device *edu,
+				const struct edu_import *import,
+				struct vcm_edu_import *args)
+{
+	args->nents = import->sgt->nents;
+	args->length = import->dmabuf->size;
+	if (import->fixed)
+		args->iova = import->fixed_iova;
+	else if (edu->translated)
+		args->iova = sg_dma_address(import->sgt->sgl);
+	else
+		args->iova = VCM_EDU_IOVA_NONE;
+}
+
+static int edu_file_import_args(struct edu_file *file,
+				const struct vcm_edu_import *args,
+				struct vcm_space **space)
+{
+	if (args->flags & ~VCM_EDU_IMPORT_FIXED || args->reserved ||
+	    (args->flags && !args->space))
+		return -EINVAL;
+
+	*space = NULL;
+	if (!args->space)
+		return 0;
+	*space = edu_space_find(file, args->space);
+	return *space ? 0 : -ENOENT;
+}
+
 static int edu_file_import(struct edu_file *file, struct vcm_edu_import *args)
 {
 	struct edu_device *edu = file->edu;
 	struct edu_import *import;
+	struct vcm_space *space;
 	int ret;
 
-	if (args->flags)
-		return -EINVAL;
+	ret = edu_file_import_args(file, args, &space);
+	if (ret)
+		return ret;
 
-	import = edu_import_create(&edu->pdev->dev, args->fd);
+	import = edu_import_create(space ? vcm_space_dev(space) :
+					   &edu->pdev->dev, args->fd);
 	if (IS_ERR(import))
 		return PTR_ERR(import);
+	import->space = space;
+
+	if (args->flags & VCM_EDU_IMPORT_FIXED) {
+		ret = edu_import_map_fixed(import, args->iova);
+		if (ret)
+			goto destroy_import;
+	}
 
 	ret = xa_alloc(&file->imports, &args->handle, import,
 		       XA_LIMIT(1, EDU_MAX_IMPORTS), GFP_KERNEL_ACCOUNT);
 	if (ret) {
-		edu_import_destroy(import);
-		return ret == -EBUSY ? -ENOSPC : ret;
+		ret = ret == -EBUSY ? -ENOSPC : ret;
+		goto destroy_import;
 	}
-
-	args->nents = import->sgt->nents;
-	args->iova = edu->translated ? sg_dma_address(import->sgt->sgl) :
-				       VCM_EDU_IOVA_NONE;
-	args->length = import->dmabuf->size;
+	edu_import_describe(edu, import, args);
 	return 0;
+
+destroy_import:
+	edu_import_destroy(import);
+	return ret;
 }
 
 static void edu_file_forget(struct edu_file *file, u32 handle)
@@ -346,6 +338,8 @@ static int edu_file_dma(struct edu_file *file, struct vcm_edu_dma *args)
 	if (!edu_range_ok(offset, left, import->dmabuf->size) ||
 	    !edu_range_ok(ram_offset, left, VCM_EDU_RAM_SIZE))
 		return -ERANGE;
+	if (import->space != file->edu->active)
+		return -ENXIO;
 
 	while (left) {
 		size_t len = left;
@@ -461,6 +455,8 @@ union edu_ioctl_args {
 	struct vcm_edu_release release;
 	struct vcm_edu_info info;
 	struct vcm_edu_probe probe;
+	struct vcm_edu_space_create space_create;
+	struct vcm_edu_space space;
 };
 
 static int edu_file_ioctl(struct edu_file *file, unsigned int cmd,
@@ -480,9 +476,23 @@ static int edu_file_ioctl(struct edu_file *file, unsigned int cmd,
 		return 0;
 	case VCM_EDU_IOC_PROBE:
 		return edu_file_probe(file, &args->probe);
+	case VCM_EDU_IOC_SPACE_CREATE:
+		return edu_space_create(file, &args->space_create);
+	case VCM_EDU_IOC_SPACE:
+		return edu_space_op(file, &args->space);
 	default:
 		return -ENOTTY;
 	}
+}
+
+/* Nobody learned the number of what was made: it must not stay. */
+static void edu_file_undo(struct edu_file *file, unsigned int cmd,
+			  const union edu_ioctl_args *args)
+{
+	if (cmd == VCM_EDU_IOC_IMPORT)
+		edu_file_forget(file, args->import.handle);
+	else if (cmd == VCM_EDU_IOC_SPACE_CREATE)
+		edu_space_forget(file, args->space_create.space);
 }
 
 static long edu_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
@@ -502,9 +512,7 @@ static long edu_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	mutex_lock(&edu->lock);
 	ret = edu->gone ? -ENODEV : edu_file_ioctl(file, cmd, &args);
 	if (!ret && _IOC_DIR(cmd) & _IOC_READ && copy_to_user(user, &args, size)) {
-		/* An import whose handle nobody learned must not stay. */
-		if (cmd == VCM_EDU_IOC_IMPORT)
-			edu_file_forget(file, args.import.handle);
+		edu_file_undo(file, cmd, &args);
 		ret = -EFAULT;
 	}
 	mutex_unlock(&edu->lock);
@@ -520,6 +528,7 @@ static void edu_file_forget_all(struct edu_file *file)
 
 	xa_for_each(&file->imports, handle, import)
 		edu_file_forget(file, handle);
+	edu_space_forget_all(file);
 }
 
 static int edu_open(struct inode *inode, struct file *filp)
@@ -536,6 +545,7 @@ static int edu_open(struct inode *inode, struct file *filp)
 	kref_get(&edu->ref);
 	file->edu = edu;
 	xa_init_flags(&file->imports, XA_FLAGS_ALLOC1);
+	xa_init_flags(&file->spaces, XA_FLAGS_ALLOC1);
 	filp->private_data = file;
 
 	mutex_lock(&edu->lock);
@@ -555,6 +565,7 @@ static int edu_close(struct inode *inode, struct file *filp)
 	mutex_unlock(&edu->lock);
 
 	xa_destroy(&file->imports);
+	xa_destroy(&file->spaces);
 	kfree(file);
 	kref_put(&edu->ref, edu_release);
 	return 0;
@@ -714,8 +725,25 @@ static struct pci_driver edu_driver = {
 	.probe = edu_probe,
 	.remove = edu_remove,
 };
-module_pci_driver(edu_driver);
+
+static int __init edu_init(void)
+{
+	/*
+	 * A driver whose device does all of its DMA in spaces sets this, and
+	 * then it reaches nothing in between. It is a parameter only here.
+	 */
+	edu_driver.driver_managed_dma = managed_dma;
+	return pci_register_driver(&edu_driver);
+}
+module_init(edu_init);
+
+static void __exit edu_exit(void)
+{
+	pci_unregister_driver(&edu_driver);
+}
+module_exit(edu_exit);
 
 MODULE_DESCRIPTION("Sample dma-buf importer for QEMU's edu device");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("DMA_BUF");
+MODULE_IMPORT_NS("VCM_IOMMU");

@@ -116,11 +116,11 @@ static int vcm_buffers_show(struct seq_file *s, void *unused)
 DEFINE_SHOW_ATTRIBUTE(vcm_buffers);
 
 /**
- * vcm_debugfs_init - create the heap's files
+ * vcm_heap_debugfs_init - create the heap's files
  *
  * Context: Process context, once.
  */
-void vcm_debugfs_init(void)
+void vcm_heap_debugfs_init(void)
 {
 	struct dentry *dir = vcm_iommu_debugfs_dir();
 

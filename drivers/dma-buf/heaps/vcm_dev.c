@@ -262,20 +262,24 @@ struct vcm_ioctl_op {
 	int (*run)(void *data, void __user *user, size_t usize);
 };
 
-#define VCM_IOCTL_OP(_cmd, _run, _struct, _last) {			\
-	.cmd = _cmd,							\
-	.size = sizeof(struct _struct),					\
-	.min_size = offsetofend(struct _struct, _last),			\
-	.run = _run,							\
-}
-
 static const struct vcm_ioctl_op vcm_ioctl_ops[] = {
-	VCM_IOCTL_OP(DMA_HEAP_VCM_IOCTL_ALLOC, vcm_ioctl_alloc,
-		     dma_heap_vcm_alloc, out_fd),
-	VCM_IOCTL_OP(DMA_HEAP_VCM_IOCTL_QUERY, vcm_ioctl_query,
-		     dma_heap_vcm_query, out_chunks),
-	VCM_IOCTL_OP(DMA_HEAP_VCM_IOCTL_INFO, vcm_ioctl_info,
-		     dma_heap_vcm_info, out_guard_max),
+	{
+		.cmd = DMA_HEAP_VCM_IOCTL_ALLOC,
+		.size = sizeof(struct dma_heap_vcm_alloc),
+		.min_size = offsetofend(struct dma_heap_vcm_alloc, out_fd),
+		.run = vcm_ioctl_alloc,
+	}, {
+		.cmd = DMA_HEAP_VCM_IOCTL_QUERY,
+		.size = sizeof(struct dma_heap_vcm_query),
+		.min_size = offsetofend(struct dma_heap_vcm_query, out_chunks),
+		.run = vcm_ioctl_query,
+	}, {
+		.cmd = DMA_HEAP_VCM_IOCTL_INFO,
+		.size = sizeof(struct dma_heap_vcm_info),
+		.min_size = offsetofend(struct dma_heap_vcm_info,
+					out_guard_max),
+		.run = vcm_ioctl_info,
+	},
 };
 
 static const struct vcm_ioctl_op *vcm_ioctl_find(unsigned int cmd)

@@ -33,6 +33,7 @@
 #include "vcm_trace.h"
 
 LIST_HEAD(vcm_buffers);
+/* Protects the list; a buffer on it is not released yet. */
 DEFINE_MUTEX(vcm_buffers_lock);
 
 static int vcm_heap_attach(struct dma_buf *dmabuf,
@@ -426,11 +427,11 @@ static int __init vcm_heap_init(void)
 		return PTR_ERR(heap);
 	}
 
-	vcm_debugfs_init();
+	vcm_heap_debugfs_init();
 	return 0;
 }
-/* No exit: a heap cannot be taken away again. */
 module_init(vcm_heap_init);
+/* No exit: a heap cannot be taken away again. */
 
 MODULE_DESCRIPTION("DMA-BUF heap of large chunks");
 MODULE_LICENSE("GPL");

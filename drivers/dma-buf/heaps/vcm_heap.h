@@ -74,6 +74,7 @@ struct vcm_buffer {
 	struct dma_buf *dmabuf;
 	struct list_head node;
 
+	/* protects what follows */
 	struct mutex lock;
 	struct list_head attachments;
 	void *vaddr;
@@ -128,9 +129,9 @@ void vcm_dev_exit(void);
 int vcm_default_policy_check(void);
 
 #ifdef CONFIG_DEBUG_FS
-void vcm_debugfs_init(void);
+void vcm_heap_debugfs_init(void);
 #else
-static inline void vcm_debugfs_init(void) { }
+static inline void vcm_heap_debugfs_init(void) { }
 #endif
 
 #endif /* _VCM_HEAP_H */

@@ -84,5 +84,5 @@ TRACE_EVENT(vcm_iova_unlink,
 #undef TRACE_INCLUDE_PATH
 #define TRACE_INCLUDE_PATH .
 #undef TRACE_INCLUDE_FILE
-#define TRACE_INCLUDE_FILE vcm-trace
+#define TRACE_INCLUDE_FILE vcm_iova_trace
 #include <trace/define_trace.h>

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The devices that have address spaces
+ *
+ * A device is known here from its first space to its last. While it is, its
+ * DMA is claimed if its driver lets us, so that between two spaces it reaches
+ * nothing instead of what the DMA API has mapped for it. And we watch for its
+ * driver to let go of it, for then no domain of ours may stay attached.
+ */
+
+#include <linux/device.h>
+#include <linux/device/bus.h>
+#include <linux/err.h>
+#include <linux/slab.h>
+
+#include "vcm-space.h"
+
+LIST_HEAD(vcm_parents);
+/* Protects the list, and the birth and death of what is on it. */
+DEFINE_MUTEX(vcm_parents_lock);
+
+/*
+ * A driver that leaves its DMA to the DMA API owns it by being bound, and then
+ * the claim is refused with -EPERM: that is a device whose gap is its default
+ * domain, not an error. See driver_managed_dma in struct device_driver's buses.
+ */
+static int vcm_parent_claim(struct vcm_parent *parent)
+{
+	int ret = iommu_device_claim_dma_owner(parent->dev, parent);
+
+	if (ret && ret != -EPERM)
+		return ret;
+	parent->owned = !ret;
+	return 0;
+}
+
+static void vcm_parent_unclaim(struct vcm_parent *parent)
+{
+	if (parent->owned)
+		iommu_device_release_dma_owner(parent->dev);
+	parent->owned = false;
+}
+
+/* The spaces stay, with what is mapped in them, but the device is gone. */
+static void vcm_parent_kill(struct vcm_parent *parent)
+{
+	struct vcm_space *space;
+
+	mutex_lock(&parent->lock);
+	if (parent->dead)
+		goto unlock;
+
+	parent->dead = true;
+	list_for_each_entry(space, &parent->spaces, node)
+		vcm_space_kill(space);
+	vcm_parent_unclaim(parent);
+unlock:
+	mutex_unlock(&parent->lock);
+}
+
+static int vcm_parent_notify(struct notifier_block *nb, unsigned long action,
+			     void *data)
+{
+	struct vcm_parent *parent = container_of(nb, struct vcm_parent, unbind);
+
+	if (data == parent->dev && (action == BUS_NOTIFY_UNBIND_DRIVER ||
+				    action == BUS_NOTIFY_DEL_DEVICE))
+		vcm_parent_kill(parent);
+	return NOTIFY_OK;
+}
+
+static struct vcm_parent *vcm_parent_create(struct device *dev)
+{
+	struct vcm_parent *parent = kzalloc_obj(*parent);
+	int ret;
+
+	if (!parent)
+		return ERR_PTR(-ENOMEM);
+
+	kref_init(&parent->ref);
+	mutex_init(&parent->lock);
+	INIT_LIST_HEAD(&parent->spaces);
+	parent->dev = get_device(dev);
+	parent->unbind.notifier_call = vcm_parent_notify;
+	parent->doorbell = vcm_find_doorbell(dev, &parent->doorbell_iova);
+
+	ret = vcm_parent_claim(parent);
+	if (ret)
+		goto put_device;
+
+	ret = bus_register_notifier(dev->bus, &parent->unbind);
+	if (ret)
+		goto unclaim;
+	return parent;
+
+unclaim:
+	vcm_parent_unclaim(parent);
+put_device:
+	put_device(dev);
+	mutex_destroy(&parent->lock);
+	kfree(parent);
+	return ERR_PTR(ret);
+}
+
+static void vcm_parent_release(struct kref *ref)
+{
+	struct vcm_parent *parent = container_of(ref, struct vcm_parent, ref);
+
+	lockdep_assert_held(&vcm_parents_lock);
+
+	list_del(&parent->node);
+	bus_unregister_notifier(parent->dev->bus, &parent->unbind);
+	WARN_ON(parent->active || !list_empty(&parent->spaces));
+	vcm_parent_unclaim(parent);
+	put_device(parent->dev);
+	mutex_destroy(&parent->lock);
+	kfree(parent);
+}
+
+/* A dead one is not found: the device may be bound again, and is another. */
+static struct vcm_parent *vcm_parent_find(struct device *dev)
+{
+	struct vcm_parent *parent;
+
+	lockdep_assert_held(&vcm_parents_lock);
+
+	list_for_each_entry(parent, &vcm_parents, node)
+		if (parent->dev == dev && !READ_ONCE(parent->dead))
+			return parent;
+	return NULL;
+}
+
+/**
+ * vcm_parent_get - find or make what is kept about a device with spaces
+ * @dev: the device, bound to its driver and behind an IOMMU
+ *
+ * Context: Process context, sleeps.
+ * Return: it, or -ENOMEM, or why the device's DMA cannot be claimed.
+ */
+struct vcm_parent *vcm_parent_get(struct device *dev)
+{
+	struct vcm_parent *parent;
+
+	mutex_lock(&vcm_parents_lock);
+	parent = vcm_parent_find(dev);
+	if (parent) {
+		kref_get(&parent->ref);
+		goto unlock;
+	}
+
+	parent = vcm_parent_create(dev);
+	if (!IS_ERR(parent))
+		list_add_tail(&parent->node, &vcm_parents);
+unlock:
+	mutex_unlock(&vcm_parents_lock);
+	return parent;
+}
+
+/**
+ * vcm_parent_put - undo vcm_parent_get()
+ * @parent: the device
+ *
+ * Context: Process context, sleeps.
+ */
+void vcm_parent_put(struct vcm_parent *parent)
+{
+	if (kref_put_mutex(&parent->ref, vcm_parent_release, &vcm_parents_lock))
+		mutex_unlock(&vcm_parents_lock);
+}

@@ -1,0 +1,808 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Address spaces that are swapped under a device
+ *
+ * A space is a device of its own, a platform device without driver, behind the
+ * IOMMU of vcm-iommu.c. Importers attach to it as to any device and the DMA API
+ * maps into it, whether or not the real device, its parent, is using it at the
+ * time. To activate a space is to attach its domain to the parent.
+ *
+ * The IOMMU core refuses to attach one domain over another. A switch therefore
+ * is to detach and to attach, and in between the parent is in its default
+ * domain or, if its driver lets us claim its DMA, in one that blocks all.
+ *
+ * The idea of devices that stand for contexts of another is that of host1x
+ * (drivers/gpu/host1x/context.c).
+ */
+
+#include <linux/dma-map-ops.h>
+#include <linux/dma-mapping.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/idr.h>
+#include <linux/overflow.h>
+#include <linux/pci.h>
+#include <linux/platform_device.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+
+#include "vcm-space.h"
+
+#define VCM_SPACE_NAME	"vcm-space"
+
+static DEFINE_IDA(vcm_space_ids);
+
+/**
+ * vcm_space_of - the space that a device stands for
+ * @dev: a device behind our IOMMU
+ *
+ * Context: Any.
+ * Return: the space.
+ */
+struct vcm_space *vcm_space_of(struct device *dev)
+{
+	return dev_get_drvdata(dev);
+}
+
+static bool vcm_range_inside(u64 start, u64 len, u64 in_start, u64 in_len)
+{
+	return start >= in_start && len <= in_len &&
+	       start - in_start <= in_len - len;
+}
+
+static bool vcm_page_range_ok(u64 start, u64 len)
+{
+	u64 end;
+
+	return PAGE_ALIGNED(start) && PAGE_ALIGNED(len) &&
+	       !check_add_overflow(start, len, &end);
+}
+
+static int vcm_space_args_check(const struct vcm_space_args *args)
+{
+	if (!args->len || !vcm_page_range_ok(args->start, args->len) ||
+	    !vcm_page_range_ok(args->fixed_start, args->fixed_len))
+		return -EINVAL;
+	if (args->fixed_len &&
+	    !vcm_range_inside(args->fixed_start, args->fixed_len, args->start,
+			      args->len))
+		return -ERANGE;
+	if (args->align && (hweight64(args->align) != 1 ||
+			    args->align < PAGE_SIZE))
+		return -EINVAL;
+	return 0;
+}
+
+/* --- The space's device ------------------------------------------------ */
+
+/* What DMA for the parent is like, DMA for the space has to be like. */
+static void vcm_space_setup_dma(struct device *dev, struct vcm_space *space)
+{
+	struct device *parent = space->parent->dev;
+
+	*dev->dma_mask = dma_get_mask(parent);
+	dev->coherent_dma_mask = parent->coherent_dma_mask;
+	dev->bus_dma_limit = min_not_zero(parent->bus_dma_limit,
+					  vcm_space_last(space));
+	dma_set_max_seg_size(dev, dma_get_max_seg_size(parent));
+	dma_set_seg_boundary(dev, dma_get_seg_boundary(parent));
+	dev_assign_dma_coherent(dev, dev_is_dma_coherent(parent));
+	set_dev_node(dev, dev_to_node(parent));
+}
+
+/*
+ * iommu_fwspec_init() wants iommu_probe_device_lock held, against others that
+ * set up the same device. Nobody else knows the device before it is added. The
+ * lock is not exported; a built-in driver takes it, and a module tells lockdep
+ * that it knows.
+ */
+static int vcm_space_init_fwspec(struct device *dev)
+{
+	int ret;
+
+#ifdef MODULE
+	lockdep_off();
+	ret = iommu_fwspec_init(dev, vcm_domain_fwnode());
+	lockdep_on();
+#else
+	mutex_lock(&iommu_probe_device_lock);
+	ret = iommu_fwspec_init(dev, vcm_domain_fwnode());
+	mutex_unlock(&iommu_probe_device_lock);
+#endif
+	return ret;
+}
+
+static void vcm_space_remove_device(struct vcm_space *space)
+{
+	struct platform_device *pdev = space->pdev;
+
+	/*
+	 * Without its IOMMU the device would get physical addresses from the
+	 * DMA API. Without a mask it gets none.
+	 */
+	pdev->dev.dma_mask = NULL;
+	platform_device_unregister(pdev);
+}
+
+static int vcm_space_add_device(struct vcm_space *space)
+{
+	struct platform_device *pdev;
+	int ret;
+
+	pdev = platform_device_alloc(VCM_SPACE_NAME, space->id);
+	if (!pdev)
+		return -ENOMEM;
+
+	/* No child of the parent: it may have to outlive that. */
+	dev_set_drvdata(&pdev->dev, space);
+	vcm_space_setup_dma(&pdev->dev, space);
+	ret = vcm_space_init_fwspec(&pdev->dev);
+	if (ret)
+		goto put_device;
+
+	/* The IOMMU core is notified and asks our driver for a domain. */
+	ret = platform_device_add(pdev);
+	if (ret)
+		goto put_device;
+
+	space->pdev = pdev;
+	space->domain = vcm_domain_of(&pdev->dev);
+	if (!space->domain) {
+		/* It failed, and the DMA API would map physical memory. */
+		vcm_space_remove_device(space);
+		return -ENOMEM;
+	}
+	/* Direct mappings that firmware asked for. */
+	space->own_mapped = vcm_domain_mapped(space->domain);
+	return 0;
+
+put_device:
+	platform_device_put(pdev);
+	return ret;
+}
+
+/* --- Life -------------------------------------------------------------- */
+
+static int vcm_space_link(struct vcm_space *space)
+{
+	struct vcm_parent *parent = space->parent;
+	int ret = 0;
+
+	mutex_lock(&parent->lock);
+	if (parent->dead) {
+		ret = -ENODEV;
+	} else if (parent->nr_spaces == VCM_SPACES_MAX) {
+		ret = -ENOSPC;
+	} else {
+		list_add_tail(&space->node, &parent->spaces);
+		parent->nr_spaces++;
+	}
+	mutex_unlock(&parent->lock);
+	return ret;
+}
+
+/**
+ * vcm_space_create - make an address space for a device
+ * @parent: the device, bound to the caller's driver
+ * @args: what it is to be like
+ *
+ * The space is empty and not active. Whether it can be activated without a
+ * moment in which @parent is in its default domain depends on the driver of
+ * @parent, see vcm_space_gap().
+ *
+ * Context: Process context, sleeps.
+ * Return: the space, or
+ *	-EINVAL (empty or unaligned window, bad alignment),
+ *	-ERANGE (fixed window outside the window),
+ *	-EOPNOTSUPP (no IOMMU), -ENOSPC (too many spaces of @parent),
+ *	-ENODEV (@parent is going away), -ENOMEM, -EBUSY (somebody else attached
+ *	@parent to a domain).
+ */
+struct vcm_space *vcm_space_create(struct device *parent,
+				   const struct vcm_space_args *args)
+{
+	struct vcm_space *space;
+	int ret;
+
+	ret = vcm_space_args_check(args);
+	if (ret)
+		return ERR_PTR(ret);
+	if (!device_iommu_mapped(parent) || !parent->dma_mask)
+		return ERR_PTR(-EOPNOTSUPP);
+
+	space = kzalloc_obj(*space);
+	if (!space)
+		return ERR_PTR(-ENOMEM);
+
+	kref_init(&space->ref);
+	space->args = *args;
+	space->pasid = IOMMU_NO_PASID;
+	space->fixed = RB_ROOT_CACHED;
+
+	space->id = ida_alloc(&vcm_space_ids, GFP_KERNEL);
+	if (space->id < 0) {
+		ret = space->id;
+		goto free_space;
+	}
+
+	space->parent = vcm_parent_get(parent);
+	if (IS_ERR(space->parent)) {
+		ret = PTR_ERR(space->parent);
+		goto free_id;
+	}
+
+	ret = vcm_space_add_device(space);
+	if (ret)
+		goto put_parent;
+
+	/* Last: from here on it can be found. */
+	ret = vcm_space_link(space);
+	if (ret)
+		goto remove_device;
+	return space;
+
+remove_device:
+	vcm_space_remove_device(space);
+put_parent:
+	vcm_parent_put(space->parent);
+free_id:
+	ida_free(&vcm_space_ids, space->id);
+free_space:
+	kfree(space);
+	return ERR_PTR(ret);
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_create, "VCM_IOMMU");
+
+static void vcm_space_release(struct kref *ref)
+{
+	struct vcm_space *space = container_of(ref, struct vcm_space, ref);
+
+	/* The last reference goes after vcm_space_destroy(), or never. */
+	if (WARN_ON(space->pdev))
+		return;
+	vcm_parent_put(space->parent);
+	ida_free(&vcm_space_ids, space->id);
+	kfree(space);
+}
+
+/**
+ * vcm_space_get - take a reference
+ * @space: the space
+ *
+ * A reference keeps @space valid as an argument, not from being destroyed.
+ *
+ * Context: Any.
+ * Return: @space.
+ */
+struct vcm_space *vcm_space_get(struct vcm_space *space)
+{
+	kref_get(&space->ref);
+	return space;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_get, "VCM_IOMMU");
+
+/**
+ * vcm_space_put - drop a reference
+ * @space: the space
+ *
+ * Context: Process context, may sleep.
+ */
+void vcm_space_put(struct vcm_space *space)
+{
+	kref_put(&space->ref, vcm_space_release);
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_put, "VCM_IOMMU");
+
+static int vcm_space_unlink(struct vcm_space *space)
+{
+	struct vcm_parent *parent = space->parent;
+	int ret = -EBUSY;
+
+	mutex_lock(&parent->lock);
+	if (!space->pdev) {
+		ret = -ENODEV;
+		goto unlock;
+	}
+	if (parent->active == space || space->pasid != IOMMU_NO_PASID ||
+	    vcm_iommu_attached(&space->pdev->dev))
+		goto unlock;
+	if (!vcm_domain_close(space->domain, space->own_mapped))
+		goto unlock;
+
+	list_del(&space->node);
+	parent->nr_spaces--;
+	space->domain = NULL;
+	ret = 0;
+unlock:
+	mutex_unlock(&parent->lock);
+	return ret;
+}
+
+/**
+ * vcm_space_destroy - end a space
+ * @space: the space; the reference of vcm_space_create() is dropped
+ *
+ * The space's device is gone on success. It works also when the parent is.
+ *
+ * Context: Process context, sleeps.
+ * Return: 0, -EBUSY (active, a buffer attached or anything mapped; nothing has
+ *	changed), -ENODEV (destroyed already).
+ */
+int vcm_space_destroy(struct vcm_space *space)
+{
+	int ret = vcm_space_unlink(space);
+
+	if (ret)
+		return ret;
+
+	vcm_space_remove_device(space);
+	space->pdev = NULL;
+	vcm_space_put(space);
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_destroy, "VCM_IOMMU");
+
+/**
+ * vcm_space_dev - what importers attach to
+ * @space: the space
+ *
+ * The device has no driver and does no DMA; it is for dma_buf_attach() and for
+ * the DMA API. What is mapped for it is what the parent reaches while the
+ * space is active.
+ *
+ * Context: Any, until vcm_space_destroy().
+ * Return: the device.
+ */
+struct device *vcm_space_dev(struct vcm_space *space)
+{
+	return &space->pdev->dev;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_dev, "VCM_IOMMU");
+
+/* --- Activation -------------------------------------------------------- */
+
+/* Is the space there, and its parent? */
+static int vcm_space_alive(const struct vcm_space *space)
+{
+	lockdep_assert_held(&space->parent->lock);
+
+	return space->domain && !space->parent->dead ? 0 : -ENODEV;
+}
+
+static int vcm_space_attach(struct vcm_space *space)
+{
+	struct vcm_parent *parent = space->parent;
+	int ret;
+
+	lockdep_assert_held(&parent->lock);
+
+	ret = iommu_attach_device(space->domain->backing, parent->dev);
+	if (!ret)
+		parent->active = space;
+	return ret;
+}
+
+static void vcm_space_detach(struct vcm_space *space)
+{
+	struct vcm_parent *parent = space->parent;
+
+	lockdep_assert_held(&parent->lock);
+
+	iommu_detach_device(space->domain->backing, parent->dev);
+	parent->active = NULL;
+}
+
+/**
+ * vcm_space_activate - let the parent use a space
+ * @space: the space
+ *
+ * Context: Process context, sleeps.
+ * Return: 0 (also if it was active), -EBUSY (another space is active, or
+ *	somebody else attached the parent to a domain), -ENODEV (the space was
+ *	destroyed or its parent is gone), or what iommu_attach_device() returns.
+ */
+int vcm_space_activate(struct vcm_space *space)
+{
+	struct vcm_parent *parent = space->parent;
+	int ret;
+
+	mutex_lock(&parent->lock);
+	ret = vcm_space_alive(space);
+	if (ret || parent->active == space)
+		goto unlock;
+	ret = parent->active ? -EBUSY : vcm_space_attach(space);
+unlock:
+	mutex_unlock(&parent->lock);
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_activate, "VCM_IOMMU");
+
+/**
+ * vcm_space_deactivate - take a space from the parent
+ * @space: the space
+ *
+ * The parent is in the gap afterwards, see vcm_space_gap().
+ *
+ * Context: Process context, sleeps.
+ * Return: 0, -EINVAL (not active), -ENODEV (the space was destroyed or its
+ *	parent is gone).
+ */
+int vcm_space_deactivate(struct vcm_space *space)
+{
+	struct vcm_parent *parent = space->parent;
+	int ret;
+
+	mutex_lock(&parent->lock);
+	ret = vcm_space_alive(space);
+	if (ret)
+		goto unlock;
+	if (parent->active == space)
+		vcm_space_detach(space);
+	else
+		ret = -EINVAL;
+unlock:
+	mutex_unlock(&parent->lock);
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_deactivate, "VCM_IOMMU");
+
+/**
+ * vcm_space_switch - let the parent use another space
+ * @space: the space to use, instead of the one that is active, if any
+ *
+ * In between the parent is in the gap, see vcm_space_gap(). If @space cannot
+ * be attached, the space that was active before is again.
+ *
+ * Context: Process context, sleeps.
+ * Return: as vcm_space_activate().
+ */
+int vcm_space_switch(struct vcm_space *space)
+{
+	struct vcm_parent *parent = space->parent;
+	struct vcm_space *old;
+	int ret;
+
+	mutex_lock(&parent->lock);
+	old = parent->active;
+	ret = vcm_space_alive(space);
+	if (ret || old == space)
+		goto unlock;
+
+	if (old)
+		vcm_space_detach(old);
+	ret = vcm_space_attach(space);
+	/* If that fails too, the parent is in the gap, which is safe. */
+	if (ret && old)
+		vcm_space_attach(old);
+unlock:
+	mutex_unlock(&parent->lock);
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_switch, "VCM_IOMMU");
+
+/**
+ * vcm_space_gap - what the parent reaches while none of its spaces is active
+ * @space: a space of the parent
+ *
+ * A driver that sets driver_managed_dma and uses no other DMA API mappings
+ * while it has spaces gets VCM_SPACE_GAP_BLOCKED, with which nothing but the
+ * active space is ever reachable.
+ *
+ * Context: Any.
+ * Return: which of the two it is.
+ */
+enum vcm_space_gap vcm_space_gap(struct vcm_space *space)
+{
+	return space->parent->owned ? VCM_SPACE_GAP_BLOCKED :
+				      VCM_SPACE_GAP_DEFAULT;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_gap, "VCM_IOMMU");
+
+/* --- PASID ------------------------------------------------------------- */
+
+static bool vcm_parent_has_pasids(struct device *dev)
+{
+	/* What the IOMMU core asks of other buses is not exported. */
+	return dev_is_pci(dev) && to_pci_dev(dev)->pasid_enabled;
+}
+
+/**
+ * vcm_space_attach_pasid - let the parent use a space beside its own
+ * @space: the space
+ * @pasid: Process Address Space ID with which the parent names it in its DMA
+ *
+ * No device that QEMU emulates behind these IOMMUs has PASIDs: untested.
+ *
+ * Context: Process context, sleeps.
+ * Return: 0, -EOPNOTSUPP (the parent or its IOMMU has no PASIDs), -EBUSY
+ *	(attached already), -ENODEV, or what iommu_attach_device_pasid()
+ *	returns.
+ */
+int vcm_space_attach_pasid(struct vcm_space *space, u32 pasid)
+{
+	struct vcm_parent *parent = space->parent;
+	int ret;
+
+	mutex_lock(&parent->lock);
+	ret = vcm_space_alive(space);
+	if (ret)
+		goto unlock;
+
+	if (!vcm_parent_has_pasids(parent->dev)) {
+		ret = -EOPNOTSUPP;
+	} else if (space->pasid != IOMMU_NO_PASID) {
+		ret = -EBUSY;
+	} else {
+		ret = iommu_attach_device_pasid(space->domain->backing,
+						parent->dev, pasid, NULL);
+		if (!ret)
+			space->pasid = pasid;
+	}
+unlock:
+	mutex_unlock(&parent->lock);
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_attach_pasid, "VCM_IOMMU");
+
+static void __vcm_space_detach_pasid(struct vcm_space *space)
+{
+	lockdep_assert_held(&space->parent->lock);
+
+	iommu_detach_device_pasid(space->domain->backing, space->parent->dev,
+				  space->pasid);
+	space->pasid = IOMMU_NO_PASID;
+}
+
+/**
+ * vcm_space_detach_pasid - undo vcm_space_attach_pasid()
+ * @space: the space
+ *
+ * Context: Process context, sleeps.
+ * Return: 0, -EINVAL (not attached), -ENODEV.
+ */
+int vcm_space_detach_pasid(struct vcm_space *space)
+{
+	struct vcm_parent *parent = space->parent;
+	int ret;
+
+	mutex_lock(&parent->lock);
+	ret = vcm_space_alive(space);
+	if (ret)
+		goto unlock;
+	if (space->pasid == IOMMU_NO_PASID)
+		ret = -EINVAL;
+	else
+		__vcm_space_detach_pasid(space);
+unlock:
+	mutex_unlock(&parent->lock);
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_detach_pasid, "VCM_IOMMU");
+
+/**
+ * vcm_space_kill - the parent goes away
+ * @space: the space
+ *
+ * What is mapped stays until it is unmapped, for it is others that mapped it.
+ *
+ * Context: Process context, with &struct vcm_parent.lock.
+ */
+void vcm_space_kill(struct vcm_space *space)
+{
+	lockdep_assert_held(&space->parent->lock);
+
+	vcm_domain_kill(space->domain);
+	if (space->parent->active == space)
+		vcm_space_detach(space);
+	if (space->pasid != IOMMU_NO_PASID)
+		__vcm_space_detach_pasid(space);
+}
+
+/* --- Fixed addresses --------------------------------------------------- */
+
+static u64 vcm_sgt_bytes(struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	u64 len = 0;
+	int i;
+
+	for_each_sgtable_sg(sgt, sg, i)
+		len += sg->length;
+	return len;
+}
+
+static int vcm_space_prot(const struct vcm_space *space,
+			  enum dma_data_direction dir)
+{
+	int prot = dev_is_dma_coherent(&space->pdev->dev) ? IOMMU_CACHE : 0;
+
+	if (dir != DMA_FROM_DEVICE)
+		prot |= IOMMU_READ;
+	if (dir != DMA_TO_DEVICE)
+		prot |= IOMMU_WRITE;
+	return prot;
+}
+
+static int vcm_fixed_check(const struct vcm_space *space, u64 iova, u64 len)
+{
+	if (!len || !PAGE_ALIGNED(iova | len) ||
+	    (space->args.align && !IS_ALIGNED(iova, space->args.align)))
+		return -EINVAL;
+	if (!vcm_range_inside(iova, len, space->args.fixed_start,
+			      space->args.fixed_len))
+		return -ERANGE;
+	return 0;
+}
+
+static int vcm_fixed_map(struct vcm_space *space, u64 iova, u64 len,
+			 struct sg_table *sgt, int prot)
+{
+	struct iommu_domain *domain = &space->domain->domain;
+	struct vcm_fixed *fixed;
+	ssize_t mapped;
+
+	if (interval_tree_iter_first(&space->fixed, iova, iova + len - 1))
+		return -EEXIST;
+
+	fixed = kzalloc_obj(*fixed);
+	if (!fixed)
+		return -ENOMEM;
+
+	/* It unmaps what it mapped if it fails. */
+	mapped = iommu_map_sg(domain, iova, sgt->sgl, sgt->orig_nents, prot,
+			      GFP_KERNEL);
+	if (mapped < 0) {
+		kfree(fixed);
+		return mapped;
+	}
+	WARN_ON(mapped != len);
+
+	fixed->node.start = iova;
+	fixed->node.last = iova + len - 1;
+	interval_tree_insert(&fixed->node, &space->fixed);
+	return 0;
+}
+
+/**
+ * vcm_space_map_at - map pages at an address of the caller's choice
+ * @space: the space
+ * @iova: the address, in the fixed window of @space and a multiple of the
+ *	page size and of the alignment that @space asks for
+ * @sgt: the pages, in whole pages
+ * @dir: direction of the DMA
+ *
+ * The caller looks after the caches, with the sync calls of the DMA API for
+ * whatever device @sgt is mapped for besides, if the parent is not coherent.
+ *
+ * Context: Process context, sleeps.
+ * Return: 0, -EINVAL (misaligned, no pages, no direction), -ERANGE (outside
+ *	the fixed window), -EEXIST (something is mapped there), -ENODEV (the
+ *	space was destroyed or its parent is gone), -ENOMEM.
+ */
+int vcm_space_map_at(struct vcm_space *space, u64 iova, struct sg_table *sgt,
+		     enum dma_data_direction dir)
+{
+	struct vcm_parent *parent = space->parent;
+	u64 len = vcm_sgt_bytes(sgt);
+	int ret;
+
+	if (!valid_dma_direction(dir))
+		return -EINVAL;
+
+	mutex_lock(&parent->lock);
+	ret = vcm_space_alive(space);
+	if (ret)
+		goto unlock;
+	ret = vcm_fixed_check(space, iova, len);
+	if (ret)
+		goto unlock;
+	ret = vcm_fixed_map(space, iova, len, sgt, vcm_space_prot(space, dir));
+unlock:
+	mutex_unlock(&parent->lock);
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_map_at, "VCM_IOMMU");
+
+static void vcm_fixed_unmap(struct vcm_space *space, struct vcm_fixed *fixed)
+{
+	size_t len = fixed->node.last - fixed->node.start + 1;
+
+	WARN_ON(iommu_unmap(&space->domain->domain, fixed->node.start, len) !=
+		len);
+	interval_tree_remove(&fixed->node, &space->fixed);
+	kfree(fixed);
+}
+
+/**
+ * vcm_space_unmap_at - undo vcm_space_map_at()
+ * @space: the space; its parent may be gone
+ * @iova: the address
+ *
+ * The parent can reach nothing of it any more on success.
+ *
+ * Context: Process context, sleeps.
+ * Return: 0, -ENOENT (nothing was mapped at @iova), -ENODEV (the space was
+ *	destroyed).
+ */
+int vcm_space_unmap_at(struct vcm_space *space, u64 iova)
+{
+	struct interval_tree_node *node;
+	int ret = 0;
+
+	mutex_lock(&space->parent->lock);
+	if (!space->domain) {
+		ret = -ENODEV;
+		goto unlock;
+	}
+	node = interval_tree_iter_first(&space->fixed, iova, iova);
+	if (node && node->start == iova)
+		vcm_fixed_unmap(space, container_of(node, struct vcm_fixed,
+						    node));
+	else
+		ret = -ENOENT;
+unlock:
+	mutex_unlock(&space->parent->lock);
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_unmap_at, "VCM_IOMMU");
+
+/* --- Looking ----------------------------------------------------------- */
+
+/**
+ * vcm_space_iova_to_phys - what an address of a space leads to
+ * @space: the space
+ * @iova: the address
+ *
+ * Not to be shown to userspace.
+ *
+ * Context: Process context, may sleep.
+ * Return: the physical address, or 0 if nothing is mapped at @iova.
+ */
+phys_addr_t vcm_space_iova_to_phys(struct vcm_space *space, u64 iova)
+{
+	phys_addr_t phys = 0;
+
+	mutex_lock(&space->parent->lock);
+	if (space->domain)
+		phys = iommu_iova_to_phys(&space->domain->domain, iova);
+	mutex_unlock(&space->parent->lock);
+	return phys;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_iova_to_phys, "VCM_IOMMU");
+
+/**
+ * vcm_space_set_fault_handler - be told of faults in a space
+ * @space: the space
+ * @handler: called for faults; NULL for none
+ * @data: passed to @handler
+ *
+ * It is the driver of the parent's IOMMU that reports, and not all of them do:
+ * those of ARM's older IOMMUs and of AMD's hardware do, those of Intel, virtio
+ * and SMMUv3 write to the log instead.
+ *
+ * Context: Process context, may sleep. No fault is being handled: the space is
+ *	not active.
+ * Return: 0, -EBUSY (the space is active), -ENODEV.
+ */
+int vcm_space_set_fault_handler(struct vcm_space *space,
+				vcm_space_fault_t handler, void *data)
+{
+	int ret;
+
+	mutex_lock(&space->parent->lock);
+	ret = vcm_space_alive(space);
+	if (ret)
+		goto unlock;
+	if (space->parent->active == space ||
+	    space->pasid != IOMMU_NO_PASID) {
+		ret = -EBUSY;
+		goto unlock;
+	}
+	space->fault = handler;
+	space->fault_data = data;
+	vcm_domain_watch_faults(space->domain, space);
+unlock:
+	mutex_unlock(&space->parent->lock);
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_set_fault_handler, "VCM_IOMMU");

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Address spaces of devices: what the files of this module share
+ */
+#ifndef _VCM_SPACE_H
+#define _VCM_SPACE_H
+
+#include <linux/iommu.h>
+#include <linux/interval_tree.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/spinlock.h>
+#include <linux/vcm-iommu.h>
+
+struct platform_device;
+struct vcm_space;
+
+/* Spaces of one device, so that they cannot take all memory. */
+#define VCM_SPACES_MAX	64
+
+/**
+ * struct vcm_domain - a domain of a space's device, stacked on one of the
+ *	parent's IOMMU
+ * @domain: what the DMA API maps into
+ * @backing: what the parent is attached to
+ * @align: a block of this many bytes, aligned in memory, must be aligned in
+ *	the domain; constant
+ * @lock: protects what follows; mapping is allowed in atomic context
+ * @closed: nothing can be mapped any more
+ * @mapped: bytes mapped
+ * @pgsizes: OR of the page sizes that mappings allowed
+ * @nr_refused: mappings that were refused for their alignment
+ */
+struct vcm_domain {
+	struct iommu_domain domain;
+	struct iommu_domain *backing;
+	u64 align;
+
+	/* protects what follows */
+	spinlock_t lock;
+	bool closed;
+	u64 mapped;
+	unsigned long pgsizes;
+	unsigned long nr_refused;
+};
+
+/**
+ * struct vcm_parent - a device that has spaces
+ * @dev: the device
+ * @ref: one for each space
+ * @node: in the list of all, under that list's lock
+ * @unbind: tells when the device loses its driver or goes away
+ * @owned: the DMA of @dev is claimed: without a space it reaches nothing;
+ *	constant until @dead
+ * @doorbell: page that its interrupt messages go to, or 0 if the IOMMU does
+ *	not translate them; constant
+ * @doorbell_iova: where @dev sees @doorbell; constant
+ * @lock: protects what follows, and the state of the spaces
+ * @spaces: all &struct vcm_space, by &struct vcm_space.node
+ * @nr_spaces: number of @spaces
+ * @active: the space that @dev is attached to, or NULL
+ * @dead: the device lost its driver or is gone
+ *
+ * Lock order: list of all -> @lock -> list of all &struct vcm_iova_device;
+ * @lock -> the IOMMU core's group mutex -> &struct vcm_domain.lock. A space's
+ * device is added and removed without @lock, for that takes the driver core's
+ * locks.
+ */
+struct vcm_parent {
+	struct device *dev;
+	struct kref ref;
+	struct list_head node;
+	struct notifier_block unbind;
+	bool owned;
+	phys_addr_t doorbell;
+	u64 doorbell_iova;
+
+	/* protects what follows */
+	struct mutex lock;
+	struct list_head spaces;
+	unsigned int nr_spaces;
+	struct vcm_space *active;
+	bool dead;
+};
+
+/**
+ * struct vcm_space - an address space of a device
+ * @ref: references
+ * @parent: the device it is for
+ * @node: in &struct vcm_parent.spaces
+ * @args: what it was created with, constant
+ * @id: number in the name of @pdev
+ * @pdev: its own device; NULL once destroyed
+ * @domain: the default domain of @pdev; NULL once destroyed
+ * @own_mapped: bytes that belong to the space itself, not to its users
+ * @fixed: mappings in the fixed window, &struct vcm_fixed.node
+ * @pasid: the PASID under which it is attached, or IOMMU_NO_PASID
+ * @fault: called for faults, or NULL
+ * @fault_data: for @fault
+ *
+ * All but constants is under &struct vcm_parent.lock.
+ */
+struct vcm_space {
+	struct kref ref;
+	struct vcm_parent *parent;
+	struct list_head node;
+	struct vcm_space_args args;
+	int id;
+	struct platform_device *pdev;
+	struct vcm_domain *domain;
+	u64 own_mapped;
+	struct rb_root_cached fixed;
+	ioasid_t pasid;
+	vcm_space_fault_t fault;
+	void *fault_data;
+};
+
+/**
+ * struct vcm_fixed - a mapping in the fixed window
+ * @node: in &struct vcm_space.fixed
+ */
+struct vcm_fixed {
+	struct interval_tree_node node;
+};
+
+static inline u64 vcm_space_last(const struct vcm_space *space)
+{
+	return space->args.start + space->args.len - 1;
+}
+
+/* vcm-iommu.c: the IOMMU driver */
+int vcm_domain_driver_init(void);
+void vcm_domain_driver_exit(void);
+struct fwnode_handle *vcm_domain_fwnode(void);
+struct vcm_domain *vcm_domain_of(struct device *dev);
+bool vcm_domain_close(struct vcm_domain *domain, u64 allowed);
+void vcm_domain_kill(struct vcm_domain *domain);
+u64 vcm_domain_mapped(struct vcm_domain *domain);
+void vcm_domain_watch_faults(struct vcm_domain *domain,
+			     struct vcm_space *space);
+phys_addr_t vcm_find_doorbell(struct device *parent, u64 *iova);
+
+extern struct list_head vcm_parents;
+extern struct mutex vcm_parents_lock;
+
+/* vcm-space.c */
+struct vcm_space *vcm_space_of(struct device *dev);
+void vcm_space_kill(struct vcm_space *space);
+
+/* vcm-parent.c: the devices that have spaces */
+struct vcm_parent *vcm_parent_get(struct device *dev);
+void vcm_parent_put(struct vcm_parent *parent);
+
+/* vcm-device.c */
+bool vcm_iommu_attached(struct device *dev);
+
+#endif /* _VCM_SPACE_H */

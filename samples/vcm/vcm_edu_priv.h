@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The sample importer: what its files share
+ */
+#ifndef _VCM_EDU_PRIV_H
+#define _VCM_EDU_PRIV_H
+
+#include <linux/completion.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/miscdevice.h>
+#include <linux/mutex.h>
+#include <linux/xarray.h>
+
+#include "vcm-edu.h"
+
+struct dma_buf;
+struct dma_buf_attachment;
+struct pci_dev;
+struct sg_table;
+struct vcm_space;
+
+/**
+ * struct edu_device - one device
+ * @ref: held by the PCI device and by every open file
+ * @pdev: the PCI device, valid until @gone
+ * @regs: its registers, valid until @gone
+ * @misc: the character device
+ * @id: number among the devices
+ * @dma_bits: width of DMA addresses
+ * @translated: an IOMMU translates the device's DMA
+ * @done: completed by the interrupt at the end of a transfer
+ * @lock: serialises transfers and protects what follows
+ * @active: the space that the device is in, or NULL
+ * @files: open files, by &struct edu_file.node
+ * @gone: the PCI device was unbound
+ *
+ * Lock order: @lock -> &dma_buf.resv
+ */
+struct edu_device {
+	struct kref ref;
+	struct pci_dev *pdev;
+	void __iomem *regs;
+	struct miscdevice misc;
+	int id;
+	unsigned int dma_bits;
+	bool translated;
+	struct completion done;
+
+	/* serialises transfers, protects what follows */
+	struct mutex lock;
+	struct vcm_space *active;
+	struct list_head files;
+	bool gone;
+};
+
+/**
+ * struct edu_file - an open file
+ * @edu: the device
+ * @imports: all &struct edu_import by handle, under &struct edu_device.lock
+ * @spaces: all &struct vcm_space by number, under the same
+ * @node: in &struct edu_device.files
+ */
+struct edu_file {
+	struct edu_device *edu;
+	struct xarray imports;
+	struct xarray spaces;
+	struct list_head node;
+};
+
+/**
+ * struct edu_import - a buffer mapped for the device
+ * @dmabuf: the buffer
+ * @attachment: the device's attachment to it
+ * @sgt: DMA addresses for the device
+ * @space: the space it is mapped in, or NULL
+ * @fixed: it is mapped at @fixed_iova as well
+ * @fixed_iova: address in the fixed window of @space
+ */
+struct edu_import {
+	struct dma_buf *dmabuf;
+	struct dma_buf_attachment *attachment;
+	struct sg_table *sgt;
+	struct vcm_space *space;
+	bool fixed;
+	u64 fixed_iova;
+};
+
+/* vcm_edu_space.c */
+int edu_space_create(struct edu_file *file, struct vcm_edu_space_create *args);
+int edu_space_op(struct edu_file *file, const struct vcm_edu_space *args);
+void edu_space_forget(struct edu_file *file, u32 id);
+void edu_space_forget_all(struct edu_file *file);
+struct vcm_space *edu_space_find(struct edu_file *file, u32 id);
+int edu_import_map_fixed(struct edu_import *import, u64 iova);
+void edu_import_unmap_fixed(struct edu_import *import);
+
+#endif /* _VCM_EDU_PRIV_H */
