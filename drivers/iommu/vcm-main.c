@@ -33,6 +33,7 @@ static int __init vcm_iommu_init(void)
 
 	vcm_debugfs_dir = debugfs_create_dir("vcm", NULL);
 	vcm_iommu_debugfs_init(vcm_debugfs_dir);
+	vcm_space_debugfs_init(vcm_debugfs_dir);
 	return 0;
 }
 

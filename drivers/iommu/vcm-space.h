@@ -131,8 +131,13 @@ static inline u64 vcm_space_last(const struct vcm_space *space)
 }
 
 /* vcm-iommu.c: the IOMMU driver */
+#ifdef CONFIG_IOMMU_API
 int vcm_domain_driver_init(void);
 void vcm_domain_driver_exit(void);
+#else
+static inline int vcm_domain_driver_init(void) { return 0; }
+static inline void vcm_domain_driver_exit(void) { }
+#endif
 struct fwnode_handle *vcm_domain_fwnode(void);
 struct vcm_domain *vcm_domain_of(struct device *dev);
 bool vcm_domain_close(struct vcm_domain *domain, u64 allowed);
@@ -152,6 +157,13 @@ void vcm_space_kill(struct vcm_space *space);
 /* vcm-parent.c: the devices that have spaces */
 struct vcm_parent *vcm_parent_get(struct device *dev);
 void vcm_parent_put(struct vcm_parent *parent);
+
+/* vcm-space-debugfs.c */
+#if defined(CONFIG_IOMMU_API) && defined(CONFIG_DEBUG_FS)
+void vcm_space_debugfs_init(struct dentry *dir);
+#else
+static inline void vcm_space_debugfs_init(struct dentry *dir) { }
+#endif
 
 /* vcm-device.c */
 bool vcm_iommu_attached(struct device *dev);
