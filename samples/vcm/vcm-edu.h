@@ -83,6 +83,7 @@ struct vcm_edu_dma {
  * @write: in: 0 copies from the buffer to @user, 1 the other way
  * @offset: in: bytes into the buffer
  * @length: in: bytes, at most 64 KiB
+ * @reserved: in: must be 0
  * @user: in: userspace address
  *
  * The buffer is mapped with dma_buf_vmap() for this one call.
@@ -94,7 +95,7 @@ struct vcm_edu_access {
 	__u32 write;
 	__aligned_u64 offset;
 	__u32 length;
-	__u32 reserved;			/* must be 0 */
+	__u32 reserved;
 	__aligned_u64 user;
 };
 
