@@ -1,0 +1,451 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Sets up what building and testing need: Debian packages on this machine, and
+# in a cache an unmodified Debian kernel (image, modules, source, build tree).
+# Every step leaves either nothing or a complete result, so that an interrupted
+# run can be repeated, and is skipped when its result is there.
+
+set -euo pipefail
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+readonly SERIES=7.3
+# Written to the record of the chosen kernel, read back from it.
+KVER='' SUITE=''
+readonly FIRST_RUN_MB=${VCM_NEED_MB:-4000}
+readonly KEYRINGS=/usr/share/keyrings/debian-archive-keyring
+readonly OWN_KERNEL="KDIR=<prepared build tree> and KIMAGE=<kernel image> for a kernel of your own"
+
+# Building the modules, running the guest, building the tests, make check.
+readonly HOST_PACKAGES=(
+	gcc make libc6-dev flex bison bc libelf-dev libssl-dev cpio kmod dwarves
+	xz-utils rsync perl python3 debian-archive-keyring
+	qemu-system-x86 busybox-static zstd
+	intel-gpu-tools g++ sparse shellcheck
+)
+
+usage() {
+	cat <<USAGE
+usage: scripts/setup.sh [--arch x86_64|arm64] [--quiet] [--print]
+
+  --quiet   say nothing when there is nothing to do
+  --print   set up, then print KDIR, KIMAGE, KMODULES and KSRC as assignments
+
+environment:
+  VCM_CACHE    where everything goes (default ~/.cache/vcm)
+  VCM_MIRROR   Debian mirror to use instead of the one of this machine
+  VCM_SUITES   suites to look in, in order
+  KDIR, KIMAGE, KMODULES, KSRC   a kernel of your own: nothing is downloaded
+USAGE
+}
+
+arch=x86_64
+quiet=
+print=
+began=$SECONDS
+worked=
+
+parse_args() {
+	while [[ $# -gt 0 ]]; do
+		case $1 in
+		--arch) arch=${2:?--arch needs a value}; shift ;;
+		--quiet) quiet=1 ;;
+		--print) print=1 ;;
+		-h | --help) usage; exit 0 ;;
+		*) die "unknown argument '$1' (see --help)" ;;
+		esac
+		shift
+	done
+	check_arch "$arch"
+}
+
+# ---- steps ---------------------------------------------------------------
+
+free_mb() { df -Pm "$1" | awk 'NR == 2 { print $4 }'; }
+
+# The exit status of a step that found the disk full, which its log may have no
+# room to say.
+readonly DISK_FULL=28
+
+end_of_step() {
+	local status=$?
+
+	[[ $status -eq 0 || $(free_mb "$cache") -ge 20 ]] || status=$DISK_FULL
+	cleanup
+	exit "$status"
+}
+
+# Why the step with log file $1 failed with status $2, in one line.
+reason() {
+	if [[ $2 -eq $DISK_FULL ]] || grep -qi 'no space left on device' "$1"; then
+		echo "the disk of $cache is full"
+	elif grep -qE 'Could not resolve|Temporary failure resolving|Could not connect|Cannot initiate|Connection (timed out|refused|failed)|Network is unreachable|Failed to fetch' "$1"; then
+		echo "the mirror cannot be reached (no network?): $(grep -m1 -E '^(Err|E|W):' "$1" || true)"
+	else
+		tail -n 1 "$1"
+	fi
+}
+
+# step TEXT FUNCTION [ARG]...: run it with a line of progress, its output to a
+# log. In a subshell with errexit on, which a function tested by `if` has not.
+step() {
+	local text=$1 start=$SECONDS log status=0
+	shift
+
+	log=$cache/log/$1.log
+	worked=1
+	set +e
+	(set -e; trap end_of_step EXIT; "$@") >"$log" 2>&1
+	status=$?
+	set -e
+	[[ $status -eq 0 ]] || die "$text: $(reason "$log" "$status") (log: $log)"
+	say "$text: $((SECONDS - start)) s"
+}
+
+# Makes the temporary directory $work, which the exit trap removes.
+make_work() {
+	work=$(mktemp -d "$cache/tmp.XXXXXX")
+}
+
+cleanup() {
+	[[ -z ${work:-} ]] || rm -rf "$work"
+}
+
+# ---- packages of this machine --------------------------------------------
+
+missing_packages() {
+	local pkg
+
+	for pkg in "${HOST_PACKAGES[@]}"; do
+		dpkg-query -W -f='${db:Status-Abbrev}' "$pkg" 2>/dev/null | grep -q '^.i' || echo "$pkg"
+	done
+}
+
+install_packages() {
+	# A third party's source that fails must not stop us: what matters is
+	# whether the packages can be had.
+	apt-get update || true
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
+setup_host() {
+	local missing
+
+	if ! have apt-get || ! have dpkg-query; then
+		die "no apt-get, not a Debian machine? Give $OWN_KERNEL"
+	fi
+	mapfile -t missing < <(missing_packages)
+	[[ ${#missing[@]} -gt 0 ]] || return 0
+	[[ $(id -u) -eq 0 ]] ||
+		die "packages are missing, as root run: apt-get install --no-install-recommends ${missing[*]}"
+	say "installing ${missing[*]}"
+	step "install packages" install_packages "${missing[@]}"
+}
+
+# ---- the mirror ----------------------------------------------------------
+
+own_codename() {
+	# shellcheck source=/dev/null
+	(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-}") || true
+}
+
+# Lines "URI SUITE ORIGIN" of this machine's sources. Without downloaded lists
+# indextargets is empty, but the release files' addresses are still known.
+apt_sources() {
+	apt-get indextargets --format "\$(SITE) \$(RELEASE) \$(ORIGIN)" 'Created-By: Packages' 2>/dev/null
+	apt-get update --print-uris 2>/dev/null |
+		sed -nE "s|^'(.*)/dists/([^/]+)/InRelease'.*|\1 \2 -|p"
+}
+
+find_mirror() {
+	local codename mirror
+
+	if [[ -n ${VCM_MIRROR:-} ]]; then
+		echo "$VCM_MIRROR"
+		return
+	fi
+	codename=$(own_codename)
+	mirror=$(apt_sources | awk -v c="$codename" '
+		/security/ || /^cdrom:/ { next }
+		$3 == "Debian" && !debian { debian = $1 }
+		$2 == c && ($3 == "Debian" || $3 == "-") { print $1; found = 1; exit }
+		END { if (!found && debian) print debian }')
+	[[ -n $mirror ]] ||
+		die "no Debian mirror among this machine's apt sources: give VCM_MIRROR=<its URL>, or $OWN_KERNEL"
+	echo "$mirror"
+}
+
+suites() {
+	local codename
+
+	codename=$(own_codename)
+	# The same suite under two names costs one request more, no harm.
+	echo "${VCM_SUITES:-${codename:+$codename-backports} trixie-backports stable-backports testing}" |
+		tr ' ' '\n' | awk 'NF && !seen[$0]++'
+}
+
+keyring() {
+	local file
+
+	for file in "$KEYRINGS.gpg" "$KEYRINGS.pgp"; do
+		[[ ! -e $file ]] || { echo "$file"; return; }
+	done
+	die "no keyring at $KEYRINGS.gpg (package debian-archive-keyring)"
+}
+
+# apt with a state of its own under $1: the system's sources and lists stay as
+# they are, and it runs as any user.
+private_apt() {
+	local dir=$1 cmd=$2 kind options=()
+	shift 2
+
+	for kind in Contents-deb Contents-deb-legacy Contents-udeb Contents-udeb-legacy; do
+		# Configured by apt-file, and not needed for us.
+		options+=(-o "Acquire::IndexTargets::deb::$kind::DefaultEnabled=false")
+	done
+	[[ $(id -u) -ne 0 ]] || options+=(-o APT::Sandbox::User=root)
+	"$cmd" -o "Dir::Etc::SourceList=$dir/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+		-o "Dir::State=$dir/state" -o "Dir::State::Lists=$dir/lists" -o "Dir::Cache=$dir/cache" \
+		-o Dir::State::status=/dev/null -o APT::Architecture=amd64 -o APT::Architectures::=amd64 \
+		-o Acquire::Languages=none -o Acquire::Retries=2 -o Acquire::http::Timeout=30 \
+		-o APT::Update::Error-Mode=any "${options[@]}" "$@"
+}
+
+# update_suite DIR MIRROR SUITE: 0 there, 3 the mirror has no such suite
+update_suite() {
+	local dir=$1 out
+
+	mkdir -p "$dir"/{state,lists/partial,cache/archives/partial}
+	echo "deb [signed-by=$(keyring)] $2 $3 main" >"$dir/sources.list"
+	if out=$(private_apt "$dir" apt-get update 2>&1); then
+		return 0
+	fi
+	! grep -qE '404 +Not Found|does not have a Release file' <<<"$out" || return 3
+	printf '%s\n' "$out" >&2
+	return 1
+}
+
+# The kernel versions a suite has, newest first; not the cloud and rt flavours.
+list_kernels() {
+	private_apt "$1" apt-cache pkgnames linux-binary- |
+		sed -nE 's/^linux-binary-([0-9.]+(\+deb[0-9]+)?)-amd64$/\1/p' | sort -rV
+}
+
+# Chooses the kernel: the newest of the series, else the newest of all.
+# Leaves "VERSION SUITE" in $1/found.
+search_kernel() {
+	local dir=$1 mirror=$2 suite version status newest='' newest_suite=''
+
+	while read -r suite; do
+		status=0
+		update_suite "$dir/$suite" "$mirror" "$suite" || status=$?
+		[[ $status -ne 3 ]] || continue
+		[[ $status -eq 0 ]] || return "$status"
+		version=$(list_kernels "$dir/$suite" | grep -m1 -F "$SERIES." || true)
+		if [[ -n $version ]]; then
+			echo "$version $suite" >"$dir/found"
+			return 0
+		fi
+		version=$(list_kernels "$dir/$suite" | head -n 1)
+		if [[ -n $version && $(printf '%s\n' "$newest" "$version" | sort -V | tail -n 1) != "$newest" ]]; then
+			newest=$version
+			newest_suite=$suite
+		fi
+	done < <(suites)
+	[[ -z $newest ]] || { echo "$newest $newest_suite" >"$dir/found"; return 0; }
+	echo "no kernel packages (linux-binary-*) in any of: $(suites | xargs)"
+	return 1
+}
+
+resolve() {
+	local dir=$cache/apt mirror version suite
+
+	mirror=$(find_mirror)
+	step "look for the kernel on the mirror" search_kernel "$dir" "$mirror"
+	read -r version suite <"$dir/found"
+	[[ $version == "$SERIES".* ]] ||
+		say "the mirror has no $SERIES kernel: taking the newest, $version from $suite"
+	make_work
+	printf '%s=%q\n' KVER "$version" SUITE "$suite" >"$work/env"
+	mv "$work/env" "$cache/kernel.env"
+	rm -rf "$work"
+}
+
+# ---- the kernel ----------------------------------------------------------
+
+download() {
+	local dir=$cache/apt/$SUITE series pkgver
+
+	series=$(cut -d. -f1,2 <<<"$KVER")
+	pkgver=$(private_apt "$dir" apt-cache show "linux-binary-$KVER-amd64" |
+		sed -n 's/^Version: //p' | head -n 1)
+	make_work
+	cd "$work"
+	# The source at the binary's version: the suite may have moved on.
+	private_apt "$dir" apt-get download \
+		"linux-binary-$KVER-amd64=$pkgver" "linux-modules-$KVER-amd64=$pkgver" \
+		"linux-headers-$KVER-amd64=$pkgver" "linux-source-$series=$pkgver"
+	cd "$cache"
+	mv "$work" "$tree/debs"
+}
+
+# The lists age: with a version recorded earlier and nothing downloaded yet,
+# what the record names may be gone from the mirror.
+refresh_suite() {
+	[[ -d $cache/apt/$SUITE/lists ]] || update_suite "$cache/apt/$SUITE" "$(find_mirror)" "$SUITE"
+}
+
+unpack_binaries() {
+	local pkg
+
+	make_work
+	for pkg in binary modules headers; do
+		dpkg-deb -x "$tree/debs/linux-$pkg-"*.deb "$work"
+	done
+	# The package manager would do this on installation.
+	ln -s usr/lib "$work/lib"
+	depmod -b "$work" "$RELEASE"
+	mv "$work" "$tree/root"
+}
+
+unpack_source() {
+	make_work
+	dpkg-deb --fsys-tarfile "$tree"/debs/linux-source-*.deb |
+		tar -xO --wildcards './usr/src/linux-source-*.tar.xz' |
+		tar -xJ -C "$work" --strip-components=1
+	mv "$work" "$tree/src"
+}
+
+# In place, with a stamp: the tree's makefiles and tools hold its own path.
+prepare_build() {
+	local release headers=$tree/root/usr/src/linux-headers-$RELEASE build=$tree/build
+
+	rm -rf "$build"
+	mkdir "$build"
+	cp "$headers/.config" "$build/"
+	# No Rust: not needed, and it needs tools that a plain machine lacks. BTF
+	# stays on, for it changes the layout of struct module: without it a
+	# module that has an exit function does not load ("Invalid relocation
+	# target"). The name has to be Debian's own for the vermagic.
+	"$tree/src/scripts/config" --file "$build/.config" \
+		-d RUST \
+		--set-str LOCALVERSION "${RELEASE#"${KVER%%+*}"}" \
+		--set-str SYSTEM_TRUSTED_KEYS "" --set-str MODULE_SIG_KEY ""
+	make -C "$tree/src" O="$build" olddefconfig
+	make -C "$tree/src" O="$build" -j"$(nproc)" modules_prepare
+	cp "$headers/Module.symvers" "$build/"
+	release=$(<"$build/include/config/kernel.release")
+	[[ $release == "$RELEASE" ]] ||
+		{ echo "the source makes kernel $release, the package is $RELEASE"; return 1; }
+	touch "$build/.vcm-prepared"
+}
+
+headers_install() {
+	make_work
+	make -C "$tree/src" O="$work" -j"$(nproc)" headers
+	mv "$work/usr/include" "$tree/uapi"
+	rm -rf "$work"
+}
+
+check_space() {
+	local mb
+
+	mb=$(free_mb "$cache")
+	[[ $mb -ge $FIRST_RUN_MB ]] ||
+		die "$cache has $mb MB free, the first set-up needs $FIRST_RUN_MB (VCM_CACHE=<dir> to put it elsewhere)"
+}
+
+set_paths() {
+	tree=$cache/linux-$KVER
+	RELEASE=$KVER-amd64
+	mkdir -p "$tree"
+}
+
+read_record() {
+	# shellcheck source=/dev/null
+	. "$cache/kernel.env"
+	set_paths
+}
+
+is_ready() {
+	[[ -f $cache/kernel.env ]] || return 1
+	read_record
+	[[ -d $tree/root && -d $tree/src && -f $tree/build/.vcm-prepared && -d $tree/uapi ]]
+}
+
+setup_kernel() {
+	# Two runs at a time wait for each other instead of doing it all twice.
+	exec 9>"$cache/lock"
+	flock 9
+	! is_ready || return 0
+	rm -rf "$cache"/tmp.*
+	[[ -n ${tree:-} && -d $tree/src ]] || check_space
+	[[ -f $cache/kernel.env ]] || resolve
+	read_record
+	if [[ ! -d $tree/debs ]] && ! [[ -d $tree/root && -d $tree/src ]]; then
+		step "ask the mirror for linux $KVER" refresh_suite
+		step "download linux $KVER from $SUITE" download
+	fi
+	[[ -d $tree/root ]] || step "unpack image and modules" unpack_binaries
+	[[ -d $tree/src ]] || step "unpack the source" unpack_source
+	# 290 MB that are needed no more.
+	rm -rf "$tree/debs"
+	[[ -f $tree/build/.vcm-prepared ]] || step "prepare the build tree" prepare_build
+	[[ -d $tree/uapi ]] || step "make the userspace headers" headers_install
+	exec 9>&-
+}
+
+kernel_source_of() {
+	local link=$1/source
+
+	if [[ -n ${KSRC:-} ]]; then
+		echo "$KSRC"
+	elif [[ -e $link ]]; then
+		readlink -f "$link"
+	else
+		echo "$1"
+	fi
+}
+
+print_env() {
+	printf '%s=%q\n' KDIR "$1" KIMAGE "$2" KMODULES "$3" KSRC "$4" KUAPI "$5"
+}
+
+# A kernel of one's own: nothing to set up, just look.
+own_kernel() {
+	[[ -f $KDIR/Module.symvers || -f $KDIR/vmlinux.symvers ]] ||
+		die "KDIR=$KDIR is no built or prepared kernel tree (no Module.symvers)"
+	[[ -z ${KIMAGE:-} || -f $KIMAGE ]] || die "KIMAGE=$KIMAGE does not exist"
+	[[ -z ${KMODULES:-} || -d $KMODULES ]] || die "KMODULES=$KMODULES is no directory"
+	[[ -z $print ]] ||
+		print_env "$(realpath "$KDIR")" "${KIMAGE:-}" "${KMODULES:-}" "$(kernel_source_of "$KDIR")" "${KUAPI:-}"
+}
+
+main() {
+	parse_args "$@"
+	if [[ -n ${KDIR:-} ]]; then
+		own_kernel
+		return
+	fi
+	cache=$(vcm_cache)
+	mkdir -p "$cache/log" 2>/dev/null || die "cannot write to $cache (VCM_CACHE=<dir> to put it elsewhere)"
+	cache=$(realpath "$cache")
+	work=
+	trap cleanup EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	setup_host
+	is_ready || setup_kernel
+	if [[ -n $worked ]]; then
+		say "linux $KVER is set up in $tree: $((SECONDS - began)) s in all"
+	elif [[ -z $quiet$print ]]; then
+		say "linux $KVER is ready in $tree"
+	fi
+	[[ -z $print ]] ||
+		print_env "$tree/build" "$tree/root/usr/lib/modules/$RELEASE/vmlinuz" \
+			"$tree/root/usr/lib/modules/$RELEASE" "$tree/src" "$tree/uapi"
+}
+
+main "$@"
