@@ -1,0 +1,110 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The guest's first process (busybox sh). vm.sh puts it into the initramfs as
+# /.vcm/init, beside what it needs to know: nonce, modules/*, command.
+
+export PATH=/:/usr/sbin:/usr/bin:/sbin:/bin HOME=/ TERM=dumb LANG=C
+
+# Through the kernel log: the console's own lines are never torn apart, while
+# what is written to the console tty may have kernel messages in the middle.
+mark() {
+	echo "<1>VCM-$1:$nonce:$2" >/dev/kmsg
+}
+
+finish() {
+	mark END "$1:$(cat /proc/sys/kernel/tainted)"
+	# QEMU runs with -no-reboot.
+	reboot -f
+	sleep 60
+}
+
+mount_all() {
+	mount -t devtmpfs dev /dev
+	mount -t proc proc /proc
+	mount -t sysfs sys /sys
+	mount -t debugfs debugfs /sys/kernel/debug
+	mount -t tracefs tracefs /sys/kernel/tracing
+	mkdir -p /dev/shm /dev/pts
+	mount -t tmpfs tmpfs /dev/shm
+	mount -t devpts devpts /dev/pts
+	mount_tmp
+	ip link set lo up
+}
+
+# Files of the caller may lie below /tmp: they move into the new file system.
+mount_tmp() {
+	mkdir /.vcm/tmp
+	mount -t tmpfs tmpfs /.vcm/tmp
+	chmod 1777 /.vcm/tmp
+	cp -a /tmp/. /.vcm/tmp/
+	mount --move /.vcm/tmp /tmp
+}
+
+# The edu driver cannot see how wide vm.sh made the devices' DMA addresses.
+module_params() {
+	case $1 in
+	*-vcm_edu.ko) echo dma_bits=28,32 unsafe_probe=1 ;;
+	esac
+}
+
+load_modules() {
+	for ko in /.vcm/modules/*.ko; do
+		[ -e "$ko" ] || continue
+		# shellcheck disable=SC2046
+		if ! err=$(insmod "$ko" $(module_params "$ko") 2>&1); then
+			mark FAIL "${ko##*/[0-9][0-9]-}: $err"
+			reboot -f
+		fi
+	done
+}
+
+# Standard output and error leave through a serial port each, and are pipes for
+# the command, as they are when a program's output is collected on a host.
+run_command() {
+	stty -F /dev/ttyS1 115200 raw -echo
+	stty -F /dev/ttyS2 115200 raw -echo
+	mkfifo /.vcm/out /.vcm/err
+	cat /.vcm/out >/dev/ttyS1 &
+	out=$!
+	cat /.vcm/err >/dev/ttyS2 &
+	err=$!
+	cd / || return
+	/bin/sh /.vcm/command </dev/null >/.vcm/out 2>/.vcm/err
+	status=$?
+	drain "$out"
+	drain "$err"
+	return $status
+}
+
+# The number of descriptors that are open on the two pipes.
+pipe_holders() {
+	n=0
+	for fd in /proc/[0-9]*/fd/*; do
+		case $(readlink "$fd") in
+		/.vcm/out | /.vcm/err) n=$((n + 1)) ;;
+		esac
+	done
+	echo $n
+}
+
+# The last close of a serial port waits until all is sent. A process that the
+# command left behind may hold the pipe: it is not waited for.
+drain() {
+	tries=0
+	while kill -0 "$1" 2>/dev/null && [ $tries -lt 600 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+		# Besides the two readers.
+		if [ $((tries % 10)) -eq 0 ] && [ "$(pipe_holders)" -gt 2 ]; then
+			return
+		fi
+	done
+}
+
+mount_all
+nonce=$(cat /.vcm/nonce)
+load_modules
+mark START 0
+run_command
+finish $?

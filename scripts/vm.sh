@@ -1,0 +1,541 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Boots a guest with the unmodified kernel, loads the project's modules and
+# runs one command in it as root.
+
+set -euo pipefail
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# In load order.
+readonly PROJECT_MODULES=(vcm_iommu vcm-heap vcm-edu)
+# Seconds until the command must have started: ten times what a boot takes.
+readonly BOOT_TIMEOUT=120
+readonly EXIT_TIMEOUT=124 EXIT_KERNEL=125 EXIT_GUEST=126
+
+usage() {
+	cat <<'USAGE'
+usage: scripts/vm.sh [OPTION]... -- COMMAND [ARG]...
+
+  --arch x86_64|arm64       (default x86_64)
+  --iommu intel|amd|virtio|smmuv3|none   (default intel)
+  --kernel stock|debug      (default stock)
+  --mem SIZE                memory of the guest (default 1G)
+  --append KERNEL_ARGS      further arguments for the kernel
+  --file HOST[:GUEST]       a file or directory for the guest, with the shared
+                            libraries it needs (default /<its name>); repeatable
+  --module NAME             a module of the kernel's own to load; repeatable
+  --timeout SEC             time for the whole run (default 600)
+
+Exit status: COMMAND's; 124 timeout; 125 the kernel reported a bug; 126 the
+guest died; 1 wrong use or set-up. What the kernel said is in out/vm/.
+
+environment: VCM_VM_TIMEOUT (as --timeout), VCM_ACCEL=tcg|kvm (no trying out),
+VCM_MODULES (directory with the project's modules, default out/modules), and
+those of scripts/setup.sh
+USAGE
+}
+
+arch=x86_64
+iommu=intel
+kernel=stock
+mem=1G
+append=()
+files=()
+modules=()
+command=()
+timeout=${VCM_VM_TIMEOUT:-600}
+project_modules=1
+work=
+qemu_pid=
+readers=()
+# The kernel, set by load_kernel_env.
+KDIR=${KDIR:-} KIMAGE=${KIMAGE:-} KMODULES=${KMODULES:-}
+
+parse_args() {
+	while [[ $# -gt 0 ]]; do
+		case $1 in
+		--no-project-modules) project_modules= ;;
+		-h | --help) usage; exit 0 ;;
+		--) shift; command=("$@"); break ;;
+		--arch | --iommu | --kernel | --mem | --append | --file | --module | --timeout)
+			[[ $# -ge 2 ]] || die "$1 needs a value (see --help)"
+			set_option "${1#--}" "$2"
+			shift
+			;;
+		*) die "unknown argument '$1' (see --help)" ;;
+		esac
+		shift
+	done
+	[[ ${#command[@]} -gt 0 ]] || die "no command: give it behind -- (see --help)"
+	[[ $timeout =~ ^[1-9][0-9]*$ ]] || die "timeout '$timeout' is no number of seconds"
+}
+
+set_option() {
+	case $1 in
+	append) append+=("$2") ;;
+	file) files+=("$2") ;;
+	module) modules+=("$2") ;;
+	*) printf -v "$1" %s "$2" ;;
+	esac
+}
+
+check_options() {
+	check_arch "$arch"
+	case $iommu in
+	intel | amd | virtio | none) ;;
+	smmuv3) die "--iommu smmuv3: not yet" ;;
+	*) die "unknown IOMMU '$iommu' (see --help)" ;;
+	esac
+	case $kernel in
+	stock) ;;
+	debug) die "--kernel debug: not yet" ;;
+	*) die "unknown kernel '$kernel' (see --help)" ;;
+	esac
+}
+
+# ---- initramfs -----------------------------------------------------------
+
+build_skeleton() {
+	local root=$1 busybox dir
+
+	busybox=$(command -v busybox)
+	mkdir -p "$root"/{.vcm/modules,dev,proc,sys,tmp,root,etc,var,mnt,run,usr/{bin,sbin,lib,lib64}}
+	# As on Debian, so that every library has one place.
+	for dir in bin sbin lib lib64; do
+		ln -s "usr/$dir" "$root/$dir"
+	done
+	chmod 1777 "$root/tmp"
+	cp "$busybox" "$root/usr/bin/busybox"
+	! ldd "$busybox" >/dev/null 2>&1 || add_libraries "$root" "$busybox"
+	while read -r dir; do
+		ln -s busybox "$root/usr/bin/$dir"
+	done < <(busybox --list | grep -vx busybox)
+	echo 'root:x:0:0:root:/:/bin/sh' >"$root/etc/passwd"
+	echo 'root:x:0:' >"$root/etc/group"
+	cp "$VCM_TOP/scripts/vm-init.sh" "$root/.vcm/init"
+	chmod 755 "$root/.vcm/init"
+}
+
+is_elf() {
+	[[ -f $1 && $(head -c 4 "$1" | tr -d '\0') == $'\x7fELF' ]]
+}
+
+# The libraries and the loader that ELF file $2 names, at the same paths.
+add_libraries() {
+	local root=$1 lib out
+
+	out=$(ldd "$2" 2>/dev/null) || return 0
+	! grep -q 'not found' <<<"$out" || die "$2: library not found: $(grep -m1 'not found' <<<"$out" | xargs)"
+	while read -r lib; do
+		[[ -e $root$lib ]] || install -D "$lib" "$root$lib"
+	done < <(grep -oE '(^|[[:space:]])/[^[:space:]]+' <<<"$out" | tr -d '[:blank:]')
+}
+
+# Makes room for $2 in the tree $1: the links to busybox may be replaced.
+make_place() {
+	mkdir -p "$(dirname "$1$2")"
+	[[ ! -d $1$2 || -L $1$2 ]] || die "--file: $2 is a directory of the guest"
+	rm -f "$1$2"
+}
+
+add_file() {
+	local root=$1 spec=$2 host guest='' elf
+
+	host=$spec
+	if [[ ! -e $host && $spec == *:* ]]; then
+		host=${spec%:*}
+		guest=${spec##*:}
+	fi
+	[[ -e $host ]] || die "--file: $host does not exist"
+	if [[ -z $guest ]]; then
+		guest=/$(basename "$host")
+	fi
+	guest=/${guest#/}
+	[[ $guest != */ ]] || guest+=$(basename "$host")
+	make_place "$root" "$guest"
+	cp -RL "$host" "$root$guest"
+	if [[ $host == /* && $host != "$guest" && $spec == "$host" ]]; then
+		make_place "$root" "$host"
+		ln -s "$guest" "$root$host"
+	fi
+	while IFS= read -r -d '' elf; do
+		! is_elf "$elf" || add_libraries "$root" "$elf"
+	done < <(find -L "$host" -type f \( -perm -100 -o -name '*.so*' \) -print0)
+}
+
+# Single quotes: the one form of quoting that every shell reads alike.
+quote() {
+	local arg
+
+	for arg; do
+		printf " '%s'" "${arg//\'/\'\\\'\'}"
+	done
+}
+
+declare -A loaded=()
+
+# Puts one module file behind those that are there; .ko.xz and others unpacked,
+# as busybox cannot.
+add_module_file() {
+	local root=$1 file=$2 name number to
+
+	name=$(module_name "$file")
+	[[ -z ${loaded[$name]:-} ]] || return 0
+	printf -v number %02d "${#loaded[@]}"
+	loaded[$name]=1
+	to=$root/.vcm/modules/$number-$name.ko
+	case $file in
+	*.ko) cp "$file" "$to" ;;
+	*.ko.xz) xz -dc "$file" >"$to" ;;
+	*.ko.gz) gzip -dc "$file" >"$to" ;;
+	*.ko.zst) need_tools zstd; zstd -qdc "$file" >"$to" ;;
+	*) die "module $file: unknown form of file" ;;
+	esac
+}
+
+# A module of the kernel's own, behind those it depends on. Not with the host's
+# modprobe.d: its blacklists and options are not for the guest.
+add_kernel_module() {
+	local root=$1 name=$2 out verb file
+
+	[[ -z ${loaded[${name//-/_}]:-} ]] || return 0
+	[[ -n $KMODULES ]] || die "--module $name: give KMODULES=<lib/modules/VERSION of the kernel>"
+	out=$(modprobe -C /dev/null -d "$(realpath "$KMODULES/../../..")" \
+		-S "$(basename "$KMODULES")" -D "$name" 2>&1) ||
+		die "--module $name: $(head -n 1 <<<"$out")"
+	while read -r verb file _; do
+		[[ $verb != insmod ]] || add_module_file "$root" "$file"
+	done <<<"$out"
+}
+
+find_project_module() {
+	local dir=${VCM_MODULES:-$VCM_TOP/out/modules} file=
+
+	[[ ! -d $dir ]] || file=$(find "$dir" -name "$1.ko" -print -quit)
+	[[ -n $file ]] || die "no $1.ko under $dir: run 'make' first"
+	echo "$file"
+}
+
+add_project_module() {
+	local root=$1 file dep
+
+	file=$(find_project_module "$2")
+	while read -r dep; do
+		[[ -z $dep || " ${PROJECT_MODULES[*]//-/_} " == *" ${dep//-/_} "* ]] ||
+			add_kernel_module "$root" "$dep"
+	done < <(modinfo -F depends "$file" | tr , '\n')
+	add_module_file "$root" "$file"
+}
+
+add_modules() {
+	local root=$1 name
+
+	# Before anything that makes devices: they get their groups from it.
+	[[ $iommu != virtio ]] || add_kernel_module "$root" virtio-iommu
+	if [[ -n $project_modules ]]; then
+		for name in "${PROJECT_MODULES[@]}"; do
+			add_project_module "$root" "$name"
+		done
+	fi
+	for name in "${modules[@]}"; do
+		add_kernel_module "$root" "$name"
+	done
+}
+
+build_initramfs() {
+	local root=$work/root spec
+
+	build_skeleton "$root"
+	for spec in "${files[@]}"; do
+		add_file "$root" "$spec"
+	done
+	add_modules "$root"
+	echo "exec$(quote "${command[@]}")" >"$root/.vcm/command"
+	echo "$nonce" >"$root/.vcm/nonce"
+	# Not compressed: unpacking in an emulated CPU costs more than copying.
+	(cd "$root" && find . -print0 | cpio -0 -o -H newc -R +0:+0 --quiet) >"$work/initrd" ||
+		die "cannot write the initramfs (disk full?)"
+	rm -rf "$root"
+}
+
+# ---- QEMU ----------------------------------------------------------------
+
+# KVM only where a real kernel was seen to boot with it: the device may exist,
+# and even make a virtual machine, and still not run one.
+choose_accel() {
+	local key file
+
+	if [[ -n ${VCM_ACCEL:-} ]]; then
+		echo "$VCM_ACCEL"
+		return
+	fi
+	if [[ ! -r /dev/kvm || ! -w /dev/kvm ]]; then
+		echo tcg
+		return
+	fi
+	key=$({ uname -nrv; qemu-system-x86_64 --version; echo "$KIMAGE"; grep -m1 'model name' /proc/cpuinfo; } |
+		sha256sum | cut -c1-16)
+	file=$(vcm_cache)/accel-$key
+	if [[ ! -f $file ]]; then
+		mkdir -p "$(vcm_cache)"
+		if kvm_boots; then echo kvm; else echo tcg; fi >"$file.$$"
+		mv "$file.$$" "$file"
+	fi
+	cat "$file"
+}
+
+kvm_boots() {
+	VCM_ACCEL=kvm "$VCM_TOP/scripts/vm.sh" --no-project-modules --iommu none \
+		--timeout 20 -- true >/dev/null 2>&1
+}
+
+accel_args() {
+	case $1 in
+	# Multi-threaded TCG of QEMU 7.2 crashes one boot in twenty.
+	tcg) echo "-accel tcg,thread=single -cpu max" ;;
+	kvm) echo "-accel kvm -cpu host" ;;
+	*) die "VCM_ACCEL=$1: tcg or kvm" ;;
+	esac
+}
+
+# By what this QEMU knows: 11 renamed the switch, and with the default of 10 and
+# 11 the device lets DMA through untranslated.
+amd_iommu_args() {
+	local help
+
+	help=$(qemu-system-x86_64 -device amd-iommu,help)
+	case $help in
+	*dma-remap=*) echo "amd-iommu,intremap=on,dma-remap=on" ;;
+	*pt=*) echo "amd-iommu,intremap=on,pt=off" ;;
+	*) echo "amd-iommu,intremap=on" ;;
+	esac
+}
+
+machine_args() {
+	case $iommu in
+	intel) echo "-machine q35,kernel-irqchip=split -device intel-iommu,intremap=on" ;;
+	amd) echo "-machine q35,kernel-irqchip=split -device $(amd_iommu_args)" ;;
+	virtio) echo "-machine q35 -device virtio-iommu-pci" ;;
+	none) echo "-machine q35" ;;
+	esac
+}
+
+# All of the kernel's log goes to the console, which costs no measurable time. An
+# oops ends the guest, because what the dead task held stays locked. The
+# watchdogs are patient, for a host that is busy and an emulated CPU.
+kernel_args() {
+	local args="console=ttyS0 rdinit=/.vcm/init panic=-1 oops=panic loglevel=7"
+
+	args+=" watchdog_thresh=30 rcupdate.rcu_cpu_stall_timeout=60"
+	[[ $iommu != intel ]] || args+=" intel_iommu=on"
+	echo "$args ${append[*]}"
+}
+
+start_qemu() {
+	local console=$1 args
+
+	read -ra args <<<"$(accel_args "$accel") $(machine_args)"
+	# No interrupt shared between serial ports.
+	qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot \
+		-smp 2 -m "$mem" "${args[@]}" \
+		-device edu -device edu,dma_mask=0xffffffff \
+		-chardev "file,id=con,path=$console" -device isa-serial,chardev=con,index=0 \
+		-chardev "file,id=out,path=$work/stdout" -device isa-serial,chardev=out,index=1 \
+		-chardev "file,id=err,path=$work/stderr" -device isa-serial,chardev=err,index=2,irq=5 \
+		-kernel "$KIMAGE" -initrd "$work/initrd" -append "$(kernel_args)" \
+		</dev/null >"$work/qemu.log" 2>&1 &
+	qemu_pid=$!
+}
+
+stop_qemu() {
+	[[ -n $qemu_pid ]] || return 0
+	kill "$qemu_pid" 2>/dev/null || true
+	wait "$qemu_pid" 2>/dev/null || true
+	qemu_pid=
+}
+
+# shellcheck disable=SC2317 # the exit trap calls it
+cleanup() {
+	stop_qemu
+	[[ ${#readers[@]} -eq 0 ]] || kill "${readers[@]}" 2>/dev/null || true
+	[[ -z $work ]] || rm -rf "$work"
+}
+
+# ---- one run -------------------------------------------------------------
+
+# The value of the guest's marker $2 in console log $1, if it is there.
+marker() {
+	sed -nE "s/^.*VCM-$2:$nonce:([^\r]*).*$/\1/p" "$1" | tail -n 1
+}
+
+# Waits until QEMU is gone. Fails with a word why it had to be killed.
+watch_qemu() {
+	local console=$1 started='' ended=''
+
+	while kill -0 "$qemu_pid" 2>/dev/null; do
+		[[ -n $started ]] || started=$(marker "$console" START)
+		if [[ -z $started && $((SECONDS - began)) -ge $BOOT_TIMEOUT ]]; then
+			outcome=boot-timeout
+			return
+		fi
+		if [[ $((SECONDS - began)) -ge $timeout ]]; then
+			outcome=timeout
+			return
+		fi
+		if [[ -z $ended ]]; then
+			[[ -z $(marker "$console" END) ]] || ended=$SECONDS
+		elif [[ $((SECONDS - ended)) -ge 20 ]]; then
+			return
+		fi
+		sleep 0.2
+	done
+}
+
+# Standard output and error come through two FIFOs.
+start_readers() {
+	rm -f "$work/stdout" "$work/stderr"
+	mkfifo "$work/stdout" "$work/stderr"
+	# When nobody takes it any more, the guest must not wait for that.
+	{ cat || cat >/dev/null; } <"$work/stdout" &
+	readers=($!)
+	{ cat >&2 || cat >/dev/null; } <"$work/stderr" &
+	readers+=($!)
+}
+
+# QEMU is gone, so the readers end; unless it never opened its side, which is
+# done here in its place.
+finish_readers() {
+	local fifo
+
+	for fifo in "$work/stdout" "$work/stderr"; do
+		dd if=/dev/null of="$fifo" oflag=nonblock conv=notrunc 2>/dev/null || true
+	done
+	wait "${readers[@]}" 2>/dev/null || true
+	readers=()
+}
+
+# Sets outcome: finished, timeout, boot-timeout, qemu, module, boot or guest.
+boot_once() {
+	local console=$1
+
+	outcome=finished
+	: >"$console"
+	began=$SECONDS
+	start_readers
+	start_qemu "$console"
+	watch_qemu "$console"
+	stop_qemu
+	finish_readers
+	[[ $outcome == finished ]] || return 0
+	if [[ ! -s $console ]]; then
+		outcome=qemu
+	elif [[ -n $(marker "$console" FAIL) ]]; then
+		outcome=module
+	elif [[ -z $(marker "$console" START) ]]; then
+		outcome=boot
+	elif [[ -z $(marker "$console" END) ]]; then
+		outcome=guest
+	fi
+}
+
+# ---- the verdict ---------------------------------------------------------
+
+# What begins a report of the kernel, behind the time stamp. Some of its boot
+# messages have these words too, in other places of the line.
+report_pattern() {
+	local stamp='^(\[ *[0-9]+\.[0-9]+\] ?(\[ *[TC][0-9]+\] ?)?)?'
+
+	printf '%s(' "$stamp"
+	printf '%s|' \
+		'------------\[ cut here \]' 'WARNING: ' 'BUG: ' 'kernel BUG at ' \
+		'Oops' 'Kernel panic' 'general protection fault' 'Unable to handle kernel' \
+		'watchdog: BUG: ' 'INFO: task .* blocked for more than' 'INFO: .*detected stall' \
+		'rcu: INFO: .*stall' 'INFO: possible recursive' 'INFO: trying to register non-static key' \
+		'UBSAN: ' 'KASAN: ' 'KFENCE: ' 'kmemleak: [0-9]+ new suspected' 'possible circular locking' \
+		'suspicious RCU usage' 'DMA-API: [^ ]+ [^ ]+: ' 'DMA-API: debugging out of memory' \
+		'kobject: .*tried to init an initialized' 'sysfs: cannot create duplicate'
+	printf 'list_(add|del) corruption)'
+}
+
+# The part of console log $1 that shows the first report, if there is one.
+show_report() {
+	local line
+
+	line=$(grep -a -m1 -nE "$(report_pattern)" "$1" | cut -d: -f1)
+	[[ -n $line ]] || return 1
+	sed -n "$((line > 5 ? line - 5 : 1)),$((line + 28))p" "$1" | tr -d '\r' >&2
+}
+
+# Bits of the kernel's taint mask that say something went wrong: machine check,
+# bad page, died, warned, soft lockup.
+is_tainted_badly() {
+	(($1 & (1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14)))
+}
+
+show_tail() {
+	tail -n 30 "$1" | tr -d '\r' >&2
+}
+
+# Ends the script with the status that the run deserves.
+judge() {
+	local console=$1 end
+
+	end=$(marker "$console" END)
+	case $outcome in
+	qemu) die "QEMU did not start: $(grep -m1 . "$work/qemu.log")" ;;
+	module) die "cannot load $(marker "$console" FAIL) (log: $console)" ;;
+	esac
+	if show_report "$console"; then
+		say "the kernel reported a bug (log: $console)"
+		exit $EXIT_KERNEL
+	fi
+	case $outcome in
+	timeout)
+		show_tail "$console"
+		say "not finished after $timeout s (log: $console)"
+		exit $EXIT_TIMEOUT
+		;;
+	boot | boot-timeout | guest)
+		show_tail "$console"
+		say "the guest died without a report (log: $console)"
+		exit $EXIT_GUEST
+		;;
+	esac
+	if is_tainted_badly "${end#*:}"; then
+		show_tail "$console"
+		say "the kernel is tainted (${end#*:}) (log: $console)"
+		exit $EXIT_KERNEL
+	fi
+	exit "${end%%:*}"
+}
+
+main() {
+	local console
+
+	parse_args "$@"
+	check_options
+	need_tools qemu-system-x86_64 busybox cpio modprobe modinfo
+	load_kernel_env "$arch"
+	[[ -n $KIMAGE ]] || die "KDIR=$KDIR is given without KIMAGE=<kernel image>"
+	work=$(mktemp -d "${TMPDIR:-/tmp}/vcm-vm.XXXXXX")
+	trap cleanup EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	accel=$(choose_accel)
+	nonce=$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')
+	mkdir -p "$VCM_TOP/out/vm"
+	console=$(mktemp "$VCM_TOP/out/vm/$(date +%Y%m%d-%H%M%S)-$(basename -- "${command[0]}").XXXX.log")
+	build_initramfs
+	boot_once "$console"
+	if [[ $outcome == boot* && -z ${VCM_ACCEL:-} ]]; then
+		mv "$console" "$console.first"
+		say "the guest died before the command started (log: $console.first), trying once more"
+		boot_once "$console"
+	fi
+	judge "$console"
+}
+
+main "$@"
