@@ -1,0 +1,293 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs the test programs that 'make' built, in guests and on this machine, and
+# prints one line per subtest. Nothing may be missing, and nothing skipped.
+
+set -euo pipefail
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+readonly OUT=$VCM_TOP/out/test
+readonly TESTS=$VCM_TOP/out/tests
+readonly KSELFTEST=$TESTS/kselftest/dmabuf-heap
+
+# The guests in which suites run: a name, and the options of vm.sh. The name "host" is this
+# machine.
+readonly BOOTS=(
+	"intel --iommu intel --module vgem"
+)
+
+# What runs: where, the form of its output, and its programs (a pattern).
+#   igt   subtests as igt prints them; --list-subtests says what must come
+#   plain lines as this script prints them; --list-subtests as with igt
+#   ksft  TAP of the kernel's dmabuf-heaps selftest; what is said of vcm counts
+readonly SUITES=(
+	"host plain $TESTS/vcm-extent-test"
+	"intel igt $TESTS/vcm_*"
+	"intel ksft $KSELFTEST"
+)
+
+KSRC=${KSRC:-} KUAPI=${KUAPI:-}
+patterns=("$@")
+
+usage() {
+	cat <<'USAGE'
+usage: scripts/test.sh [PATTERN]...
+
+Runs the suites (test programs) whose name matches a shell pattern, by default
+all: 'scripts/test.sh vcm_alloc', 'scripts/test.sh "vcm_*"'.
+Logs are in out/test/. 'make test' builds what is needed first.
+USAGE
+}
+
+# ---- choosing ------------------------------------------------------------
+
+is_selected() {
+	local pattern
+
+	[[ ${#patterns[@]} -gt 0 ]] || return 0
+	for pattern in "${patterns[@]}"; do
+		# shellcheck disable=SC2053 # a pattern is what it is
+		[[ $1 != $pattern ]] || return 0
+	done
+	return 1
+}
+
+# Lines "KIND PROGRAM" of the selected programs of boot $1.
+programs_of() {
+	local suite boot kind glob program
+
+	for suite in "${SUITES[@]}"; do
+		read -r boot kind glob <<<"$suite"
+		[[ $boot == "$1" ]] || continue
+		for program in $glob; do
+			[[ -f $program && -x $program ]] || continue
+			! is_selected "${program##*/}" || echo "$kind $program"
+		done
+	done
+}
+
+# The kernel's selftest by its own Makefile, with nothing written to its source.
+build_kselftest() {
+	local dir=$KSRC/tools/testing/selftests/dmabuf-heaps
+
+	is_selected dmabuf-heap || return 0
+	[[ -d $dir ]] || die "no selftest in the kernel source (KSRC=$KSRC)"
+	mkdir -p "${KSELFTEST%/*}"
+	make -s -C "$dir" OUTPUT="${KSELFTEST%/*}" KHDR_INCLUDES="${KUAPI:+-isystem $KUAPI}" \
+		>"$OUT/kselftest-build.log" 2>&1 ||
+		die "cannot build the kernel's selftest: $(tail -n 1 "$OUT/kselftest-build.log")"
+}
+
+# ---- results -------------------------------------------------------------
+
+# result PASS|FAIL|SKIP NAME [SECONDS|REASON]: the line, and for the sum.
+result() {
+	local line="$1 $2${3:+ ($3)}"
+
+	echo "$line"
+	echo "$line" >>"$OUT/results"
+}
+
+has_result() {
+	grep -qE "^(PASS|FAIL|SKIP) $1( \(|\$)" "$OUT/results"
+}
+
+# The part of suite log $1 that belongs to subtest $2.
+show_failure() {
+	awk -v name="$2" '
+		/^Starting subtest: / { on = ($3 == name) }
+		on { print "    " $0 }
+		index($0, "Subtest " name ":") == 1 { exit }' "$1" | tail -n 25 >&2
+}
+
+parse_igt() {
+	local suite=$1 line=$2 log=$3
+
+	[[ $line =~ ^Subtest\ ([^: ]+):\ ([A-Z]+)\ \(([0-9.]+)s\) ]] || return 0
+	case ${BASH_REMATCH[2]} in
+	SUCCESS) result PASS "$suite@${BASH_REMATCH[1]}" "${BASH_REMATCH[3]} s" ;;
+	SKIP) result SKIP "$suite@${BASH_REMATCH[1]}" "${BASH_REMATCH[3]} s" ;;
+	*)
+		result FAIL "$suite@${BASH_REMATCH[1]}" "${BASH_REMATCH[3]} s"
+		show_failure "$log" "${BASH_REMATCH[1]}"
+		;;
+	esac
+}
+
+parse_plain() {
+	[[ $2 =~ ^(PASS|FAIL|SKIP)\ ([^ ]+@[^ ]+)(\ \((.*)\))?$ ]] || return 0
+	result "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[4]}"
+}
+
+parse_ksft() {
+	local suite=$1 line=$2
+
+	if [[ $line =~ ^#\ Testing\ heap:\ ([^ ]+) ]]; then
+		heap=${BASH_REMATCH[1]}
+		number=0
+	fi
+	[[ $heap == vcm && $line =~ ^(ok|not\ ok)\ [0-9]+\ (.*) ]] || return 0
+	number=$((number + 1))
+	case $line in
+	*"# SKIP"*) result SKIP "$suite@$heap-$number" "${BASH_REMATCH[2]}" ;;
+	ok*) result PASS "$suite@$heap-$number" "${BASH_REMATCH[2]}" ;;
+	*) result FAIL "$suite@$heap-$number" "${BASH_REMATCH[2]}" ;;
+	esac
+}
+
+# What should have come and did not, by what the program itself says.
+complete_igt() {
+	local suite=$1 program=$2 prefix=${4:-$1} subtests subtest
+
+	if ! subtests=$("$program" --list-subtests 2>/dev/null) || [[ -z $subtests ]]; then
+		result FAIL "$suite" "does not list its subtests"
+		return
+	fi
+	while read -r subtest; do
+		has_result "$prefix@$subtest" || result FAIL "$suite@$subtest" "no result"
+	done <<<"$subtests"
+}
+
+# The name of the suite is the program's own affair.
+complete_plain() {
+	complete_igt "$1" "$2" "$3" "[^ ]+"
+}
+
+complete_ksft() {
+	local suite=$1 log=$3 plan got
+
+	plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$log" 2>/dev/null | head -n 1)
+	got=$(grep -cE '^(not )?ok ' "$log" 2>/dev/null || true)
+	[[ -n $plan && $plan == "$got" ]] ||
+		result FAIL "$suite" "${got:-0} of ${plan:-?} results"
+	grep -q "^PASS $suite@vcm-" "$OUT/results" ||
+		result FAIL "$suite" "nothing was tested for the heap vcm"
+}
+
+# Splits what a boot prints into a log per suite and reads the results.
+parse_boot() {
+	local dir=$1 line suite='' kind='' heap='' number=0
+
+	while IFS= read -r line; do
+		if [[ $line =~ ^@@begin\ ([^ ]+)\ ([^ ]+)$ ]]; then
+			kind=${BASH_REMATCH[1]}
+			suite=${BASH_REMATCH[2]}
+			heap='' number=0
+		elif [[ $line =~ ^@@end\ ([0-9]+)$ ]]; then
+			suite_status "$suite" "$kind" "${BASH_REMATCH[1]}" "$dir/$suite.log"
+			suite=''
+		elif [[ -n $suite ]]; then
+			printf '%s\n' "$line" >>"$dir/$suite.log"
+			"parse_$kind" "$suite" "$line" "$dir/$suite.log"
+		fi
+	done
+}
+
+# A program that failed without a failed subtest, in a fixture for example.
+suite_status() {
+	local suite=$1 status=$3 log=$4
+
+	# 77 is igt's "all skipped", 4 that of the kernel's selftests.
+	[[ $status -ne 0 && $status -ne 77 && $status -ne 4 ]] || return 0
+	! grep -qsE '^(FAIL|Subtest .*: FAIL|not ok) ' "$log" || return 0
+	result FAIL "$suite" "exit status $status"
+	tail -n 25 "$log" 2>/dev/null | sed 's/^/    /' >&2
+}
+
+# ---- running -------------------------------------------------------------
+
+# The script that runs the programs of boot $1, read as "KIND PROGRAM", one
+# after the other. In a guest they lie in /.
+write_runner() {
+	local kind program
+
+	cat <<'RUNNER'
+#!/bin/sh
+suite() {
+	printf '\n@@begin %s %s\n' "$1" "${2##*/}"
+	"$2" 2>&1
+	printf '\n@@end %s\n' $?
+}
+RUNNER
+	while read -r kind program; do
+		[[ $1 == host ]] || program=/${program##*/}
+		echo "suite $kind $program"
+	done
+	# What failed says its own output.
+	echo "exit 0"
+}
+
+# Runs the runner of boot $1 where it belongs.
+start_boot() {
+	local boot=$1 dir=$OUT/$1 kind program args
+	read -ra args <<<"$2"
+
+	if [[ $boot == host ]]; then
+		"$dir/run.sh"
+		return
+	fi
+	while read -r kind program; do
+		args+=(--file "$program:/${program##*/}")
+	done <<<"$3"
+	"$VCM_TOP/scripts/vm.sh" "${args[@]}" --file "$dir/run.sh:/run.sh" -- /run.sh
+}
+
+run_boot() {
+	local boot=$1 dir=$OUT/$1 programs kind program status start=$SECONDS
+
+	programs=$(programs_of "$boot")
+	[[ -n $programs ]] || return 0
+	mkdir -p "$dir"
+	write_runner "$boot" <<<"$programs" >"$dir/run.sh"
+	chmod +x "$dir/run.sh"
+	set +e
+	start_boot "$boot" "$2" "$programs" | tee "$dir/output.log" | parse_boot "$dir"
+	status=${PIPESTATUS[0]}
+	set -e
+	if [[ $status -eq 0 ]]; then
+		result PASS "boot@$boot" "$((SECONDS - start)) s"
+	else
+		result FAIL "boot@$boot" "exit status $status"
+	fi
+	while read -r kind program; do
+		"complete_$kind" "${program##*/}" "$program" "$dir/${program##*/}.log"
+	done <<<"$programs"
+}
+
+count() { grep -c "^$1 " "$OUT/results" || true; }
+
+# The last line, and the exit status.
+finish() {
+	local passed failed skipped
+
+	passed=$(count PASS) failed=$(count FAIL) skipped=$(count SKIP)
+	if [[ $skipped -gt 0 ]]; then
+		echo "$passed passed, $failed failed, $skipped skipped"
+	else
+		echo "$passed passed, $failed failed"
+	fi
+	[[ $passed -gt 0 && $failed -eq 0 && $skipped -eq 0 ]]
+}
+
+main() {
+	local boot name options
+
+	[[ ${1:-} != -h && ${1:-} != --help ]] || { usage; exit 0; }
+	load_kernel_env x86_64
+	lock_output test
+	rm -rf "$OUT"
+	mkdir -p "$OUT"
+	: >"$OUT/results"
+	build_kselftest
+	compgen -G "$TESTS/vcm_*" >/dev/null || result FAIL vcm "no test program in out/tests (make tests)"
+	for boot in "host " "${BOOTS[@]}"; do
+		read -r name options <<<"$boot"
+		run_boot "$name" "$options"
+	done
+	finish
+}
+
+main "$@"
