@@ -196,6 +196,44 @@ struct vcm_edu_space {
 	__u32 op;
 };
 
+/* Report a fault as an IOMMU driver would. */
+#define VCM_EDU_FAULT_INJECT	(1u << 0)
+
+/**
+ * struct vcm_edu_faults - faults that the handler of a space was called for
+ * @space: in: from VCM_EDU_IOC_SPACE_CREATE
+ * @flags: in: VCM_EDU_FAULT_INJECT or 0
+ * @iova: in: the address for VCM_EDU_FAULT_INJECT; out: that of the last fault
+ * @count: out: faults so far
+ * @write: in: kind of access for VCM_EDU_FAULT_INJECT; out: of the last fault
+ *
+ * Injection needs unsafe_probe=1 as well, and the space to be active.
+ * Errors: EINVAL (flags), ENOENT (@space), EPERM, ENXIO (not active).
+ */
+struct vcm_edu_faults {
+	__u32 space;
+	__u32 flags;
+	__aligned_u64 iova;
+	__u32 count;
+	__u32 write;
+};
+
+/**
+ * struct vcm_edu_check - does a space's translation lead to the buffer
+ * @handle: in: an import to a space
+ * @matches: out: 1 if what vcm_space_iova_to_phys() says of the address is the
+ *	memory that the buffer has there
+ * @offset: in: bytes into the buffer
+ *
+ * Errors: ENOENT (@handle), EINVAL (not imported to a space), ERANGE,
+ * EOPNOTSUPP (the buffer shows no pages).
+ */
+struct vcm_edu_check {
+	__u32 handle;
+	__u32 matches;
+	__aligned_u64 offset;
+};
+
 #define VCM_EDU_IOC_MAGIC	0xE7
 #define VCM_EDU_IOC_IMPORT	_IOWR(VCM_EDU_IOC_MAGIC, 0, struct vcm_edu_import)
 #define VCM_EDU_IOC_DMA		_IOW(VCM_EDU_IOC_MAGIC, 1, struct vcm_edu_dma)
@@ -206,5 +244,7 @@ struct vcm_edu_space {
 #define VCM_EDU_IOC_SPACE_CREATE \
 	_IOWR(VCM_EDU_IOC_MAGIC, 6, struct vcm_edu_space_create)
 #define VCM_EDU_IOC_SPACE	_IOW(VCM_EDU_IOC_MAGIC, 7, struct vcm_edu_space)
+#define VCM_EDU_IOC_FAULTS	_IOWR(VCM_EDU_IOC_MAGIC, 8, struct vcm_edu_faults)
+#define VCM_EDU_IOC_CHECK	_IOWR(VCM_EDU_IOC_MAGIC, 9, struct vcm_edu_check)
 
 #endif /* _VCM_EDU_H */

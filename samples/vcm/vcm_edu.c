@@ -126,12 +126,17 @@ static void edu_import_destroy(struct edu_import *import)
 	kfree(import);
 }
 
-/*
- * The DMA address of the byte at @offset; *@len is cut to what follows it in
- * the same segment.
+/**
+ * edu_import_dma_addr - the DMA address of a byte of an import
+ * @import: the import
+ * @offset: bytes into the buffer
+ * @len: cut to what follows the byte in the same segment
+ *
+ * Context: Any.
+ * Return: the address, or DMA_MAPPING_ERROR behind the end.
  */
-static dma_addr_t edu_import_dma_addr(struct edu_import *import, u64 offset,
-				      size_t *len)
+dma_addr_t edu_import_dma_addr(struct edu_import *import, u64 offset,
+			       size_t *len)
 {
 	struct scatterlist *sg;
 	int i;
@@ -267,6 +272,8 @@ static int edu_file_import_args(struct edu_file *file,
 				const struct vcm_edu_import *args,
 				struct vcm_space **space)
 {
+	struct edu_space *edu_space;
+
 	if (args->flags & ~VCM_EDU_IMPORT_FIXED || args->reserved ||
 	    (args->flags && !args->space))
 		return -EINVAL;
@@ -274,8 +281,11 @@ static int edu_file_import_args(struct edu_file *file,
 	*space = NULL;
 	if (!args->space)
 		return 0;
-	*space = edu_space_find(file, args->space);
-	return *space ? 0 : -ENOENT;
+	edu_space = edu_space_find(file, args->space);
+	if (!edu_space)
+		return -ENOENT;
+	*space = edu_space->space;
+	return 0;
 }
 
 static int edu_file_import(struct edu_file *file, struct vcm_edu_import *args)
@@ -442,6 +452,19 @@ static int edu_file_probe(struct edu_file *file,
 		       args->length);
 }
 
+static int edu_file_check(struct edu_file *file, struct vcm_edu_check *args)
+{
+	struct edu_import *import = xa_load(&file->imports, args->handle);
+
+	if (!import)
+		return -ENOENT;
+	if (!import->space)
+		return -EINVAL;
+	if (!edu_range_ok(args->offset, 1, import->dmabuf->size))
+		return -ERANGE;
+	return edu_import_check(import, args);
+}
+
 static void edu_file_info(struct edu_file *file, struct vcm_edu_info *args)
 {
 	args->flags = file->edu->translated ? VCM_EDU_TRANSLATED : 0;
@@ -457,6 +480,8 @@ union edu_ioctl_args {
 	struct vcm_edu_probe probe;
 	struct vcm_edu_space_create space_create;
 	struct vcm_edu_space space;
+	struct vcm_edu_faults faults;
+	struct vcm_edu_check check;
 };
 
 static int edu_file_ioctl(struct edu_file *file, unsigned int cmd,
@@ -480,6 +505,10 @@ static int edu_file_ioctl(struct edu_file *file, unsigned int cmd,
 		return edu_space_create(file, &args->space_create);
 	case VCM_EDU_IOC_SPACE:
 		return edu_space_op(file, &args->space);
+	case VCM_EDU_IOC_FAULTS:
+		return edu_space_faults(file, &args->faults, unsafe_probe);
+	case VCM_EDU_IOC_CHECK:
+		return edu_file_check(file, &args->check);
 	default:
 		return -ENOTTY;
 	}

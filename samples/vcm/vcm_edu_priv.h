@@ -10,6 +10,8 @@
 #include <linux/list.h>
 #include <linux/miscdevice.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
 #include <linux/xarray.h>
 
 #include "vcm-edu.h"
@@ -58,7 +60,7 @@ struct edu_device {
  * struct edu_file - an open file
  * @edu: the device
  * @imports: all &struct edu_import by handle, under &struct edu_device.lock
- * @spaces: all &struct vcm_space by number, under the same
+ * @spaces: all &struct edu_space by number, under the same
  * @node: in &struct edu_device.files
  */
 struct edu_file {
@@ -86,12 +88,37 @@ struct edu_import {
 	u64 fixed_iova;
 };
 
+/**
+ * struct edu_space - a space of an open file
+ * @space: the space
+ * @lock: protects what follows; faults come in interrupt context
+ * @nr_faults: calls of the fault handler
+ * @fault_iova: address of the last fault
+ * @fault_write: the device wrote
+ */
+struct edu_space {
+	struct vcm_space *space;
+
+	/* protects what follows */
+	spinlock_t lock;
+	u32 nr_faults;
+	u64 fault_iova;
+	bool fault_write;
+};
+
+/* vcm_edu.c */
+dma_addr_t edu_import_dma_addr(struct edu_import *import, u64 offset,
+			       size_t *len);
+
 /* vcm_edu_space.c */
 int edu_space_create(struct edu_file *file, struct vcm_edu_space_create *args);
 int edu_space_op(struct edu_file *file, const struct vcm_edu_space *args);
 void edu_space_forget(struct edu_file *file, u32 id);
 void edu_space_forget_all(struct edu_file *file);
-struct vcm_space *edu_space_find(struct edu_file *file, u32 id);
+struct edu_space *edu_space_find(struct edu_file *file, u32 id);
+int edu_space_faults(struct edu_file *file, struct vcm_edu_faults *args,
+		     bool may_inject);
+int edu_import_check(struct edu_import *import, struct vcm_edu_check *args);
 int edu_import_map_fixed(struct edu_import *import, u64 iova);
 void edu_import_unmap_fixed(struct edu_import *import);
 

@@ -4,8 +4,10 @@
  */
 
 #include <linux/err.h>
+#include <linux/iommu.h>
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
+#include <linux/slab.h>
 #include <linux/vcm-iommu.h>
 
 #include "vcm_edu_priv.h"
@@ -18,11 +20,64 @@
  * Context: Process context, with &struct edu_device.lock.
  * Return: the space or NULL.
  */
-struct vcm_space *edu_space_find(struct edu_file *file, u32 id)
+struct edu_space *edu_space_find(struct edu_file *file, u32 id)
 {
 	lockdep_assert_held(&file->edu->lock);
 
 	return xa_load(&file->spaces, id);
+}
+
+/* A real driver would reset the device, or tell whoever queued the work. */
+static void edu_space_fault(struct vcm_space *space, u64 iova, bool write,
+			    void *data)
+{
+	struct edu_space *edu_space = data;
+	unsigned long flags;
+
+	spin_lock_irqsave(&edu_space->lock, flags);
+	edu_space->nr_faults++;
+	edu_space->fault_iova = iova;
+	edu_space->fault_write = write;
+	spin_unlock_irqrestore(&edu_space->lock, flags);
+}
+
+static struct edu_space *edu_space_alloc(struct device *dev,
+					 const struct vcm_space_args *args)
+{
+	struct edu_space *edu_space;
+	int ret;
+
+	edu_space = kzalloc_obj(*edu_space, GFP_KERNEL_ACCOUNT);
+	if (!edu_space)
+		return ERR_PTR(-ENOMEM);
+	spin_lock_init(&edu_space->lock);
+
+	edu_space->space = vcm_space_create(dev, args);
+	if (IS_ERR(edu_space->space)) {
+		ret = PTR_ERR(edu_space->space);
+		goto free_space;
+	}
+
+	ret = vcm_space_set_fault_handler(edu_space->space, edu_space_fault,
+					  edu_space);
+	if (ret)
+		goto destroy_space;
+	return edu_space;
+
+destroy_space:
+	vcm_space_destroy(edu_space->space);
+free_space:
+	kfree(edu_space);
+	return ERR_PTR(ret);
+}
+
+static int edu_space_free(struct edu_space *edu_space)
+{
+	int ret = vcm_space_destroy(edu_space->space);
+
+	if (!ret)
+		kfree(edu_space);
+	return ret;
 }
 
 /**
@@ -42,28 +97,28 @@ int edu_space_create(struct edu_file *file, struct vcm_edu_space_create *args)
 		.fixed_len = args->fixed_length,
 		.align = args->align,
 	};
-	struct vcm_space *space;
+	struct edu_space *edu_space;
 	int ret;
 
-	space = vcm_space_create(&file->edu->pdev->dev, &space_args);
-	if (IS_ERR(space))
-		return PTR_ERR(space);
+	edu_space = edu_space_alloc(&file->edu->pdev->dev, &space_args);
+	if (IS_ERR(edu_space))
+		return PTR_ERR(edu_space);
 
-	ret = xa_alloc(&file->spaces, &args->space, space, xa_limit_31b,
+	ret = xa_alloc(&file->spaces, &args->space, edu_space, xa_limit_31b,
 		       GFP_KERNEL_ACCOUNT);
 	if (ret) {
-		vcm_space_destroy(space);
+		edu_space_free(edu_space);
 		return ret;
 	}
-	args->flags = vcm_space_gap(space) == VCM_SPACE_GAP_BLOCKED ?
+	args->flags = vcm_space_gap(edu_space->space) == VCM_SPACE_GAP_BLOCKED ?
 		      VCM_EDU_SPACE_GAP_BLOCKED : 0;
 	return 0;
 }
 
 static int edu_space_destroy(struct edu_file *file, u32 id,
-			     struct vcm_space *space)
+			     struct edu_space *edu_space)
 {
-	int ret = vcm_space_destroy(space);
+	int ret = edu_space_free(edu_space);
 
 	if (!ret)
 		xa_erase(&file->spaces, id);
@@ -92,15 +147,17 @@ static int edu_space_deactivate(struct edu_device *edu,
 int edu_space_op(struct edu_file *file, const struct vcm_edu_space *args)
 {
 	struct edu_device *edu = file->edu;
-	struct vcm_space *space = edu_space_find(file, args->space);
+	struct edu_space *edu_space = edu_space_find(file, args->space);
+	struct vcm_space *space;
 	int ret;
 
-	if (!space)
+	if (!edu_space)
 		return -ENOENT;
+	space = edu_space->space;
 
 	switch (args->op) {
 	case VCM_EDU_SPACE_DESTROY:
-		return edu_space_destroy(file, args->space, space);
+		return edu_space_destroy(file, args->space, edu_space);
 	case VCM_EDU_SPACE_DEACTIVATE:
 		return edu_space_deactivate(edu, space);
 	case VCM_EDU_SPACE_ACTIVATE:
@@ -126,16 +183,16 @@ int edu_space_op(struct edu_file *file, const struct vcm_edu_space *args)
  */
 void edu_space_forget(struct edu_file *file, u32 id)
 {
-	struct vcm_space *space = edu_space_find(file, id);
+	struct edu_space *edu_space = edu_space_find(file, id);
 
-	if (!space)
+	if (!edu_space)
 		return;
 	/* A device that lost its driver is in no space any more. */
-	if (file->edu->active == space) {
-		vcm_space_deactivate(space);
+	if (file->edu->active == edu_space->space) {
+		vcm_space_deactivate(edu_space->space);
 		file->edu->active = NULL;
 	}
-	WARN_ON(edu_space_destroy(file, id, space));
+	WARN_ON(edu_space_destroy(file, id, edu_space));
 }
 
 /**
@@ -146,11 +203,97 @@ void edu_space_forget(struct edu_file *file, u32 id)
  */
 void edu_space_forget_all(struct edu_file *file)
 {
-	struct vcm_space *space;
+	struct edu_space *edu_space;
 	unsigned long id;
 
-	xa_for_each(&file->spaces, id, space)
+	xa_for_each(&file->spaces, id, edu_space)
 		edu_space_forget(file, id);
+}
+
+static int edu_space_inject(struct edu_device *edu, struct edu_space *edu_space,
+			    const struct vcm_edu_faults *args)
+{
+	struct device *dev = &edu->pdev->dev;
+
+	if (edu->active != edu_space->space)
+		return -ENXIO;
+
+	/* The domain that is attached is the one that a driver would name. */
+	report_iommu_fault(iommu_get_domain_for_dev(dev), dev, args->iova,
+			   args->write ? IOMMU_FAULT_WRITE : IOMMU_FAULT_READ);
+	return 0;
+}
+
+/**
+ * edu_space_faults - VCM_EDU_IOC_FAULTS
+ * @file: the file
+ * @args: the argument
+ * @may_inject: faults can be injected
+ *
+ * Context: Process context, with &struct edu_device.lock.
+ * Return: 0 or an error.
+ */
+int edu_space_faults(struct edu_file *file, struct vcm_edu_faults *args,
+		     bool may_inject)
+{
+	struct edu_space *edu_space = edu_space_find(file, args->space);
+	int ret;
+
+	if (args->flags & ~VCM_EDU_FAULT_INJECT)
+		return -EINVAL;
+	if (!edu_space)
+		return -ENOENT;
+	if (args->flags) {
+		ret = may_inject ? edu_space_inject(file->edu, edu_space,
+						    args) : -EPERM;
+		if (ret)
+			return ret;
+	}
+
+	spin_lock_irq(&edu_space->lock);
+	args->count = edu_space->nr_faults;
+	args->iova = edu_space->fault_iova;
+	args->write = edu_space->fault_write;
+	spin_unlock_irq(&edu_space->lock);
+	return 0;
+}
+
+/* Where the byte at @offset of the buffer is in memory. */
+static phys_addr_t edu_import_phys(struct edu_import *import, u64 offset)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sgtable_sg(import->sgt, sg, i) {
+		if (offset < sg->length)
+			return sg_phys(sg) + offset;
+		offset -= sg->length;
+	}
+	return 0;
+}
+
+/**
+ * edu_import_check - VCM_EDU_IOC_CHECK
+ * @import: an import to a space
+ * @args: the argument, with an offset inside the buffer
+ *
+ * Context: Process context, with &struct edu_device.lock.
+ * Return: 0 or -EOPNOTSUPP.
+ */
+int edu_import_check(struct edu_import *import, struct vcm_edu_check *args)
+{
+	phys_addr_t phys;
+	dma_addr_t addr;
+	size_t len = 1;
+
+	if (!sg_page(import->sgt->sgl))
+		return -EOPNOTSUPP;
+
+	addr = edu_import_dma_addr(import, args->offset, &len);
+	phys = edu_import_phys(import, args->offset);
+	args->matches = phys &&
+			vcm_space_iova_to_phys(import->space, addr) == phys;
+	return 0;
 }
 
 /**
