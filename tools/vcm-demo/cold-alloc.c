@@ -103,7 +103,20 @@ static void measure(const int *heaps, uint64_t len, unsigned int rounds, double 
 	}
 }
 
-static void print_size(uint64_t len, unsigned int rounds, double *seconds[HEAPS])
+/*
+ * Of each round by itself, so that what slows the machine down for a while slows
+ * both.
+ */
+static double median_ratio(unsigned int rounds, double *seconds[HEAPS], double *ratios)
+{
+	unsigned int round;
+
+	for (round = 0; round < rounds; round++)
+		ratios[round] = seconds[VCM][round] / seconds[SYSTEM][round];
+	return quartiles(ratios, rounds).median;
+}
+
+static void print_size(uint64_t len, unsigned int rounds, double *seconds[HEAPS], double ratio)
 {
 	struct quartiles q[HEAPS];
 	char text[4][32];
@@ -116,7 +129,7 @@ static void print_size(uint64_t len, unsigned int rounds, double *seconds[HEAPS]
 		       names[heap], time_text(q[heap].median, text[1]),
 		       time_text(q[heap].low, text[2]), time_text(q[heap].high, text[3]));
 		if (heap == VCM)
-			printf(" %6.3f", q[VCM].median / q[SYSTEM].median);
+			printf(" %6.3f", ratio);
 		putchar('\n');
 	}
 	fflush(stdout);
@@ -124,18 +137,18 @@ static void print_size(uint64_t len, unsigned int rounds, double *seconds[HEAPS]
 
 static void run_size(const int *heaps, uint64_t len, unsigned int rounds)
 {
-	double *seconds[HEAPS];
-	int heap;
+	double *values = calloc((HEAPS + 1) * (size_t)rounds, sizeof(*values));
+	double *seconds[HEAPS], *ratios;
 
-	for (heap = 0; heap < HEAPS; heap++) {
-		seconds[heap] = calloc(rounds, sizeof(double));
-		if (!seconds[heap])
-			die("no memory for %u rounds", rounds);
-	}
+	if (!values)
+		die("no memory for %u rounds", rounds);
+	seconds[VCM] = values;
+	seconds[SYSTEM] = values + rounds;
+	ratios = values + HEAPS * rounds;
 	measure(heaps, len, rounds, seconds);
-	print_size(len, rounds, seconds);
-	for (heap = 0; heap < HEAPS; heap++)
-		free(seconds[heap]);
+	/* Before the times are sorted. */
+	print_size(len, rounds, seconds, median_ratio(rounds, seconds, ratios));
+	free(values);
 }
 
 void cold_alloc_run(unsigned int rounds)
