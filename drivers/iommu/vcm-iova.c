@@ -26,6 +26,7 @@
 #include <linux/math.h>
 #include <linux/overflow.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 
 #include "vcm-iova.h"
 
@@ -95,6 +96,25 @@ static u64 vcm_sgt_align(struct sg_table *sgt)
 	while (!IS_ALIGNED(phys, align))
 		align >>= 1;
 	return max_t(u64, align, PAGE_SIZE);
+}
+
+/*
+ * Where room is scarce, a 2 MB block counts as a pair of 1 MB blocks if 2 MB
+ * alignment would cost more than this part of the buffer: buffers of 3 MB would
+ * leave a quarter of the address space unused.
+ */
+#define VCM_ALIGN_WASTE		20
+#define VCM_ALIGN_TIGHT		SZ_1M
+
+static u64 vcm_default_align(const struct vcm_iova_device *vdev,
+			     struct sg_table *sgt)
+{
+	u64 align = vcm_sgt_align(sgt), len = vcm_sgt_len(sgt);
+
+	if (align > VCM_ALIGN_TIGHT && vcm_dma_narrow(vdev->dev) &&
+	    ALIGN(len, align) - len > len / VCM_ALIGN_WASTE)
+		return VCM_ALIGN_TIGHT;
+	return align;
 }
 
 /* How much of @len bytes at @iova can be one segment for @vdev. */
@@ -476,7 +496,7 @@ int vcm_iommu_map_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
 
 	*map = (struct vcm_mapping){
 		.len = vcm_sgt_len(sgt),
-		.align = policy->align ?: vcm_sgt_align(sgt),
+		.align = policy->align ?: vcm_default_align(vdev, sgt),
 		.guard = PAGE_ALIGN(policy->guard),
 		.dir = vcm_map_dir(dir),
 		.attrs = VCM_DMA_ATTRS,

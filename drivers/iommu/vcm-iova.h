@@ -77,6 +77,7 @@ static inline u64 vcm_slab_len(struct vcm_slab *slab)
 /* vcm-slab.c: reservations from the DMA API */
 int vcm_place(struct vcm_iova_device *vdev, struct vcm_mapping *map);
 void vcm_unplace(struct vcm_iova_device *vdev, struct vcm_mapping *map);
+bool vcm_dma_narrow(struct device *dev);
 struct vcm_slab *vcm_slab_find(struct vcm_iova_device *vdev, u64 addr);
 
 /* vcm-device.c: the devices */

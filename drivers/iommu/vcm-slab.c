@@ -52,7 +52,14 @@ static u64 vcm_dma_limit(struct device *dev)
 	return min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
 }
 
-static bool vcm_dma_narrow(struct device *dev)
+/**
+ * vcm_dma_narrow - is room in a device's address space scarce
+ * @dev: the device
+ *
+ * Context: Any.
+ * Return: true for up to 32 bits.
+ */
+bool vcm_dma_narrow(struct device *dev)
 {
 	return vcm_dma_limit(dev) <= VCM_NARROW_MASK;
 }

@@ -25,7 +25,9 @@ struct vcm_space;
  * struct vcm_iova_policy - where a buffer goes in a device's address space
  * @align: bytes, a power of two of at least the page size: the DMA address of
  *	the buffer is a multiple of it; 0: as the memory is aligned, but no
- *	more than VCM_IOVA_ALIGN_MAX
+ *	more than VCM_IOVA_ALIGN_MAX, and 1 MB instead of 2 MB for a device of up
+ *	to 32 address bits if more than a twentieth of the buffer's length would
+ *	be lost otherwise
  * @guard: bytes behind the buffer that stay unmapped, rounded up to the page
  * @flags: VCM_IOVA_STRICT or 0
  *
