@@ -341,13 +341,3 @@ int vcm_dev_init(void)
 {
 	return misc_register(&vcm_dev);
 }
-
-/**
- * vcm_dev_exit - undo vcm_dev_init()
- *
- * Context: Process context.
- */
-void vcm_dev_exit(void)
-{
-	misc_deregister(&vcm_dev);
-}

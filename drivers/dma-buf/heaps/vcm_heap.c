@@ -12,6 +12,8 @@
  * it is released.
  */
 
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/dma-resv.h>
@@ -416,18 +418,15 @@ static int __init vcm_heap_init(void)
 	if (ret)
 		return ret;
 
-	/* What can be undone comes before the heap, which cannot. */
+	heap = dma_heap_add(&exp_info);
+	if (IS_ERR(heap))
+		return PTR_ERR(heap);
+
+	/* From here on buffers may be about, and the module has to stay. */
+	vcm_heap_debugfs_init();
 	ret = vcm_dev_init();
 	if (ret)
-		return ret;
-
-	heap = dma_heap_add(&exp_info);
-	if (IS_ERR(heap)) {
-		vcm_dev_exit();
-		return PTR_ERR(heap);
-	}
-
-	vcm_heap_debugfs_init();
+		pr_warn("no /dev/vcm: %d\n", ret);
 	return 0;
 }
 module_init(vcm_heap_init);

@@ -125,7 +125,6 @@ extern struct mutex vcm_buffers_lock;
 /* vcm_dev.c */
 extern struct vcm_iova_policy vcm_default_policy;
 int vcm_dev_init(void);
-void vcm_dev_exit(void);
 int vcm_default_policy_check(void);
 
 #ifdef CONFIG_DEBUG_FS
