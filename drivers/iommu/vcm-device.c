@@ -18,23 +18,10 @@ LIST_HEAD(vcm_devices);
 /* Protects the list, and the birth and death of what is on it. */
 DEFINE_MUTEX(vcm_devices_lock);
 
-/*
- * Whether the DMA API serves @dev with IOVAs is known to the DMA API alone: it
- * reserves some, or it does not.
- */
-static bool vcm_device_probe_iova(struct device *dev)
-{
-	struct dma_iova_state state;
-
-	if (!dma_iova_try_alloc(dev, &state, 0, PAGE_SIZE))
-		return false;
-	dma_iova_free(dev, &state);
-	return true;
-}
-
 static struct vcm_iova_device *vcm_device_create(struct device *dev)
 {
 	struct vcm_iova_device *vdev = kzalloc_obj(*vdev);
+	unsigned long merge;
 
 	if (!vdev)
 		return NULL;
@@ -44,13 +31,21 @@ static struct vcm_iova_device *vcm_device_create(struct device *dev)
 	INIT_LIST_HEAD(&vdev->mappings);
 	vcm_extents_init(&vdev->extents, 0);
 	vdev->dev = get_device(dev);
-	vdev->translated = vcm_device_probe_iova(dev);
+
+	/*
+	 * Only where the DMA API puts IOVAs together from pages can it merge
+	 * segments, and it says so: of the implementations that is dma-iommu.
+	 */
+	merge = dma_get_merge_boundary(dev);
+	vdev->translated = merge;
+
 	/*
 	 * The DMA API has no call that keeps the caches right for what was
 	 * linked while it stays mapped. What dma-iommu.c uses for that is
 	 * arch_sync_dma_for_device() and _for_cpu(), which are not exported.
 	 */
-	vdev->linked = vdev->translated && dev_is_dma_coherent(dev);
+	vdev->linked = merge && merge < PAGE_SIZE && dev_is_dma_coherent(dev);
+	vdev->min_align = vcm_space_min_align(dev);
 	return vdev;
 }
 

@@ -10,10 +10,10 @@
 #include <linux/types.h>
 
 /*
- * Alignments that an allocator searches in O(log n). A device sees one or two:
- * the largest chunk size, and what a policy asks for.
+ * Alignments that an allocator searches in O(log n): the four chunk sizes, and
+ * some that policies ask for. With others the search is O(n) in the extents.
  */
-#define VCM_NR_ALIGNS	4
+#define VCM_NR_ALIGNS	6
 
 /**
  * struct vcm_fit - what fits below a node of the tree of free ranges

@@ -39,7 +39,7 @@
  * of, and not by map and unmap, of which it expects that the memory is mapped
  * once (dma-debug: "cacheline tracking EEXIST").
  */
-#define VCM_DMA_ATTRS	DMA_ATTR_SKIP_CPU_SYNC
+#define VCM_DMA_ATTRS	(DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_NO_WARN)
 
 /*
  * Userspace may announce any kind of CPU access at any time. A mapping that
@@ -85,17 +85,23 @@ static size_t vcm_sgt_next_run(struct scatterlist **sg)
 	return len;
 }
 
-/* The largest leaf that the head of the table could be mapped with. */
+/*
+ * The largest chunk that the head of the table could be, by its length and by
+ * where it is. A few sizes only: the allocator is fast for a few alignments.
+ */
 static u64 vcm_sgt_align(struct sg_table *sgt)
 {
+	static const u64 sizes[] = { VCM_IOVA_ALIGN_MAX, SZ_1M, SZ_64K };
 	struct scatterlist *sg = sgt->sgl;
 	phys_addr_t phys = sg_phys(sg);
 	size_t len = vcm_sgt_next_run(&sg);
-	u64 align = min_t(u64, rounddown_pow_of_two(len), VCM_IOVA_ALIGN_MAX);
+	int i;
 
-	while (!IS_ALIGNED(phys, align))
-		align >>= 1;
-	return max_t(u64, align, PAGE_SIZE);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		if (len >= sizes[i] && IS_ALIGNED(phys, sizes[i]) &&
+		    sizes[i] > PAGE_SIZE)
+			return sizes[i];
+	return PAGE_SIZE;
 }
 
 /*
@@ -104,7 +110,7 @@ static u64 vcm_sgt_align(struct sg_table *sgt)
  * leave a quarter of the address space unused.
  */
 #define VCM_ALIGN_WASTE		20
-#define VCM_ALIGN_TIGHT		SZ_1M
+#define VCM_ALIGN_TIGHT		((u64)SZ_1M)
 
 static u64 vcm_default_align(const struct vcm_iova_device *vdev,
 			     struct sg_table *sgt)
@@ -113,7 +119,7 @@ static u64 vcm_default_align(const struct vcm_iova_device *vdev,
 
 	if (align > VCM_ALIGN_TIGHT && vcm_dma_narrow(vdev->dev) &&
 	    ALIGN(len, align) - len > len / VCM_ALIGN_WASTE)
-		return VCM_ALIGN_TIGHT;
+		return max(VCM_ALIGN_TIGHT, min(align, vdev->min_align));
 	return align;
 }
 
@@ -148,6 +154,7 @@ static int vcm_sgt_set_range(const struct vcm_iova_device *vdev,
 	for (; left; sg = sg_next(sg)) {
 		size_t len = vcm_segment_len(vdev, iova, left);
 
+		/* Longer than the device's limits were at attach: they changed. */
 		if (WARN_ON_ONCE(!sg))
 			return -EINVAL;
 		sg_dma_address(sg) = iova;
@@ -156,6 +163,9 @@ static int vcm_sgt_set_range(const struct vcm_iova_device *vdev,
 		left -= len;
 		nents++;
 	}
+	/* Some importers look for the end of the list here. */
+	for (; sg; sg = sg_next(sg))
+		sg_dma_len(sg) = 0;
 	sgt->nents = nents;
 	map->segs = nents;
 	return 0;
@@ -316,30 +326,61 @@ static void vcm_unmap_linked(struct vcm_iova_device *vdev,
 /* --- The plain DMA API ------------------------------------------------- */
 
 /*
+ * Can @sg be bounced? dma_max_mapping_size() is what can be at once, or
+ * everything if there is nothing to bounce with. Bounce buffers are in the
+ * first 4 GB, and not necessarily further down.
+ */
+static bool vcm_sg_bounceable(struct device *dev, struct scatterlist *sg,
+			      u64 last)
+{
+	size_t max = dma_max_mapping_size(dev);
+
+	return max != SIZE_MAX && sg->length <= max &&
+	       last >= DMA_BIT_MASK(32);
+}
+
+/* Is everything bounced, reachable or not (swiotlb=force)? */
+static bool vcm_bounce_forced(struct device *dev)
+{
+	return !dma_addressing_limited(dev) &&
+	       dma_max_mapping_size(dev) != SIZE_MAX;
+}
+
+/*
  * Memory beyond a device's reach that nothing can bounce makes the DMA API
  * warn in the log, which is not for whoever passes a buffer to a driver to
- * cause. dma_max_mapping_size() is what can be bounced at once, or everything
- * if there is nothing to bounce with.
+ * cause.
  */
 static bool vcm_sgt_reachable(struct device *dev, struct sg_table *sgt)
 {
-	size_t bounce = dma_max_mapping_size(dev);
 	u64 last = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+	bool forced = vcm_bounce_forced(dev);
 	struct scatterlist *sg;
 	int i;
 
 	/* With an offset between bus and memory only the DMA API can tell. */
-	if (dev->dma_range_map || !dma_addressing_limited(dev))
+	if (dev->dma_range_map || (!dma_addressing_limited(dev) && !forced))
 		return true;
 
 	for_each_sgtable_sg(sgt, sg, i)
-		if (sg_phys(sg) + sg->length - 1 > last &&
-		    (bounce == SIZE_MAX || sg->length > bounce))
+		if ((forced || sg_phys(sg) + sg->length - 1 > last) &&
+		    !vcm_sg_bounceable(dev, sg, last))
 			return false;
 	return true;
 }
 
-/* What a coherent device needs a sync for can only be in a bounce buffer. */
+/*
+ * Is @sg, mapped without an IOMMU, in a bounce buffer? What a coherent device
+ * needs a sync for can only be there. For others every sync is needed, but the
+ * address is that of the memory, unless the bus has another view of that.
+ */
+static bool vcm_sg_bounced(struct device *dev, struct scatterlist *sg)
+{
+	if (dev_is_dma_coherent(dev))
+		return dma_need_sync(dev, sg_dma_address(sg));
+	return !dev->dma_range_map && sg_dma_address(sg) != sg_phys(sg);
+}
+
 static bool vcm_sgt_bounced(const struct vcm_iova_device *vdev,
 			    struct sg_table *sgt)
 {
@@ -348,11 +389,11 @@ static bool vcm_sgt_bounced(const struct vcm_iova_device *vdev,
 
 	if (sg_dma_is_swiotlb(sgt->sgl))
 		return true;
-	if (vdev->translated || !dev_is_dma_coherent(vdev->dev))
+	if (vdev->translated)
 		return false;
 
 	for_each_sgtable_dma_sg(sgt, sg, i)
-		if (dma_need_sync(vdev->dev, sg_dma_address(sg)))
+		if (vcm_sg_bounced(vdev->dev, sg))
 			return true;
 	return false;
 }
@@ -482,6 +523,7 @@ EXPORT_SYMBOL_NS_GPL(vcm_iova_policy_check, "VCM_IOMMU");
  *	-ENOMEM (no memory, page tables included),
  *	-EOPNOTSUPP (VCM_IOVA_STRICT, and the policy cannot hold),
  *	-EIO (memory beyond the device's reach),
+ *	-ENODEV (a space whose parent is gone),
  *	or another error of dma_map_sgtable().
  */
 int vcm_iommu_map_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
@@ -496,7 +538,7 @@ int vcm_iommu_map_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
 
 	*map = (struct vcm_mapping){
 		.len = vcm_sgt_len(sgt),
-		.align = policy->align ?: vcm_default_align(vdev, sgt),
+		.align = max(policy->align, vcm_default_align(vdev, sgt)),
 		.guard = PAGE_ALIGN(policy->guard),
 		.dir = vcm_map_dir(dir),
 		.attrs = VCM_DMA_ATTRS,

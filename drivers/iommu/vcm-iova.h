@@ -17,10 +17,12 @@
 /**
  * struct vcm_slab - a range of DMA addresses reserved from the DMA API
  * @node: in &struct vcm_iova_device.slabs
+ * @fresh: among the slabs reserved for the placement under way
  * @state: the reservation
  */
 struct vcm_slab {
 	struct rb_node node;
+	struct list_head fresh;
 	struct dma_iova_state state;
 };
 
@@ -31,6 +33,8 @@ struct vcm_slab {
  * @node: in the list of all, under that list's lock
  * @translated: the DMA API hands out IOVAs for @dev
  * @linked: ... and @dev is mapped for by placement and linking, constant
+ * @min_align: no buffer is placed at less than this, as far as its memory is
+ *	aligned so: a space's own rule, constant
  * @lock: protects what follows
  * @slab_size: bytes in a slab, a power of two; 0 if @dev takes none
  * @boundary: no DMA segment reaches across a multiple of this; 0: no such
@@ -51,6 +55,7 @@ struct vcm_iova_device {
 	struct list_head node;
 	bool translated;
 	bool linked;
+	u64 min_align;
 
 	/* protects what follows */
 	struct mutex lock;
@@ -83,6 +88,13 @@ struct vcm_slab *vcm_slab_find(struct vcm_iova_device *vdev, u64 addr);
 /* vcm-device.c: the devices */
 extern struct list_head vcm_devices;
 extern struct mutex vcm_devices_lock;
+
+/* vcm-iommu.c */
+#ifdef CONFIG_IOMMU_API
+u64 vcm_space_min_align(struct device *dev);
+#else
+static inline u64 vcm_space_min_align(struct device *dev) { return 0; }
+#endif
 
 /* vcm-debugfs.c */
 #ifdef CONFIG_DEBUG_FS

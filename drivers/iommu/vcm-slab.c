@@ -170,8 +170,20 @@ static void vcm_slab_release(struct vcm_iova_device *vdev,
 	kfree(slab);
 }
 
+/*
+ * What of a slab buffers can go into: not its last page if that is the last
+ * one there is, for then the end of the slab is no number.
+ */
+static u64 vcm_slab_usable(struct vcm_slab *slab)
+{
+	u64 len = vcm_slab_len(slab);
+
+	return vcm_slab_start(slab) + len ? len : len - PAGE_SIZE;
+}
+
 /* Reserve a slab of @size and let buffers into it. */
-static int vcm_slab_add(struct vcm_iova_device *vdev, size_t size)
+static int vcm_slab_add(struct vcm_iova_device *vdev, size_t size,
+			struct list_head *fresh)
 {
 	struct vcm_slab *slab = vcm_slab_reserve(vdev, size);
 	int ret;
@@ -179,34 +191,51 @@ static int vcm_slab_add(struct vcm_iova_device *vdev, size_t size)
 	if (IS_ERR(slab))
 		return PTR_ERR(slab);
 
-	ret = vcm_extents_add(&vdev->extents, vcm_slab_start(slab), size);
+	ret = vcm_extents_add(&vdev->extents, vcm_slab_start(slab),
+			      vcm_slab_usable(slab));
 	if (ret)
 		vcm_slab_release(vdev, slab);
+	else
+		list_add(&slab->fresh, fresh);
 	return ret;
 }
 
-/* Give back the slabs between @start and @last that no buffer is in. */
+/* Give a slab back if no buffer is in it. */
+static void vcm_slab_trim(struct vcm_iova_device *vdev, struct vcm_slab *slab)
+{
+	u64 start = vcm_slab_start(slab), len = vcm_slab_usable(slab);
+
+	if (!vcm_extents_is_free(&vdev->extents, start, len))
+		return;
+	vcm_extents_remove(&vdev->extents, start, len);
+	vcm_slab_release(vdev, slab);
+}
+
+/* Trim the slabs between @start, which one holds, and @last. */
 static void vcm_slabs_trim(struct vcm_iova_device *vdev, u64 start, u64 last)
 {
 	struct vcm_slab *slab = vcm_slab_find_locked(vdev, start), *next;
 
-	if (!slab)
-		slab = vcm_slab_entry(rb_first(&vdev->slabs));
-
 	for (; slab && vcm_slab_start(slab) <= last; slab = next) {
-		u64 addr = vcm_slab_start(slab), len = vcm_slab_len(slab);
-
 		next = vcm_slab_entry(rb_next(&slab->node));
-		if (!vcm_extents_is_free(&vdev->extents, addr, len))
-			continue;
-		vcm_extents_remove(&vdev->extents, addr, len);
-		vcm_slab_release(vdev, slab);
+		vcm_slab_trim(vdev, slab);
 	}
+}
+
+/* Trim what was reserved for a placement and not needed. */
+static void vcm_slabs_trim_fresh(struct vcm_iova_device *vdev,
+				 struct list_head *fresh)
+{
+	struct vcm_slab *slab, *next;
+
+	list_for_each_entry_safe(slab, next, fresh, fresh)
+		vcm_slab_trim(vdev, slab);
 }
 
 /* Add slabs of @size until the buffer fits, or until there is enough. */
 static struct vcm_range *vcm_place_collect(struct vcm_iova_device *vdev,
-					   u64 len, u64 align, size_t size)
+					   u64 len, u64 align, size_t size,
+					   struct list_head *fresh)
 {
 	bool narrow = vcm_dma_narrow(vdev->dev);
 	u64 enough = len + align + size, got = 0;
@@ -214,7 +243,7 @@ static struct vcm_range *vcm_place_collect(struct vcm_iova_device *vdev,
 	int ret;
 
 	do {
-		ret = vcm_slab_add(vdev, size);
+		ret = vcm_slab_add(vdev, size, fresh);
 		if (ret)
 			return ERR_PTR(ret);
 		got += size;
@@ -225,25 +254,27 @@ static struct vcm_range *vcm_place_collect(struct vcm_iova_device *vdev,
 	return range;
 }
 
-/* Find room in slabs, with smaller ones if the DMA API is out of large ones. */
+/*
+ * Find room in slabs, with smaller ones if the DMA API is out of large ones. A
+ * narrow device that is full has no addresses left for others meanwhile.
+ */
 static struct vcm_range *vcm_place_range(struct vcm_iova_device *vdev,
 					 u64 len, u64 align)
 {
 	size_t size = vdev->slab_size;
 	struct vcm_range *range;
+	LIST_HEAD(fresh);
 
 	range = vcm_extents_alloc(&vdev->extents, len, align);
 	if (range != ERR_PTR(-ENOSPC))
 		return range;
 
-	range = vcm_place_collect(vdev, len, align, size);
-	while (range == ERR_PTR(-ENOSPC) && size > VCM_SLAB_MIN &&
-	       vcm_dma_narrow(vdev->dev)) {
+	range = vcm_place_collect(vdev, len, align, size, &fresh);
+	while (range == ERR_PTR(-ENOSPC) && size > VCM_SLAB_MIN) {
 		size = max_t(size_t, size / VCM_SLAB_SHRINK, VCM_SLAB_MIN);
-		range = vcm_place_collect(vdev, len, align, size);
+		range = vcm_place_collect(vdev, len, align, size, &fresh);
 	}
-	/* What was collected and not used. */
-	vcm_slabs_trim(vdev, 0, U64_MAX);
+	vcm_slabs_trim_fresh(vdev, &fresh);
 	return range;
 }
 
@@ -299,7 +330,8 @@ int vcm_place(struct vcm_iova_device *vdev, struct vcm_mapping *map)
 	int ret;
 
 	if (check_add_overflow((u64)map->len, map->guard, &len) ||
-	    len - 1 > limit || map->align - 1 > limit || len > VCM_LEN_MAX)
+	    len - 1 > limit || map->align - 1 > limit || len > VCM_LEN_MAX ||
+	    map->align > VCM_LEN_MAX)
 		return -ENOSPC;
 
 	mutex_lock(&vdev->lock);

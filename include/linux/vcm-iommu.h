@@ -24,10 +24,10 @@ struct vcm_space;
 /**
  * struct vcm_iova_policy - where a buffer goes in a device's address space
  * @align: bytes, a power of two of at least the page size: the DMA address of
- *	the buffer is a multiple of it; 0: as the memory is aligned, but no
- *	more than VCM_IOVA_ALIGN_MAX, and 1 MB instead of 2 MB for a device of up
- *	to 32 address bits if more than a twentieth of the buffer's length would
- *	be lost otherwise
+ *	the buffer is a multiple of it; 0 or less than the largest chunk: of the
+ *	size of that, where a 2 MB chunk is two of 1 MB for a device of up to 32
+ *	address bits if more than a twentieth of the buffer's length would be
+ *	lost otherwise
  * @guard: bytes behind the buffer that stay unmapped, rounded up to the page
  * @flags: VCM_IOVA_STRICT or 0
  *
@@ -41,17 +41,17 @@ struct vcm_iova_policy {
 	u32 flags;
 };
 
-/* No IOMMU has wider addresses: five levels of page tables, 57 bits */
+/* What can be asked for: as much as five levels of page tables translate */
 #define VCM_IOVA_SPACE_MAX	BIT_ULL(57)
 
-/* The largest leaf of the page tables of today's IOMMUs below 1 GB */
+/* The largest chunk, and the largest leaf of most IOMMUs below 1 GB */
 #define VCM_IOVA_ALIGN_MAX	0x200000
 
 /**
  * struct vcm_mapping - what vcm_iommu_map_sgtable() did
  * @iova: DMA address of the first byte
  * @len: bytes
- * @align: alignment that was asked for or, for 0, chosen
+ * @align: alignment that was asked for or chosen
  * @guard: bytes behind the buffer that are kept unmapped
  * @segs: DMA segments that the importer got
  * @degraded: the policy does not hold: more than one range of DMA addresses, a
@@ -103,9 +103,9 @@ void vcm_iommu_sync_for_device(struct vcm_iova_device *vdev,
  * @fixed_start: first address of the fixed window, inside the space, where
  *	vcm_space_map_at() maps and the DMA API does not
  * @fixed_len: number of addresses of the fixed window, or 0 for none
- * @align: bytes, a power of two of at least the page size: a block of this
- *	size and alignment in memory is mapped at a multiple of it or not at
- *	all; 0: no such rule
+ * @align: bytes, a power of two of at least the page size: a mapping that
+ *	begins with a block of this size and alignment in memory is at a
+ *	multiple of it or is refused; 0: no such rule
  */
 struct vcm_space_args {
 	u64 start;
@@ -148,6 +148,7 @@ struct device *vcm_space_dev(struct vcm_space *space);
 int vcm_space_activate(struct vcm_space *space);
 int vcm_space_deactivate(struct vcm_space *space);
 int vcm_space_switch(struct vcm_space *space);
+bool vcm_space_is_active(struct vcm_space *space);
 enum vcm_space_gap vcm_space_gap(struct vcm_space *space);
 
 int vcm_space_attach_pasid(struct vcm_space *space, u32 pasid);
