@@ -16,12 +16,12 @@
 #include <linux/dma-map-ops.h>
 #include <linux/err.h>
 #include <linux/iommu.h>
-#include <linux/msi.h>
-#include <linux/pci.h>
+#include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/property.h>
 #include <linux/slab.h>
 
+#include "vcm-iova.h"
 #include "vcm-space.h"
 
 static struct iommu_device vcm_iommu_device;
@@ -36,8 +36,8 @@ static struct vcm_domain *to_vcm_domain(struct iommu_domain *domain)
 
 /*
  * Does the mapping begin with a block that could be mapped as one if only it
- * were put at another address? The core cuts what it maps at multiples of the
- * page sizes, so a block always is at the beginning.
+ * were put at another address? What is linked to a space begins with the
+ * largest chunk, and what follows is aligned if that is.
  */
 static bool vcm_domain_misaligned(const struct vcm_domain *domain, u64 iova,
 				  phys_addr_t phys, size_t size)
@@ -143,11 +143,34 @@ static int vcm_domain_attach_dev(struct iommu_domain *domain,
 	return 0;
 }
 
+/*
+ * The domain below may outlive the parent, and with it what keeps the driver
+ * of the parent's IOMMU loaded.
+ */
+static struct iommu_domain *vcm_backing_alloc(struct device *parent)
+{
+	struct iommu_domain *backing = iommu_paging_domain_alloc(parent);
+
+	if (!IS_ERR(backing) && !try_module_get(backing->owner->owner)) {
+		iommu_domain_free(backing);
+		return ERR_PTR(-ENODEV);
+	}
+	return backing;
+}
+
+static void vcm_backing_free(struct iommu_domain *backing)
+{
+	struct module *owner = backing->owner->owner;
+
+	iommu_domain_free(backing);
+	module_put(owner);
+}
+
 static void vcm_domain_free(struct iommu_domain *iommu_domain)
 {
 	struct vcm_domain *domain = to_vcm_domain(iommu_domain);
 
-	iommu_domain_free(domain->backing);
+	vcm_backing_free(domain->backing);
 	kfree(domain);
 }
 
@@ -173,18 +196,17 @@ static struct iommu_domain vcm_blocked_domain = {
 /**
  * vcm_domain_close - let nothing more be mapped in an empty domain
  * @domain: the domain
- * @allowed: bytes that may be mapped
  *
  * Context: Any.
  * Return: true if the domain was empty and is closed now.
  */
-bool vcm_domain_close(struct vcm_domain *domain, u64 allowed)
+bool vcm_domain_close(struct vcm_domain *domain)
 {
 	unsigned long flags;
 	bool empty;
 
 	spin_lock_irqsave(&domain->lock, flags);
-	empty = domain->mapped <= allowed;
+	empty = !domain->mapped;
 	domain->closed |= empty;
 	spin_unlock_irqrestore(&domain->lock, flags);
 	return empty;
@@ -205,125 +227,17 @@ void vcm_domain_kill(struct vcm_domain *domain)
 	spin_unlock_irqrestore(&domain->lock, flags);
 }
 
-/**
- * vcm_domain_mapped - bytes mapped in a domain
- * @domain: the domain
- *
- * Context: Any.
- * Return: the number.
- */
-u64 vcm_domain_mapped(struct vcm_domain *domain)
-{
-	unsigned long flags;
-	u64 mapped;
-
-	spin_lock_irqsave(&domain->lock, flags);
-	mapped = domain->mapped;
-	spin_unlock_irqrestore(&domain->lock, flags);
-	return mapped;
-}
-
-/* --- Interrupts -------------------------------------------------------- */
-
-static bool vcm_translates_msi(struct device *parent)
-{
-	struct iommu_resv_region *region;
-	LIST_HEAD(regions);
-	bool found = false;
-
-	iommu_get_resv_regions(parent, &regions);
-	list_for_each_entry(region, &regions, list)
-		found |= region->type == IOMMU_RESV_SW_MSI;
-	iommu_put_resv_regions(parent, &regions);
-	return found;
-}
-
-/**
- * vcm_find_doorbell - where a device's interrupt messages go
- * @parent: the device, in its default domain, with its vectors set up
- * @iova: set to the page that the device writes to
- *
- * Where an IOMMU translates interrupt messages too (SMMUv3), the page has to
- * lead to the same doorbell in every domain that the device is attached to.
- * All vectors of a device share one page of the interrupt controller.
- *
- * Context: Process context.
- * Return: the doorbell, or 0 if messages are not translated.
- */
-phys_addr_t vcm_find_doorbell(struct device *parent, u64 *iova)
-{
-	struct iommu_domain *domain = iommu_get_domain_for_dev(parent);
-	struct msi_msg msg;
-
-	if (!domain || !dev_is_pci(parent) || !vcm_translates_msi(parent) ||
-	    !pci_dev_msi_enabled(to_pci_dev(parent)))
-		return 0;
-
-	get_cached_msi_msg(pci_irq_vector(to_pci_dev(parent), 0), &msg);
-	*iova = (((u64)msg.address_hi << 32) | msg.address_lo) & PAGE_MASK;
-	return iommu_iova_to_phys(domain, *iova);
-}
-
-static int vcm_map_doorbell(struct iommu_domain *backing,
-			    const struct vcm_parent *parent)
-{
-	if (!parent->doorbell)
-		return 0;
-	return iommu_map(backing, parent->doorbell_iova, parent->doorbell,
-			 PAGE_SIZE, IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO,
-			 GFP_KERNEL);
-}
-
-/* --- Reserved regions -------------------------------------------------- */
-
-static void vcm_reserve(struct list_head *regions, u64 start, u64 len)
-{
-	struct iommu_resv_region *region;
-
-	region = iommu_alloc_resv_region(start, len, 0, IOMMU_RESV_RESERVED,
-					 GFP_KERNEL);
-	if (region)
-		list_add_tail(&region->list, regions);
-}
-
-/* The core does this for PCI devices, and a space's device is none. */
-static void vcm_reserve_pci_windows(struct list_head *regions,
-				    struct pci_dev *pdev)
-{
-	struct pci_host_bridge *bridge = pci_find_host_bridge(pdev->bus);
-	struct resource_entry *window;
-
-	resource_list_for_each_entry(window, &bridge->windows)
-		if (resource_type(window->res) == IORESOURCE_MEM)
-			vcm_reserve(regions,
-				    window->res->start - window->offset,
-				    resource_size(window->res));
-}
+/* --- The driver -------------------------------------------------------- */
 
 static void vcm_get_resv_regions(struct device *dev, struct list_head *regions)
 {
 	struct vcm_space *space = vcm_space_of(dev);
-	struct device *parent = space->parent->dev;
-	struct iommu_resv_region *region;
 
-	iommu_get_resv_regions(parent, regions);
-
-	/*
-	 * The core skips a window in which it manages doorbells itself. Here
-	 * it manages none, but the parent's are in there.
-	 */
-	list_for_each_entry(region, regions, list)
-		if (region->type == IOMMU_RESV_SW_MSI)
-			region->type = IOMMU_RESV_RESERVED;
-
-	if (dev_is_pci(parent))
-		vcm_reserve_pci_windows(regions, to_pci_dev(parent));
+	vcm_regions_reserve(space->parent, regions);
 	if (space->args.fixed_len)
-		vcm_reserve(regions, space->args.fixed_start,
-			    space->args.fixed_len);
+		vcm_region_reserve(regions, space->args.fixed_start,
+				   space->args.fixed_len);
 }
-
-/* --- The driver -------------------------------------------------------- */
 
 static int vcm_domain_fault(struct iommu_domain *backing, struct device *dev,
 			    unsigned long iova, int flags, void *token)
@@ -371,7 +285,6 @@ static void vcm_domain_set_window(struct vcm_domain *domain,
 static struct iommu_domain *vcm_domain_alloc_paging(struct device *dev)
 {
 	struct vcm_space *space = vcm_space_of(dev);
-	struct device *parent = space->parent->dev;
 	struct vcm_domain *domain;
 	int ret;
 
@@ -379,13 +292,13 @@ static struct iommu_domain *vcm_domain_alloc_paging(struct device *dev)
 	if (!domain)
 		return ERR_PTR(-ENOMEM);
 
-	domain->backing = iommu_paging_domain_alloc(parent);
+	domain->backing = vcm_backing_alloc(space->parent->dev);
 	if (IS_ERR(domain->backing)) {
 		ret = PTR_ERR(domain->backing);
 		goto free_domain;
 	}
 
-	ret = vcm_map_doorbell(domain->backing, space->parent);
+	ret = vcm_regions_map(space->parent, domain->backing);
 	if (ret)
 		goto free_backing;
 
@@ -397,7 +310,7 @@ static struct iommu_domain *vcm_domain_alloc_paging(struct device *dev)
 	return &domain->domain;
 
 free_backing:
-	iommu_domain_free(domain->backing);
+	vcm_backing_free(domain->backing);
 free_domain:
 	kfree(domain);
 	return ERR_PTR(ret);
@@ -448,7 +361,7 @@ struct fwnode_handle *vcm_domain_fwnode(void)
 
 /**
  * vcm_domain_of - the domain that the DMA API uses for a space's device
- * @dev: the device
+ * @dev: the device, whose DMA is not claimed yet
  *
  * Context: Any.
  * Return: the domain, or NULL if the device is not behind our IOMMU: the DMA
@@ -462,6 +375,24 @@ struct vcm_domain *vcm_domain_of(struct device *dev)
 	    !iommu_is_dma_domain(domain))
 		return NULL;
 	return to_vcm_domain(domain);
+}
+
+/**
+ * vcm_space_min_align - the alignment that a device asks for if it is a space's
+ * @dev: any device
+ *
+ * Context: Any that iommu_get_domain_for_dev() can be called from.
+ * Return: bytes, 0 for none.
+ */
+u64 vcm_space_min_align(struct device *dev)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	/* A space's DMA is claimed, which leaves the device blocked. */
+	if (!domain || (domain->ops != &vcm_domain_ops &&
+			domain->ops != &vcm_blocked_ops))
+		return 0;
+	return vcm_space_of(dev)->args.align;
 }
 
 /**

@@ -21,14 +21,16 @@ DEFINE_MUTEX(vcm_parents_lock);
 
 /*
  * A driver that leaves its DMA to the DMA API owns it by being bound, and then
- * the claim is refused with -EPERM: that is a device whose gap is its default
- * domain, not an error. See driver_managed_dma in struct device_driver's buses.
+ * the claim is refused with -EPERM; driver_managed_dma in struct pci_driver or
+ * struct platform_driver is how to leave it. A device with memory that has to
+ * be mapped one to one cannot be blocked: -EINVAL. The gap of both is their
+ * default domain, which is no error.
  */
 static int vcm_parent_claim(struct vcm_parent *parent)
 {
 	int ret = iommu_device_claim_dma_owner(parent->dev, parent);
 
-	if (ret && ret != -EPERM)
+	if (ret && ret != -EPERM && ret != -EINVAL)
 		return ret;
 	parent->owned = !ret;
 	return 0;
@@ -58,14 +60,43 @@ unlock:
 	mutex_unlock(&parent->lock);
 }
 
+/* The IOMMU core wants PASIDs off before the driver has let go. */
+static void vcm_parent_detach_pasids(struct vcm_parent *parent)
+{
+	struct vcm_space *space;
+
+	mutex_lock(&parent->lock);
+	list_for_each_entry(space, &parent->spaces, node)
+		vcm_space_kill_pasid(space);
+	mutex_unlock(&parent->lock);
+}
+
+/*
+ * Until its driver's remove() has returned the device may do DMA, and has to
+ * find what it found before. A device that is deleted is unbound after that is
+ * notified, if it is bound.
+ */
 static int vcm_parent_notify(struct notifier_block *nb, unsigned long action,
 			     void *data)
 {
 	struct vcm_parent *parent = container_of(nb, struct vcm_parent, unbind);
 
-	if (data == parent->dev && (action == BUS_NOTIFY_UNBIND_DRIVER ||
-				    action == BUS_NOTIFY_DEL_DEVICE))
+	if (data != parent->dev)
+		return NOTIFY_OK;
+
+	switch (action) {
+	case BUS_NOTIFY_UNBIND_DRIVER:
+		vcm_parent_detach_pasids(parent);
+		break;
+	case BUS_NOTIFY_DEL_DEVICE:
+		if (parent->dev->driver)
+			break;
+		fallthrough;
+	case BUS_NOTIFY_UNBOUND_DRIVER:
+	case BUS_NOTIFY_DRIVER_NOT_BOUND:
 		vcm_parent_kill(parent);
+		break;
+	}
 	return NOTIFY_OK;
 }
 
@@ -82,11 +113,14 @@ static struct vcm_parent *vcm_parent_create(struct device *dev)
 	INIT_LIST_HEAD(&parent->spaces);
 	parent->dev = get_device(dev);
 	parent->unbind.notifier_call = vcm_parent_notify;
-	parent->doorbell = vcm_find_doorbell(dev, &parent->doorbell_iova);
+	INIT_LIST_HEAD(&parent->regions);
+	ret = vcm_regions_find(parent);
+	if (ret)
+		goto free_regions;
 
 	ret = vcm_parent_claim(parent);
 	if (ret)
-		goto put_device;
+		goto free_regions;
 
 	ret = bus_register_notifier(dev->bus, &parent->unbind);
 	if (ret)
@@ -95,7 +129,8 @@ static struct vcm_parent *vcm_parent_create(struct device *dev)
 
 unclaim:
 	vcm_parent_unclaim(parent);
-put_device:
+free_regions:
+	vcm_regions_free(parent);
 	put_device(dev);
 	mutex_destroy(&parent->lock);
 	kfree(parent);
@@ -112,6 +147,7 @@ static void vcm_parent_release(struct kref *ref)
 	bus_unregister_notifier(parent->dev->bus, &parent->unbind);
 	WARN_ON(parent->active || !list_empty(&parent->spaces));
 	vcm_parent_unclaim(parent);
+	vcm_regions_free(parent);
 	put_device(parent->dev);
 	mutex_destroy(&parent->lock);
 	kfree(parent);

@@ -19,7 +19,7 @@ static void vcm_space_show(struct seq_file *s, struct vcm_space *space)
 	seq_printf(s, "  vcm-space.%d active=%d start=0x%llx length=%llu fixed_start=0x%llx fixed_length=%llu align=%llu mapped=%llu pgsizes=0x%lx refused=%lu\n",
 		   space->id, space->parent->active == space, args->start,
 		   args->len, args->fixed_start, args->fixed_len, args->align,
-		   domain->mapped - space->own_mapped, domain->pgsizes,
+		   domain->mapped, domain->pgsizes,
 		   domain->nr_refused);
 	spin_unlock_irq(&domain->lock);
 

@@ -63,6 +63,9 @@ static int vcm_space_args_check(const struct vcm_space_args *args)
 	if (!args->len || !vcm_page_range_ok(args->start, args->len) ||
 	    !vcm_page_range_ok(args->fixed_start, args->fixed_len))
 		return -EINVAL;
+	/* The IOMMU API takes addresses of this type. */
+	if (args->start + args->len - 1 > ULONG_MAX)
+		return -EINVAL;
 	if (args->fixed_len &&
 	    !vcm_range_inside(args->fixed_start, args->fixed_len, args->start,
 			      args->len))
@@ -112,7 +115,18 @@ static int vcm_space_init_fwspec(struct device *dev)
 	return ret;
 }
 
-static void vcm_space_remove_device(struct vcm_space *space)
+/*
+ * The DMA API maps into the default domain, whichever domain the device is
+ * attached to, and ours is attached to nothing. So its DMA can be claimed: that
+ * keeps everybody from giving it another default domain (the file "type" of its
+ * group) or another driver.
+ */
+static int vcm_space_claim(struct vcm_space *space)
+{
+	return iommu_device_claim_dma_owner(&space->pdev->dev, space);
+}
+
+static void vcm_space_remove_device(struct vcm_space *space, bool claimed)
 {
 	struct platform_device *pdev = space->pdev;
 
@@ -121,7 +135,27 @@ static void vcm_space_remove_device(struct vcm_space *space)
 	 * DMA API. Without a mask it gets none.
 	 */
 	pdev->dev.dma_mask = NULL;
+	if (claimed)
+		iommu_device_release_dma_owner(&pdev->dev);
 	platform_device_unregister(pdev);
+	space->pdev = NULL;
+}
+
+/* What is mapped at fixed addresses is mapped where the parent can reach it. */
+static int vcm_space_check_fixed(const struct vcm_space *space)
+{
+	const struct iommu_domain *backing = space->domain->backing;
+	const struct vcm_space_args *args = &space->args;
+
+	if (!args->fixed_len)
+		return 0;
+	if (args->fixed_start < backing->geometry.aperture_start ||
+	    args->fixed_start + args->fixed_len - 1 >
+	    backing->geometry.aperture_end ||
+	    vcm_regions_overlap(space->parent, args->fixed_start,
+				args->fixed_len))
+		return -ERANGE;
+	return 0;
 }
 
 static int vcm_space_add_device(struct vcm_space *space)
@@ -149,13 +183,22 @@ static int vcm_space_add_device(struct vcm_space *space)
 	space->domain = vcm_domain_of(&pdev->dev);
 	if (!space->domain) {
 		/* It failed, and the DMA API would map physical memory. */
-		vcm_space_remove_device(space);
-		return -ENOMEM;
+		ret = -ENOMEM;
+		goto remove_device;
 	}
-	/* Direct mappings that firmware asked for. */
-	space->own_mapped = vcm_domain_mapped(space->domain);
+	ret = vcm_space_check_fixed(space);
+	if (ret)
+		goto remove_device;
+	ret = vcm_space_claim(space);
+	if (ret)
+		goto remove_device;
 	return 0;
 
+remove_device:
+	vcm_space_remove_device(space, false);
+	return ret;
+
+	/* What iommu_fwspec_init() allocated stays: nothing exported frees it. */
 put_device:
 	platform_device_put(pdev);
 	return ret;
@@ -193,7 +236,8 @@ static int vcm_space_link(struct vcm_space *space)
  * Context: Process context, sleeps.
  * Return: the space, or
  *	-EINVAL (empty or unaligned window, bad alignment),
- *	-ERANGE (fixed window outside the window),
+ *	-ERANGE (fixed window outside the window, outside of what the IOMMU
+ *	translates, or where addresses of the parent are reserved),
  *	-EOPNOTSUPP (no IOMMU), -ENOSPC (too many spaces of @parent),
  *	-ENODEV (@parent is going away), -ENOMEM, -EBUSY (somebody else attached
  *	@parent to a domain).
@@ -242,7 +286,7 @@ struct vcm_space *vcm_space_create(struct device *parent,
 	return space;
 
 remove_device:
-	vcm_space_remove_device(space);
+	vcm_space_remove_device(space, true);
 put_parent:
 	vcm_parent_put(space->parent);
 free_id:
@@ -299,14 +343,14 @@ static int vcm_space_unlink(struct vcm_space *space)
 	int ret = -EBUSY;
 
 	mutex_lock(&parent->lock);
-	if (!space->pdev) {
+	if (!space->domain) {
 		ret = -ENODEV;
 		goto unlock;
 	}
 	if (parent->active == space || space->pasid != IOMMU_NO_PASID ||
 	    vcm_iommu_attached(&space->pdev->dev))
 		goto unlock;
-	if (!vcm_domain_close(space->domain, space->own_mapped))
+	if (!vcm_domain_close(space->domain))
 		goto unlock;
 
 	list_del(&space->node);
@@ -325,8 +369,10 @@ unlock:
  * The space's device is gone on success. It works also when the parent is.
  *
  * Context: Process context, sleeps.
- * Return: 0, -EBUSY (active, a buffer attached or anything mapped; nothing has
- *	changed), -ENODEV (destroyed already).
+ * Return: 0, -EBUSY (active, or anything mapped, or a buffer of the vcm heap
+ *	attached; nothing has changed), -ENODEV (destroyed already). Exporters
+ *	that do not use vcm_iommu_get() are not known here: their attachments
+ *	have to be gone before.
  */
 int vcm_space_destroy(struct vcm_space *space)
 {
@@ -335,8 +381,7 @@ int vcm_space_destroy(struct vcm_space *space)
 	if (ret)
 		return ret;
 
-	vcm_space_remove_device(space);
-	space->pdev = NULL;
+	vcm_space_remove_device(space, true);
 	vcm_space_put(space);
 	return 0;
 }
@@ -481,6 +526,24 @@ unlock:
 EXPORT_SYMBOL_NS_GPL(vcm_space_switch, "VCM_IOMMU");
 
 /**
+ * vcm_space_is_active - does the parent use a space
+ * @space: the space
+ *
+ * Context: Process context, may sleep.
+ * Return: true between activation and whatever ended it.
+ */
+bool vcm_space_is_active(struct vcm_space *space)
+{
+	bool active;
+
+	mutex_lock(&space->parent->lock);
+	active = space->parent->active == space;
+	mutex_unlock(&space->parent->lock);
+	return active;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_is_active, "VCM_IOMMU");
+
+/**
  * vcm_space_gap - what the parent reaches while none of its spaces is active
  * @space: a space of the parent
  *
@@ -592,22 +655,38 @@ void vcm_space_kill(struct vcm_space *space)
 	lockdep_assert_held(&space->parent->lock);
 
 	vcm_domain_kill(space->domain);
+	vcm_space_kill_pasid(space);
 	if (space->parent->active == space)
 		vcm_space_detach(space);
+}
+
+/**
+ * vcm_space_kill_pasid - the parent is about to go away
+ * @space: the space
+ *
+ * Context: Process context, with &struct vcm_parent.lock.
+ */
+void vcm_space_kill_pasid(struct vcm_space *space)
+{
 	if (space->pasid != IOMMU_NO_PASID)
 		__vcm_space_detach_pasid(space);
 }
 
 /* --- Fixed addresses --------------------------------------------------- */
 
+/* Bytes in @sgt if it is whole pages of memory, else 0. */
 static u64 vcm_sgt_bytes(struct sg_table *sgt)
 {
 	struct scatterlist *sg;
 	u64 len = 0;
 	int i;
 
-	for_each_sgtable_sg(sgt, sg, i)
+	for_each_sgtable_sg(sgt, sg, i) {
+		if (!PAGE_ALIGNED(sg->offset | sg->length) ||
+		    sg_dma_is_bus_address(sg))
+			return 0;
 		len += sg->length;
+	}
 	return len;
 }
 

@@ -54,6 +54,8 @@ struct vcm_domain {
  * @unbind: tells when the device loses its driver or goes away
  * @owned: the DMA of @dev is claimed: without a space it reaches nothing;
  *	constant until @dead
+ * @regions: addresses that are no IOVAs in a space, &struct
+ *	iommu_resv_region; as they were when @dev was there for sure, constant
  * @doorbell: page that its interrupt messages go to, or 0 if the IOMMU does
  *	not translate them; constant
  * @doorbell_iova: where @dev sees @doorbell; constant
@@ -74,6 +76,7 @@ struct vcm_parent {
 	struct list_head node;
 	struct notifier_block unbind;
 	bool owned;
+	struct list_head regions;
 	phys_addr_t doorbell;
 	u64 doorbell_iova;
 
@@ -94,7 +97,6 @@ struct vcm_parent {
  * @id: number in the name of @pdev
  * @pdev: its own device; NULL once destroyed
  * @domain: the default domain of @pdev; NULL once destroyed
- * @own_mapped: bytes that belong to the space itself, not to its users
  * @fixed: mappings in the fixed window, &struct vcm_fixed.node
  * @pasid: the PASID under which it is attached, or IOMMU_NO_PASID
  * @fault: called for faults, or NULL
@@ -110,7 +112,6 @@ struct vcm_space {
 	int id;
 	struct platform_device *pdev;
 	struct vcm_domain *domain;
-	u64 own_mapped;
 	struct rb_root_cached fixed;
 	ioasid_t pasid;
 	vcm_space_fault_t fault;
@@ -140,12 +141,20 @@ static inline void vcm_domain_driver_exit(void) { }
 #endif
 struct fwnode_handle *vcm_domain_fwnode(void);
 struct vcm_domain *vcm_domain_of(struct device *dev);
-bool vcm_domain_close(struct vcm_domain *domain, u64 allowed);
+bool vcm_domain_close(struct vcm_domain *domain);
 void vcm_domain_kill(struct vcm_domain *domain);
-u64 vcm_domain_mapped(struct vcm_domain *domain);
 void vcm_domain_watch_faults(struct vcm_domain *domain,
 			     struct vcm_space *space);
-phys_addr_t vcm_find_doorbell(struct device *parent, u64 *iova);
+
+/* vcm-region.c: addresses of a device that are no IOVAs */
+int vcm_regions_find(struct vcm_parent *parent);
+void vcm_regions_free(struct vcm_parent *parent);
+int vcm_regions_map(const struct vcm_parent *parent,
+		    struct iommu_domain *backing);
+void vcm_regions_reserve(const struct vcm_parent *parent,
+			 struct list_head *regions);
+void vcm_region_reserve(struct list_head *regions, u64 start, u64 len);
+bool vcm_regions_overlap(const struct vcm_parent *parent, u64 start, u64 len);
 
 extern struct list_head vcm_parents;
 extern struct mutex vcm_parents_lock;
@@ -153,6 +162,7 @@ extern struct mutex vcm_parents_lock;
 /* vcm-space.c */
 struct vcm_space *vcm_space_of(struct device *dev);
 void vcm_space_kill(struct vcm_space *space);
+void vcm_space_kill_pasid(struct vcm_space *space);
 
 /* vcm-parent.c: the devices that have spaces */
 struct vcm_parent *vcm_parent_get(struct device *dev);

@@ -284,7 +284,7 @@ static struct vcm_range *place(struct kunit *test, u64 len, u64 align,
 
 	range = vcm_extents_alloc(extents_of(test), len, align);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, range);
-	KUNIT_EXPECT_EQ_MSG(test, range->start, start,
+	KUNIT_ASSERT_EQ_MSG(test, range->start, start,
 			    "length %#llx, alignment %#llx",
 			    (unsigned long long)len, (unsigned long long)align);
 	KUNIT_EXPECT_EQ(test, range->len, len);
@@ -676,13 +676,12 @@ static void any_number_of_alignments_is_exact(struct kunit *test)
 /* The search for these takes logarithmic time. */
 static void first_alignments_get_a_number(struct kunit *test)
 {
-	int i, j;
+	const int nr = VCM_NR_ALIGNS + 2;
+	int i;
 
-	add_slab(test, 0, 0x10000);
-	for (j = 0; j < 2; j++)
-		for (i = 0; i < VCM_NR_ALIGNS + 2; i++)
-			place(test, 0x1000, BIT_ULL(i),
-			      (j * (VCM_NR_ALIGNS + 2) + i) * 0x1000);
+	add_slab(test, 0, 2 * nr * SZ_4K);
+	for (i = 0; i < 2 * nr; i++)
+		place(test, SZ_4K, BIT_ULL(i % nr), i * SZ_4K);
 	for (i = 0; i < VCM_NR_ALIGNS; i++)
 		KUNIT_EXPECT_EQ(test, extents_of(test)->align[i], BIT_ULL(i));
 }

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Addresses of a device that are no IOVAs
+ *
+ * Interrupt messages, memory that firmware wants to be mapped one to one, other
+ * devices behind the same host bridge: what the IOMMU core keeps the DMA API
+ * away from for the parent has to be kept away from in its spaces. All of it is
+ * found out while the parent is there for sure; a space may outlive that.
+ */
+
+#include <linux/iommu.h>
+#include <linux/msi.h>
+#include <linux/pci.h>
+
+#include "vcm-space.h"
+
+/* Mapped one to one in every domain of the device */
+static bool vcm_region_is_direct(const struct iommu_resv_region *region)
+{
+	return region->type == IOMMU_RESV_DIRECT ||
+	       region->type == IOMMU_RESV_DIRECT_RELAXABLE;
+}
+
+static int vcm_region_add(struct vcm_parent *parent, u64 start, u64 len,
+			  int prot, enum iommu_resv_type type)
+{
+	struct iommu_resv_region *region;
+
+	region = iommu_alloc_resv_region(start, len, prot, type, GFP_KERNEL);
+	if (!region)
+		return -ENOMEM;
+	list_add_tail(&region->list, &parent->regions);
+	return 0;
+}
+
+/* --- What the IOMMU driver and firmware say ---------------------------- */
+
+static int vcm_regions_find_iommu(struct vcm_parent *parent)
+{
+	struct iommu_resv_region *region;
+	LIST_HEAD(regions);
+	int ret = 0;
+
+	iommu_get_resv_regions(parent->dev, &regions);
+	list_for_each_entry(region, &regions, list) {
+		ret = vcm_region_add(parent, region->start, region->length,
+				     region->prot, region->type);
+		if (ret)
+			break;
+	}
+	iommu_put_resv_regions(parent->dev, &regions);
+	return ret;
+}
+
+/* --- PCI --------------------------------------------------------------- */
+
+/* Outbound windows: addresses there are those of other devices. */
+static int vcm_regions_find_windows(struct vcm_parent *parent,
+				    struct pci_host_bridge *bridge)
+{
+	struct resource_entry *window;
+	int ret;
+
+	resource_list_for_each_entry(window, &bridge->windows) {
+		if (resource_type(window->res) != IORESOURCE_MEM)
+			continue;
+		ret = vcm_region_add(parent, window->res->start -
+				     window->offset,
+				     resource_size(window->res), 0,
+				     IOMMU_RESV_RESERVED);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* The inbound range that @addr is in, or else the next one. */
+static struct resource_entry *vcm_next_inbound(struct pci_host_bridge *bridge,
+					       u64 addr)
+{
+	struct resource_entry *entry, *next = NULL;
+
+	resource_list_for_each_entry(entry, &bridge->dma_ranges) {
+		if (entry->res->end - entry->offset < addr)
+			continue;
+		if (!next || entry->res->start - entry->offset <
+			     next->res->start - next->offset)
+			next = entry;
+	}
+	return next;
+}
+
+/* What the bridge does not forward to memory: all between inbound ranges. */
+static int vcm_regions_find_gaps(struct vcm_parent *parent,
+				 struct pci_host_bridge *bridge)
+{
+	struct resource_entry *entry;
+	u64 addr = 0;
+	int ret;
+
+	if (list_empty(&bridge->dma_ranges))
+		return 0;
+
+	while ((entry = vcm_next_inbound(bridge, addr))) {
+		u64 start = entry->res->start - entry->offset;
+
+		if (start > addr) {
+			ret = vcm_region_add(parent, addr, start - addr, 0,
+					     IOMMU_RESV_RESERVED);
+			if (ret)
+				return ret;
+		}
+		addr = entry->res->end - entry->offset + 1;
+		if (!addr)
+			return 0;
+	}
+	return vcm_region_add(parent, addr, U64_MAX - addr, 0,
+			      IOMMU_RESV_RESERVED);
+}
+
+static int vcm_regions_find_pci(struct vcm_parent *parent)
+{
+	struct pci_host_bridge *bridge;
+	int ret;
+
+	if (!dev_is_pci(parent->dev))
+		return 0;
+
+	bridge = pci_find_host_bridge(to_pci_dev(parent->dev)->bus);
+	ret = vcm_regions_find_windows(parent, bridge);
+	return ret ?: vcm_regions_find_gaps(parent, bridge);
+}
+
+/* --- Interrupts -------------------------------------------------------- */
+
+static bool vcm_translates_msi(const struct vcm_parent *parent)
+{
+	struct iommu_resv_region *region;
+
+	list_for_each_entry(region, &parent->regions, list)
+		if (region->type == IOMMU_RESV_SW_MSI)
+			return true;
+	return false;
+}
+
+/*
+ * Where an IOMMU translates interrupt messages too (SMMUv3), the page that the
+ * device writes them to has to lead to the same doorbell in every domain that
+ * it is attached to. All vectors of a device share one page of the interrupt
+ * controller. The DMA API took the page's address from the device's IOVAs.
+ */
+static void vcm_find_doorbell(struct vcm_parent *parent)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(parent->dev);
+	struct pci_dev *pdev;
+	struct msi_msg msg;
+
+	if (!domain || !dev_is_pci(parent->dev) || !vcm_translates_msi(parent))
+		return;
+	pdev = to_pci_dev(parent->dev);
+	if (!pci_dev_msi_enabled(pdev))
+		return;
+
+	get_cached_msi_msg(pci_irq_vector(pdev, 0), &msg);
+	parent->doorbell_iova = (((u64)msg.address_hi << 32) |
+				 msg.address_lo) & PAGE_MASK;
+	parent->doorbell = iommu_iova_to_phys(domain, parent->doorbell_iova);
+}
+
+static int vcm_map_doorbell(const struct vcm_parent *parent,
+			    struct iommu_domain *backing)
+{
+	if (!parent->doorbell)
+		return 0;
+	return iommu_map(backing, parent->doorbell_iova, parent->doorbell,
+			 PAGE_SIZE, IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO,
+			 GFP_KERNEL);
+}
+
+/* --- Users ------------------------------------------------------------- */
+
+/**
+ * vcm_regions_find - find what is no IOVA in the spaces of a device
+ * @parent: the device, in its default domain, with its vectors set up
+ *
+ * Context: Process context, sleeps.
+ * Return: 0 or -ENOMEM; vcm_regions_free() in any case.
+ */
+int vcm_regions_find(struct vcm_parent *parent)
+{
+	int ret;
+
+	ret = vcm_regions_find_iommu(parent);
+	if (ret)
+		return ret;
+	ret = vcm_regions_find_pci(parent);
+	if (ret)
+		return ret;
+
+	vcm_find_doorbell(parent);
+	if (!parent->doorbell)
+		return 0;
+	return vcm_region_add(parent, parent->doorbell_iova, PAGE_SIZE, 0,
+			      IOMMU_RESV_RESERVED);
+}
+
+/**
+ * vcm_regions_free - undo vcm_regions_find()
+ * @parent: the device
+ *
+ * Context: Any.
+ */
+void vcm_regions_free(struct vcm_parent *parent)
+{
+	/* All ours, and so the device does not matter. */
+	iommu_put_resv_regions(parent->dev, &parent->regions);
+}
+
+/**
+ * vcm_regions_map - map in a domain what every domain of a device needs
+ * @parent: the device
+ * @backing: a new domain for it
+ *
+ * Context: Process context, sleeps.
+ * Return: 0 or what iommu_map() returns; freeing @backing undoes it.
+ */
+int vcm_regions_map(const struct vcm_parent *parent,
+		    struct iommu_domain *backing)
+{
+	struct iommu_resv_region *region;
+	int ret;
+
+	list_for_each_entry(region, &parent->regions, list) {
+		if (!vcm_region_is_direct(region))
+			continue;
+		ret = iommu_map(backing, region->start, region->start,
+				region->length, region->prot, GFP_KERNEL);
+		if (ret)
+			return ret;
+	}
+	return vcm_map_doorbell(parent, backing);
+}
+
+/**
+ * vcm_region_reserve - add a range to a list of reserved regions
+ * @regions: the list
+ * @start: first address
+ * @len: number of addresses
+ *
+ * Context: Process context, sleeps.
+ */
+void vcm_region_reserve(struct list_head *regions, u64 start, u64 len)
+{
+	struct iommu_resv_region *region;
+
+	region = iommu_alloc_resv_region(start, len, 0, IOMMU_RESV_RESERVED,
+					 GFP_KERNEL);
+	if (region)
+		list_add_tail(&region->list, regions);
+}
+
+/**
+ * vcm_regions_reserve - list what is no IOVA in the spaces of a device
+ * @parent: the device; it may be gone
+ * @regions: the list
+ *
+ * All regions are of one kind: nothing is to be mapped there, and nothing that
+ * the core does for other kinds is to be done for a space.
+ *
+ * Context: Process context, sleeps.
+ */
+void vcm_regions_reserve(const struct vcm_parent *parent,
+			 struct list_head *regions)
+{
+	struct iommu_resv_region *region;
+
+	list_for_each_entry(region, &parent->regions, list)
+		vcm_region_reserve(regions, region->start, region->length);
+}
+
+/**
+ * vcm_regions_overlap - is anything in a range no IOVA
+ * @parent: the device
+ * @start: first address
+ * @len: number of addresses, not 0
+ *
+ * Context: Any.
+ * Return: true if so.
+ */
+bool vcm_regions_overlap(const struct vcm_parent *parent, u64 start, u64 len)
+{
+	u64 last = start + len - 1;
+	struct iommu_resv_region *region;
+
+	list_for_each_entry(region, &parent->regions, list)
+		if (region->start <= last &&
+		    region->start + region->length - 1 >= start)
+			return true;
+	return false;
+}
