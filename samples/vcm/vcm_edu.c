@@ -177,16 +177,22 @@ static irqreturn_t edu_irq(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-/* The engine must be idle before the memory can be unmapped. */
+/*
+ * The engine must be idle before the memory can be unmapped, and if it will not
+ * be, the device must not reach memory any more.
+ */
 static int edu_dma_wait(struct edu_device *edu)
 {
 	u32 cmd;
 
 	if (wait_for_completion_timeout(&edu->done, EDU_DMA_TIMEOUT))
 		return 0;
-	readl_poll_timeout(edu->regs + EDU_REG_DMA_CMD, cmd,
-			   !(cmd & EDU_DMA_CMD_RUN), 1000,
-			   jiffies_to_usecs(EDU_DMA_TIMEOUT));
+	if (readl_poll_timeout(edu->regs + EDU_REG_DMA_CMD, cmd,
+			       !(cmd & EDU_DMA_CMD_RUN), 1000,
+			       jiffies_to_usecs(EDU_DMA_TIMEOUT))) {
+		pci_clear_master(edu->pdev);
+		edu->gone = true;
+	}
 	return -EIO;
 }
 
@@ -262,7 +268,7 @@ static void edu_import_describe(const struct edu_device *edu,
 	args->length = import->dmabuf->size;
 	if (import->fixed)
 		args->iova = import->fixed_iova;
-	else if (edu->translated)
+	else if (import->space || edu->translated)
 		args->iova = sg_dma_address(import->sgt->sgl);
 	else
 		args->iova = VCM_EDU_IOVA_NONE;

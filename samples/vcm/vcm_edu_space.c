@@ -171,6 +171,8 @@ int edu_space_op(struct edu_file *file, const struct vcm_edu_space *args)
 	}
 	if (!ret)
 		edu->active = space;
+	else if (edu->active && !vcm_space_is_active(edu->active))
+		edu->active = NULL;
 	return ret;
 }
 
