@@ -15,8 +15,10 @@ readonly KSELFTEST=$TESTS/kselftest/dmabuf-heap
 
 # The guests in which suites run: a name, and the options of vm.sh. The name "host" is this
 # machine.
+# The kernel itself must not zero pages (init_on_alloc), or a heap that forgets
+# to would pass.
 readonly BOOTS=(
-	"intel --iommu intel --module vgem"
+	"intel --iommu intel --module vgem --append init_on_alloc=0"
 )
 
 # What runs: where, the form of its output, and its programs (a pattern).

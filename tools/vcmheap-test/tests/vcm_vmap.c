@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The kernel's own mapping of vcm heap buffers, through an importer that
+ * copies with it.
+ */
+
+#include "igt.h"
+#include "vcm_debugfs.h"
+#include "vcm_heap.h"
+#include "vcm_importer.h"
+
+/**
+ * TEST: vcm vmap
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: dma-buf heaps
+ * Description: The kernel's own mapping of buffers.
+ *
+ * SUBTEST: read-%s
+ * Description: The kernel reads what the CPU wrote, in a buffer of %arg[1].
+ *
+ * SUBTEST: write-%s
+ * Description: The CPU reads what the kernel wrote, in a buffer of %arg[1].
+ *
+ * arg[1]:
+ *
+ * @one-page:    one page
+ * @one-chunk:   one chunk of 64 KiB
+ * @many-chunks: chunks of different sizes
+ * @many-pages:  chunks and many single pages
+ *
+ * SUBTEST: large
+ * Description: A large buffer is mapped from end to end.
+ *
+ * SUBTEST: again-and-again
+ * Description: Mapping many times uses nothing up.
+ *
+ * SUBTEST: two-importers
+ * Description: Two importers that map one buffer see each other's writes.
+ */
+
+IGT_TEST_DESCRIPTION("The kernel's own mapping of vcm heap buffers.");
+
+static const struct {
+	const char *name;
+	uint64_t len;
+} buffers[] = {
+	{ "one-page", KIB(4) },
+	{ "one-chunk", KIB(64) },
+	{ "many-chunks", MIB(3) + KIB(68) },
+	{ "many-pages", KIB(64) + KIB(60) },
+};
+
+/* Where copies are tried: ends of the buffer, page borders, chunk borders. */
+static const struct {
+	uint64_t offset;
+	uint32_t length;
+} places[] = {
+	{ 0, 1 },
+	{ 0, KIB(4) },
+	{ 1, 3 },
+	{ KIB(4) - 1, 2 },
+	{ KIB(4) - 8, 16 },
+	{ KIB(8) - 100, KIB(4) + 200 },
+	{ KIB(64) - 1, 2 },
+	{ KIB(64) - KIB(4), KIB(8) },
+	{ MIB(1) - 5, 10 },
+	{ MIB(2) - KIB(4), KIB(8) },
+	{ MIB(2) - 1, 2 },
+	{ MIB(3) - KIB(32), KIB(64) },
+	{ MIB(3) + KIB(64) - 3, 6 },
+	{ MIB(3) + KIB(68) - 1, 1 },
+	{ MIB(3) + KIB(4), KIB(64) },
+};
+
+static bool within(int i, uint64_t size)
+{
+	return places[i].offset + places[i].length <= size;
+}
+
+/**
+ * struct mapped - a buffer that an importer holds and the CPU has mapped
+ * @importer: the importer
+ * @dmabuf: the buffer
+ * @handle: the import
+ * @size: bytes
+ * @ptr: the CPU's mapping
+ * @copy: VCM_EDU_ACCESS_MAX bytes to copy to and from
+ */
+struct mapped {
+	int importer;
+	int dmabuf;
+	uint32_t handle;
+	size_t size;
+	char *ptr;
+	char *copy;
+};
+
+static void mapped_init(struct mapped *mapped, int heap, int importer, uint64_t size)
+{
+	mapped->importer = importer;
+	mapped->dmabuf = vcm_heap_alloc(heap, size);
+	mapped->size = vcm_buffer_size(mapped->dmabuf);
+	mapped->ptr = vcm_buffer_map(mapped->dmabuf);
+	mapped->handle = vcm_importer_import(importer, mapped->dmabuf);
+	mapped->copy = malloc(VCM_EDU_ACCESS_MAX);
+	igt_assert(mapped->copy);
+}
+
+static void mapped_fini(struct mapped *mapped)
+{
+	free(mapped->copy);
+	vcm_importer_release(mapped->importer, mapped->handle);
+	vcm_buffer_unmap(mapped->ptr, mapped->size);
+	close(mapped->dmabuf);
+}
+
+static void test_read(int heap, int importer, uint64_t size)
+{
+	struct mapped mapped;
+	int i;
+
+	mapped_init(&mapped, heap, importer, size);
+	vcm_buffer_begin(mapped.dmabuf, DMA_BUF_SYNC_WRITE);
+	vcm_fill(mapped.ptr, mapped.size, 1);
+	vcm_buffer_end(mapped.dmabuf, DMA_BUF_SYNC_WRITE);
+
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		if (!within(i, mapped.size))
+			continue;
+		vcm_importer_kernel_read(importer, mapped.handle, places[i].offset,
+					 places[i].length, mapped.copy);
+		igt_assert_f(!memcmp(mapped.copy, mapped.ptr + places[i].offset,
+				     places[i].length), "at place %d\n", i);
+	}
+	mapped_fini(&mapped);
+}
+
+static void test_write(int heap, int importer, uint64_t size)
+{
+	struct mapped mapped;
+	char *shadow;
+	int i;
+
+	mapped_init(&mapped, heap, importer, size);
+	shadow = calloc(1, mapped.size);
+	igt_assert(shadow);
+
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		if (!within(i, mapped.size))
+			continue;
+		vcm_fill(mapped.copy, VCM_EDU_ACCESS_MAX, i);
+		vcm_importer_kernel_write(importer, mapped.handle, places[i].offset,
+					  places[i].length, mapped.copy);
+		memcpy(shadow + places[i].offset, mapped.copy, places[i].length);
+	}
+	vcm_buffer_begin(mapped.dmabuf, DMA_BUF_SYNC_READ);
+	igt_assert(!memcmp(mapped.ptr, shadow, mapped.size));
+	vcm_buffer_end(mapped.dmabuf, DMA_BUF_SYNC_READ);
+	free(shadow);
+	mapped_fini(&mapped);
+}
+
+static void test_large(int heap, int importer)
+{
+	struct mapped mapped;
+	uint64_t at;
+
+	mapped_init(&mapped, heap, importer, MIB(33) + KIB(4));
+	vcm_fill(mapped.ptr, mapped.size, 1);
+	for (at = 0; at < mapped.size; at += MIB(8)) {
+		vcm_importer_kernel_read(importer, mapped.handle, at, KIB(4), mapped.copy);
+		igt_assert(!memcmp(mapped.copy, mapped.ptr + at, KIB(4)));
+	}
+	at = mapped.size - KIB(64);
+	vcm_importer_kernel_read(importer, mapped.handle, at, KIB(64), mapped.copy);
+	igt_assert(!memcmp(mapped.copy, mapped.ptr + at, KIB(64)));
+	mapped_fini(&mapped);
+}
+
+/* Mappings that the kernel has made of pages at hand; -1 where it does not tell. */
+static int kernel_mappings(void)
+{
+	FILE *file = fopen("/proc/vmallocinfo", "re");
+	char line[512];
+	int count = 0;
+
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file))
+		if (strstr(line, " vmap") && !strstr(line, "unpurged"))
+			count++;
+	fclose(file);
+	return count;
+}
+
+static void test_again(int heap, int importer)
+{
+	struct mapped mapped;
+	int before, i;
+
+	igt_require_f(kernel_mappings() >= 0, "cannot see the kernel's mappings\n");
+	mapped_init(&mapped, heap, importer, MIB(3) + KIB(68));
+	before = kernel_mappings();
+	for (i = 0; i < 50; i++)
+		vcm_importer_kernel_read(importer, mapped.handle, MIB(3), 8, mapped.copy);
+	igt_assert_lt(kernel_mappings(), before + 10);
+	mapped_fini(&mapped);
+}
+
+static void test_two_importers(int heap, int importer)
+{
+	int other = vcm_importer_open_reaching();
+	struct mapped mapped;
+	uint64_t word = 0;
+	uint32_t handle;
+
+	mapped_init(&mapped, heap, importer, MIB(1) + KIB(68));
+	handle = vcm_importer_import(other, mapped.dmabuf);
+	vcm_fill(mapped.copy, KIB(4), 7);
+	vcm_importer_kernel_write(importer, mapped.handle, MIB(1), KIB(4), mapped.copy);
+	vcm_importer_kernel_read(other, handle, MIB(1), sizeof(word), &word);
+	vcm_assert_filled(&word, sizeof(word), 7);
+	vcm_importer_release(other, handle);
+	close(other);
+	mapped_fini(&mapped);
+}
+
+int igt_main()
+{
+	static struct vcm_totals before;
+	static int heap, importer;
+	static int i;
+
+	igt_fixture() {
+		heap = vcm_heap_open();
+		importer = vcm_importer_open_reaching();
+		vcm_require_debugfs();
+		vcm_totals_read(&before);
+	}
+
+	for (i = 0; i < ARRAY_SIZE(buffers); i++) {
+		igt_describe("The kernel reads what the CPU wrote");
+		igt_subtest_f("read-%s", buffers[i].name)
+			test_read(heap, importer, buffers[i].len);
+
+		igt_describe("The CPU reads what the kernel wrote");
+		igt_subtest_f("write-%s", buffers[i].name)
+			test_write(heap, importer, buffers[i].len);
+	}
+
+	igt_describe("A large buffer is mapped from end to end");
+	igt_subtest("large")
+		test_large(heap, importer);
+
+	igt_describe("Mapping many times uses nothing up");
+	igt_subtest("again-and-again")
+		test_again(heap, importer);
+
+	igt_describe("Two importers that map one buffer see each other's writes");
+	igt_subtest("two-importers")
+		test_two_importers(heap, importer);
+
+	igt_fixture() {
+		vcm_totals_assert_back(&before);
+		close(importer);
+		close(heap);
+	}
+}
