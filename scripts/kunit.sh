@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Builds the KUnit tests into a kernel and runs it, by default as a program
-# (user-mode Linux). The kernel source stays as it is: the project goes into a
-# copy of it in the cache, where the build stays for the next time.
+# Builds the KUnit tests into a kernel that is a program (user-mode Linux) and
+# runs it. The kernel source stays as it is: the project goes into a copy of it
+# in the cache, where the build stays for the next time.
 
 set -euo pipefail
 
@@ -15,9 +15,8 @@ KSRC=${KSRC:-}
 
 usage() {
 	cat <<'USAGE'
-usage: scripts/kunit.sh [--arch ARCH] [--seed NUMBER] [FILTER]
+usage: scripts/kunit.sh [--seed NUMBER] [FILTER]
 
-  --arch ARCH     what kunit.py knows: um (default); others run in QEMU
   --seed NUMBER   repeat the random operations of the run that logged it
   FILTER          suites, or suite.case (shell patterns)
 
@@ -25,14 +24,12 @@ The first run takes minutes. The kernel's log is in out/kunit/log.
 USAGE
 }
 
-arch=um
 seed=
 filter=()
 
 parse_args() {
 	while [[ $# -gt 0 ]]; do
 		case $1 in
-		--arch) arch=${2:?--arch needs a value}; shift ;;
 		--seed) seed=${2:?--seed needs a value}; shift ;;
 		-h | --help) usage; exit 0 ;;
 		-*) die "unknown option '$1' (see --help)" ;;
@@ -64,7 +61,7 @@ kunit_options() {
 	for config in "$VCM_TOP"/drivers/*/.kunitconfig.vcm "$VCM_TOP"/drivers/*/*/.kunitconfig.vcm; do
 		[[ ! -f $config ]] || printf '%s\n' "--kunitconfig=$config"
 	done
-	printf '%s\n' "--arch=$arch" "--build_dir=$build" "--jobs=$(nproc)"
+	printf '%s\n' "--arch=um" "--build_dir=$build" "--jobs=$(nproc)"
 	[[ -z $seed ]] || printf '%s\n' "--kernel_args=vcm_extent_kunit.seed=$seed"
 }
 
@@ -78,17 +75,25 @@ run_kunit() {
 
 # ---- results -------------------------------------------------------------
 
-# A line per case from the kernel's log.
+# A line per case from the kernel's log, and one for a suite that says fewer than
+# it announced.
 results() {
 	awk '
-		$1 == "#" && $2 == "Subtest:" { suite = $3 }
+		function complete() {
+			if (suite != "" && got != plan)
+				print "FAIL " suite " (" got " of " plan " results)"
+		}
+		$1 == "#" && $2 == "Subtest:" { complete(); suite = $3; plan = "?"; got = 0 }
+		/^ +1\.\.[0-9]+$/ { plan = substr($1, 4) }
 		/^ +(not )?ok [0-9]+ / {
 			state = $1 == "ok" ? "PASS" : "FAIL"
 			name = $1 == "ok" ? $3 : $4
 			if (/# SKIP/)
 				state = "SKIP"
 			print state " " suite "@" name
-		}' "$1"
+			got++
+		}
+		END { complete() }' "$1"
 }
 
 # What a kernel says when something is wrong.
@@ -96,8 +101,8 @@ splats() {
 	grep -E 'WARNING: |BUG: |UBSAN: |Oops|Call Trace|Kernel panic' "$1" || true
 }
 
-# The lines and their sum. A failure may also be one without a line: no build, no
-# end of the run, not as many cases as announced; kunit.py knows.
+# The lines and their sum. A failure may also be one without a line, when there
+# was no build or no end of the run; kunit.py knows.
 report() {
 	local status=$1 log=$OUT/log passed failed skipped
 
@@ -126,7 +131,7 @@ main() {
 	need_tools python3
 	[[ -f $KSRC/tools/testing/kunit/kunit.py ]] || die "no kernel source in $KSRC: give KSRC="
 	cache=$(vcm_cache)/kunit
-	build=$cache/$arch
+	build=$cache/um
 	mkdir -p "$cache" "$build" "$OUT"
 	exec 9>"$cache/lock"
 	flock 9
