@@ -29,7 +29,8 @@ load_env = env=$$(scripts/setup.sh --print) && eval "$$env"
 
 ## Targets:
 .DEFAULT_GOAL := modules
-.PHONY: all modules setup tests demo test check bench help clean distclean
+.PHONY: all modules setup tests demo test kunit check bench bench-iova bench-space \
+	help clean distclean
 
 all: modules ## the same as modules
 
@@ -54,11 +55,20 @@ demo: modules ## set up everything and show the main job
 test: modules tests ## set up everything and run the tests in a guest
 	@scripts/test.sh $(TESTS)
 
+kunit: ## run the KUnit tests in user-mode Linux (cold: 9 minutes)
+	@scripts/kunit.sh
+
 check: ## checkpatch, kernel-doc, sparse, W=1, headers, shellcheck
 	@scripts/check.sh
 
 bench: modules ## measure cold allocations against the system heap
 	@$(run_demo) -- vcm-demo --cold-alloc
+
+bench-iova: modules tests ## measure placement and mapping against the DMA API alone
+	@scripts/bench-iova.sh
+
+bench-space: modules ## measure address spaces: create, destroy, switch
+	@scripts/bench-space.sh
 
 help: ## this list
 	@sed -nE -e 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' -e 's/^## ?(.*)/\1/p' \
