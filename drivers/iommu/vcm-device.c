@@ -45,7 +45,7 @@ static struct vcm_iova_device *vcm_device_create(struct device *dev)
 	 * arch_sync_dma_for_device() and _for_cpu(), which are not exported.
 	 */
 	vdev->linked = merge && merge < PAGE_SIZE && dev_is_dma_coherent(dev);
-	vdev->min_align = vcm_space_min_align(dev);
+	vdev->gate = vcm_space_rules(dev, &vdev->min_align);
 	return vdev;
 }
 

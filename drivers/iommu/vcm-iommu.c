@@ -378,21 +378,28 @@ struct vcm_domain *vcm_domain_of(struct device *dev)
 }
 
 /**
- * vcm_space_min_align - the alignment that a device asks for if it is a space's
+ * vcm_space_rules - what mapping for a space's device has to respect
  * @dev: any device
+ * @min_align: set to the alignment that the space asks for, 0 for none
  *
  * Context: Any that iommu_get_domain_for_dev() can be called from.
- * Return: bytes, 0 for none.
+ * Return: what to hold for reading while mapping or unmapping, valid as long as
+ *	the space is; NULL if @dev is no space's.
  */
-u64 vcm_space_min_align(struct device *dev)
+struct rw_semaphore *vcm_space_rules(struct device *dev, u64 *min_align)
 {
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	struct vcm_space *space;
 
+	*min_align = 0;
 	/* A space's DMA is claimed, which leaves the device blocked. */
 	if (!domain || (domain->ops != &vcm_domain_ops &&
 			domain->ops != &vcm_blocked_ops))
-		return 0;
-	return vcm_space_of(dev)->args.align;
+		return NULL;
+
+	space = vcm_space_of(dev);
+	*min_align = space->args.align;
+	return &space->parent->gate;
 }
 
 /**

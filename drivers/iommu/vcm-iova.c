@@ -185,12 +185,24 @@ struct vcm_piece {
 	size_t len;
 };
 
-/* The first piece of @len bytes at @iova, which a mapping has taken. */
-static struct vcm_piece vcm_first_piece(struct vcm_iova_device *vdev, u64 iova,
+static bool vcm_slab_holds(struct vcm_slab *slab, u64 iova)
+{
+	return slab && iova >= vcm_slab_start(slab) &&
+	       iova - vcm_slab_start(slab) < vcm_slab_len(slab);
+}
+
+/*
+ * The first piece of @len bytes at @iova, which a mapping has taken. @slab is
+ * where to look first, or NULL: runs are many and slabs are few.
+ */
+static struct vcm_piece vcm_first_piece(struct vcm_iova_device *vdev,
+					struct vcm_slab *slab, u64 iova,
 					size_t len)
 {
-	struct vcm_piece piece = { .slab = vcm_slab_find(vdev, iova) };
+	struct vcm_piece piece = { .slab = slab };
 
+	if (!vcm_slab_holds(slab, iova))
+		piece.slab = vcm_slab_find(vdev, iova);
 	if (WARN_ON(!piece.slab))
 		return piece;
 	piece.offset = iova - vcm_slab_start(piece.slab);
@@ -198,18 +210,37 @@ static struct vcm_piece vcm_first_piece(struct vcm_iova_device *vdev, u64 iova,
 	return piece;
 }
 
-/* Link @len bytes at @phys to @iova; *@done counts what was linked. */
+/*
+ * A space refuses a mapping that begins with a block that should have been
+ * aligned. No chunk of that size is misaligned here, but smaller ones may be
+ * neighbours that happen to look like one. They are not linked in one go then.
+ */
+static bool vcm_is_chance_block(const struct vcm_iova_device *vdev,
+				phys_addr_t phys, u64 iova)
+{
+	return vdev->min_align && IS_ALIGNED(phys, vdev->min_align) &&
+	       !IS_ALIGNED(iova, vdev->min_align);
+}
+
+/*
+ * Link @len bytes at @phys behind the *@done bytes that were linked. *@slab is
+ * where they end.
+ */
 static int vcm_link_run(struct vcm_iova_device *vdev, struct vcm_mapping *map,
-			phys_addr_t phys, size_t len, size_t *done)
+			phys_addr_t phys, size_t len, size_t *done,
+			struct vcm_slab **slab)
 {
 	while (len) {
-		struct vcm_piece piece = vcm_first_piece(vdev,
-							 map->iova + *done,
+		u64 iova = map->iova + *done;
+		struct vcm_piece piece = vcm_first_piece(vdev, *slab, iova,
 							 len);
 		int ret;
 
 		if (!piece.slab)
 			return -EINVAL;
+		*slab = piece.slab;
+		if (vcm_is_chance_block(vdev, phys, iova))
+			piece.len = PAGE_SIZE;
 		ret = dma_iova_link(vdev->dev, &piece.slab->state, phys,
 				    piece.offset, piece.len, map->dir,
 				    map->attrs);
@@ -229,7 +260,7 @@ static void vcm_unlink(struct vcm_iova_device *vdev, struct vcm_mapping *map,
 	u64 iova = map->iova;
 
 	while (len) {
-		struct vcm_piece piece = vcm_first_piece(vdev, iova, len);
+		struct vcm_piece piece = vcm_first_piece(vdev, NULL, iova, len);
 
 		if (!piece.slab)
 			return;
@@ -246,7 +277,8 @@ static int vcm_link_sync(struct vcm_iova_device *vdev, struct vcm_mapping *map)
 	u64 iova = map->iova;
 
 	while (left) {
-		struct vcm_piece piece = vcm_first_piece(vdev, iova, left);
+		struct vcm_piece piece = vcm_first_piece(vdev, NULL, iova,
+							 left);
 		int ret;
 
 		if (!piece.slab)
@@ -265,6 +297,7 @@ static int vcm_link(struct vcm_iova_device *vdev, struct sg_table *sgt,
 		    struct vcm_mapping *map)
 {
 	struct scatterlist *sg = sgt->sgl;
+	struct vcm_slab *slab = NULL;
 	unsigned long runs = 0;
 	size_t done = 0;
 	int ret;
@@ -273,7 +306,7 @@ static int vcm_link(struct vcm_iova_device *vdev, struct sg_table *sgt,
 		phys_addr_t phys = sg_phys(sg);
 		size_t len = vcm_sgt_next_run(&sg);
 
-		ret = vcm_link_run(vdev, map, phys, len, &done);
+		ret = vcm_link_run(vdev, map, phys, len, &done, &slab);
 		if (ret)
 			goto unlink;
 		runs++;
@@ -295,6 +328,18 @@ unlink:
 	return ret;
 }
 
+static void vcm_gate_enter(struct vcm_iova_device *vdev)
+{
+	if (vdev->gate)
+		down_read(vdev->gate);
+}
+
+static void vcm_gate_leave(struct vcm_iova_device *vdev)
+{
+	if (vdev->gate)
+		up_read(vdev->gate);
+}
+
 static int vcm_map_linked(struct vcm_iova_device *vdev, struct sg_table *sgt,
 			  struct vcm_mapping *map)
 {
@@ -304,7 +349,9 @@ static int vcm_map_linked(struct vcm_iova_device *vdev, struct sg_table *sgt,
 	if (ret)
 		return ret;
 
+	vcm_gate_enter(vdev);
 	ret = vcm_link(vdev, sgt, map);
+	vcm_gate_leave(vdev);
 	if (ret)
 		goto unplace;
 	return 0;
@@ -318,7 +365,9 @@ static void vcm_unmap_linked(struct vcm_iova_device *vdev,
 			     struct sg_table *sgt, struct vcm_mapping *map)
 {
 	trace_vcm_iova_unlink(vdev, map);
+	vcm_gate_enter(vdev);
 	vcm_unlink(vdev, map, map->len);
+	vcm_gate_leave(vdev);
 	vcm_unplace(vdev, map);
 	sgt->nents = sgt->orig_nents;
 }

@@ -10,6 +10,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
+#include <linux/rwsem.h>
 #include <linux/vcm-iommu.h>
 
 #include "vcm-extent.h"
@@ -35,6 +36,8 @@ struct vcm_slab {
  * @linked: ... and @dev is mapped for by placement and linking, constant
  * @min_align: no buffer is placed at less than this, as far as its memory is
  *	aligned so: a space's own rule, constant
+ * @gate: held for reading while mapping and unmapping, or NULL: that of the
+ *	space that @dev stands for, constant
  * @lock: protects what follows
  * @slab_size: bytes in a slab, a power of two; 0 if @dev takes none
  * @boundary: no DMA segment reaches across a multiple of this; 0: no such
@@ -56,6 +59,7 @@ struct vcm_iova_device {
 	bool translated;
 	bool linked;
 	u64 min_align;
+	struct rw_semaphore *gate;
 
 	/* protects what follows */
 	struct mutex lock;
@@ -91,9 +95,14 @@ extern struct mutex vcm_devices_lock;
 
 /* vcm-iommu.c */
 #ifdef CONFIG_IOMMU_API
-u64 vcm_space_min_align(struct device *dev);
+struct rw_semaphore *vcm_space_rules(struct device *dev, u64 *min_align);
 #else
-static inline u64 vcm_space_min_align(struct device *dev) { return 0; }
+static inline struct rw_semaphore *vcm_space_rules(struct device *dev,
+						   u64 *min_align)
+{
+	*min_align = 0;
+	return NULL;
+}
 #endif
 
 /* vcm-debugfs.c */

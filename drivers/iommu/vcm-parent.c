@@ -110,6 +110,7 @@ static struct vcm_parent *vcm_parent_create(struct device *dev)
 
 	kref_init(&parent->ref);
 	mutex_init(&parent->lock);
+	init_rwsem(&parent->gate);
 	INIT_LIST_HEAD(&parent->spaces);
 	parent->dev = get_device(dev);
 	parent->unbind.notifier_call = vcm_parent_notify;

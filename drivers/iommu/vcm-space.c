@@ -233,7 +233,8 @@ static int vcm_space_link(struct vcm_space *space)
  * moment in which @parent is in its default domain depends on the driver of
  * @parent, see vcm_space_gap().
  *
- * Context: Process context, sleeps.
+ * Context: Process context, sleeps. Not while @parent is being unbound: the
+ *	driver's remove() comes after whatever creates spaces.
  * Return: the space, or
  *	-EINVAL (empty or unaligned window, bad alignment),
  *	-ERANGE (fixed window outside the window, outside of what the IOMMU
@@ -421,7 +422,9 @@ static int vcm_space_attach(struct vcm_space *space)
 
 	lockdep_assert_held(&parent->lock);
 
+	down_write(&parent->gate);
 	ret = iommu_attach_device(space->domain->backing, parent->dev);
+	up_write(&parent->gate);
 	if (!ret)
 		parent->active = space;
 	return ret;
@@ -433,7 +436,9 @@ static void vcm_space_detach(struct vcm_space *space)
 
 	lockdep_assert_held(&parent->lock);
 
+	down_write(&parent->gate);
 	iommu_detach_device(space->domain->backing, parent->dev);
+	up_write(&parent->gate);
 	parent->active = NULL;
 }
 
@@ -596,8 +601,10 @@ int vcm_space_attach_pasid(struct vcm_space *space, u32 pasid)
 	} else if (space->pasid != IOMMU_NO_PASID) {
 		ret = -EBUSY;
 	} else {
+		down_write(&parent->gate);
 		ret = iommu_attach_device_pasid(space->domain->backing,
 						parent->dev, pasid, NULL);
+		up_write(&parent->gate);
 		if (!ret)
 			space->pasid = pasid;
 	}

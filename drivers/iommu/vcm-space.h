@@ -11,6 +11,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
+#include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/vcm-iommu.h>
 
@@ -59,13 +60,18 @@ struct vcm_domain {
  * @doorbell: page that its interrupt messages go to, or 0 if the IOMMU does
  *	not translate them; constant
  * @doorbell_iova: where @dev sees @doorbell; constant
+ * @gate: held for writing while @dev is attached to a space or detached from
+ *	one, and for reading by vcm_iommu_map_sgtable() and its reverse in a
+ *	space: virtio-iommu replays what is mapped when it attaches, and what
+ *	is mapped or unmapped at that moment is lost or stays
  * @lock: protects what follows, and the state of the spaces
  * @spaces: all &struct vcm_space, by &struct vcm_space.node
  * @nr_spaces: number of @spaces
  * @active: the space that @dev is attached to, or NULL
  * @dead: the device lost its driver or is gone
  *
- * Lock order: list of all -> @lock -> list of all &struct vcm_iova_device;
+ * Lock order: list of all -> @lock -> @gate -> &struct vcm_iova_device.lock;
+ * @lock -> list of all &struct vcm_iova_device;
  * @lock -> the IOMMU core's group mutex -> &struct vcm_domain.lock. A space's
  * device is added and removed without @lock, for that takes the driver core's
  * locks.
@@ -79,6 +85,7 @@ struct vcm_parent {
 	struct list_head regions;
 	phys_addr_t doorbell;
 	u64 doorbell_iova;
+	struct rw_semaphore gate;
 
 	/* protects what follows */
 	struct mutex lock;
