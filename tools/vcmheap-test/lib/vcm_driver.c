@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Drivers that come and go, for tests: modules, and what they are bound to.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
+#include <sys/syscall.h>
+
+#include "igt.h"
+#include "vcm_driver.h"
+
+#define DRIVER_DIR	"/sys/bus/pci/drivers/vcm-edu/"
+#define DEVICE_DIR	"/sys/bus/pci/devices/"
+#define MODULE_DIR	"/sys/module/"
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
+	igt_assert_f(write(fd, text, strlen(text)) == (ssize_t)strlen(text), "\"%s\" to %s: %s\n",
+		     text, path, strerror(errno));
+	close(fd);
+}
+
+/* The first line of a file, without its end; false if there is no such file. */
+static bool read_file(const char *path, char *line, int size)
+{
+	FILE *file = fopen(path, "re");
+
+	if (!file)
+		return false;
+	if (!fgets(line, size, file))
+		*line = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	fclose(file);
+	return true;
+}
+
+/* --- Devices ----------------------------------------------------------- */
+
+/**
+ * vcm_driver_bound:
+ * @device: a device of the sample importer
+ *
+ * Returns: whether the importer drives it.
+ */
+bool vcm_driver_bound(const char *device)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), DRIVER_DIR "%s", device);
+	return !access(path, F_OK);
+}
+
+/**
+ * vcm_driver_bind:
+ * @device: a device of the sample importer that is not bound
+ */
+void vcm_driver_bind(const char *device)
+{
+	write_file(DRIVER_DIR "bind", device);
+	igt_assert(vcm_driver_bound(device));
+}
+
+/**
+ * vcm_driver_unbind:
+ * @device: a device of the sample importer that is bound
+ */
+void vcm_driver_unbind(const char *device)
+{
+	write_file(DRIVER_DIR "unbind", device);
+	igt_assert(!vcm_driver_bound(device));
+}
+
+/**
+ * vcm_device_remove:
+ * @device: a PCI device
+ *
+ * The kernel forgets it, as if it had been unplugged.
+ */
+void vcm_device_remove(const char *device)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), DEVICE_DIR "%s/remove", device);
+	write_file(path, "1");
+}
+
+/**
+ * vcm_bus_rescan:
+ *
+ * The kernel finds PCI devices that it has forgotten, and binds them.
+ */
+void vcm_bus_rescan(void)
+{
+	write_file("/sys/bus/pci/rescan", "1");
+}
+
+/* --- Modules ----------------------------------------------------------- */
+
+/**
+ * vcm_module_loaded:
+ * @module: name of a module
+ *
+ * Returns: whether it is loaded.
+ */
+bool vcm_module_loaded(const char *module)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), MODULE_DIR "%s/initstate", module);
+	return !access(path, F_OK);
+}
+
+/**
+ * vcm_module_users:
+ * @module: name of a loaded module
+ *
+ * Returns: what holds it: other modules, open files, spaces.
+ */
+int vcm_module_users(const char *module)
+{
+	char path[PATH_MAX], line[32];
+
+	snprintf(path, sizeof(path), MODULE_DIR "%s/refcnt", module);
+	igt_assert_f(read_file(path, line, sizeof(line)), "no %s\n", path);
+	return atoi(line);
+}
+
+/**
+ * __vcm_module_unload:
+ * @module: name of a loaded module
+ *
+ * Returns: 0 or -errno.
+ */
+int __vcm_module_unload(const char *module)
+{
+	return syscall(SYS_delete_module, module, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+/* Of the form "name=value ", or nothing where the module has no such parameter. */
+static void edu_parameter(char *text, size_t size, const char *name)
+{
+	char path[PATH_MAX], value[64];
+
+	snprintf(path, sizeof(path), MODULE_DIR VCM_EDU_MODULE "/parameters/%s", name);
+	if (read_file(path, value, sizeof(value)) && *value)
+		snprintf(text, size, "%s=%s ", name, value);
+}
+
+/* The module's file, and how the module was loaded first. */
+static char edu_file[PATH_MAX], edu_dma_bits[96], edu_unsafe_probe[96];
+
+static bool find_edu_file(void)
+{
+	const char *given = getenv("VCM_EDU_MODULE");
+	bool found;
+	glob_t paths;
+
+	/* Where scripts/vm.sh puts modules in a guest. */
+	found = !glob(given ?: "/.vcm/modules/*-vcm_edu.ko", 0, NULL, &paths) &&
+		paths.gl_pathc == 1 && strlen(paths.gl_pathv[0]) < sizeof(edu_file);
+	if (found)
+		strcpy(edu_file, paths.gl_pathv[0]);
+	globfree(&paths);
+	return found;
+}
+
+/**
+ * vcm_edu_require_module:
+ *
+ * Skips the test where the sample importer's module cannot be loaded again:
+ * where its file is not found. Its path can be given as VCM_EDU_MODULE in the
+ * environment.
+ */
+void vcm_edu_require_module(void)
+{
+	igt_require_f(find_edu_file(), "no module file (VCM_EDU_MODULE=<file>)\n");
+	if (*edu_dma_bits)
+		return;
+	edu_parameter(edu_dma_bits, sizeof(edu_dma_bits), "dma_bits");
+	edu_parameter(edu_unsafe_probe, sizeof(edu_unsafe_probe), "unsafe_probe");
+}
+
+/**
+ * vcm_edu_is_managed:
+ *
+ * Returns: whether the importer was loaded as a driver that manages the DMA of
+ * its devices.
+ */
+bool vcm_edu_is_managed(void)
+{
+	char line[8];
+
+	igt_assert(read_file(MODULE_DIR VCM_EDU_MODULE "/parameters/managed_dma", line,
+			     sizeof(line)));
+	return *line == 'Y';
+}
+
+/**
+ * vcm_edu_unload:
+ *
+ * Unloads the sample importer.
+ */
+void vcm_edu_unload(void)
+{
+	igt_assert_eq(__vcm_module_unload(VCM_EDU_MODULE), 0);
+}
+
+/**
+ * vcm_edu_load:
+ * @managed: as a driver that manages the DMA of its devices
+ *
+ * Loads the sample importer, with its other parameters as they were at the
+ * time of vcm_edu_require_module().
+ */
+void vcm_edu_load(bool managed)
+{
+	int fd = open(edu_file, O_RDONLY | O_CLOEXEC);
+	char params[256];
+
+	igt_assert_f(fd >= 0, "%s: %s\n", edu_file, strerror(errno));
+	snprintf(params, sizeof(params), "%s%smanaged_dma=%d", edu_dma_bits, edu_unsafe_probe,
+		 managed);
+	igt_assert_f(!syscall(SYS_finit_module, fd, params, 0), "loading %s: %s\n", edu_file,
+		     strerror(errno));
+	close(fd);
+	igt_assert_eq(vcm_edu_is_managed(), managed);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Drivers that come and go, for tests: modules, and what they are bound to.
+ */
+#ifndef VCM_DRIVER_H
+#define VCM_DRIVER_H
+
+#include <stdbool.h>
+
+/* The sample importer's module; its driver has another spelling of the name. */
+#define VCM_EDU_MODULE	"vcm_edu"
+
+bool vcm_driver_bound(const char *device);
+void vcm_driver_bind(const char *device);
+void vcm_driver_unbind(const char *device);
+void vcm_device_remove(const char *device);
+void vcm_bus_rescan(void);
+
+bool vcm_module_loaded(const char *module);
+int vcm_module_users(const char *module);
+int __vcm_module_unload(const char *module);
+
+void vcm_edu_require_module(void);
+bool vcm_edu_is_managed(void);
+void vcm_edu_unload(void);
+void vcm_edu_load(bool managed);
+
+#endif /* VCM_DRIVER_H */

@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Address spaces of the sample importer's devices, for tests: the requests of
+ * vcm-edu, and the file vcm/spaces in debugfs.
+ */
+
+#include <errno.h>
+
+#include "igt.h"
+#include "vcm_debugfs.h"
+#include "vcm_dev.h"
+#include "vcm_heap.h"
+#include "vcm_importer.h"
+#include "vcm_space.h"
+
+/**
+ * __vcm_space_create:
+ * @importer: the importer
+ * @args: what it is to be like; filled in
+ *
+ * Returns: 0 or -errno.
+ */
+int __vcm_space_create(int importer, struct vcm_edu_space_create *args)
+{
+	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_SPACE_CREATE, args);
+}
+
+/**
+ * vcm_space_create_args:
+ * @importer: the importer
+ * @args: what it is to be like
+ *
+ * Like __vcm_space_create(), but asserts success.
+ *
+ * Returns: the number of the space.
+ */
+uint32_t vcm_space_create_args(int importer, const struct vcm_edu_space_create *args)
+{
+	struct vcm_edu_space_create create = *args;
+	int ret = __vcm_space_create(importer, &create);
+
+	igt_assert_f(!ret, "creating a space: %s\n", strerror(-ret));
+	igt_assert(create.space);
+	return create.space;
+}
+
+/**
+ * vcm_space_create:
+ * @importer: the importer
+ * @start: first address
+ * @length: number of addresses
+ *
+ * Returns: the number of a space without fixed window and alignment.
+ */
+uint32_t vcm_space_create(int importer, uint64_t start, uint64_t length)
+{
+	struct vcm_edu_space_create args = { .start = start, .length = length };
+
+	return vcm_space_create_args(importer, &args);
+}
+
+/**
+ * __vcm_space_op:
+ * @importer: the importer
+ * @space: number of the space
+ * @op: enum vcm_edu_space_op
+ *
+ * Returns: 0 or -errno.
+ */
+int __vcm_space_op(int importer, uint32_t space, uint32_t op)
+{
+	struct vcm_edu_space args = { .space = space, .op = op };
+
+	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_SPACE, &args);
+}
+
+static void space_op(int importer, uint32_t space, uint32_t op, const char *name)
+{
+	int ret = __vcm_space_op(importer, space, op);
+
+	igt_assert_f(!ret, "%s space %u: %s\n", name, space, strerror(-ret));
+}
+
+/**
+ * vcm_space_destroy:
+ * @importer: the importer
+ * @space: number of the space
+ */
+void vcm_space_destroy(int importer, uint32_t space)
+{
+	space_op(importer, space, VCM_EDU_SPACE_DESTROY, "destroy");
+}
+
+/**
+ * vcm_space_activate:
+ * @importer: the importer
+ * @space: number of the space
+ */
+void vcm_space_activate(int importer, uint32_t space)
+{
+	space_op(importer, space, VCM_EDU_SPACE_ACTIVATE, "activate");
+}
+
+/**
+ * vcm_space_deactivate:
+ * @importer: the importer
+ * @space: number of the space
+ */
+void vcm_space_deactivate(int importer, uint32_t space)
+{
+	space_op(importer, space, VCM_EDU_SPACE_DEACTIVATE, "deactivate");
+}
+
+/**
+ * vcm_space_switch:
+ * @importer: the importer
+ * @space: number of the space
+ */
+void vcm_space_switch(int importer, uint32_t space)
+{
+	space_op(importer, space, VCM_EDU_SPACE_SWITCH, "switch to");
+}
+
+/**
+ * __vcm_space_import:
+ * @importer: the importer
+ * @space: number of the space, or 0 for the device's own addresses
+ * @dmabuf: a buffer
+ * @import: filled in
+ *
+ * Returns: 0 or -errno.
+ */
+int __vcm_space_import(int importer, uint32_t space, int dmabuf, struct vcm_edu_import *import)
+{
+	memset(import, 0, sizeof(*import));
+	import->fd = dmabuf;
+	import->space = space;
+	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_IMPORT, import);
+}
+
+/**
+ * vcm_space_import:
+ * @importer: the importer
+ * @space: number of the space, or 0 for the device's own addresses
+ * @dmabuf: a buffer
+ * @import: filled in
+ *
+ * Like __vcm_space_import(), but asserts success.
+ */
+void vcm_space_import(int importer, uint32_t space, int dmabuf, struct vcm_edu_import *import)
+{
+	int ret = __vcm_space_import(importer, space, dmabuf, import);
+
+	igt_assert_f(!ret, "import to space %u: %s\n", space, strerror(-ret));
+	igt_assert(import->handle);
+	igt_assert_neq_u64(import->iova, VCM_EDU_IOVA_NONE);
+}
+
+/**
+ * __vcm_space_import_at:
+ * @importer: the importer
+ * @space: number of the space
+ * @dmabuf: a buffer
+ * @iova: where to map it in the fixed window
+ * @import: filled in
+ *
+ * Returns: 0 or -errno.
+ */
+int __vcm_space_import_at(int importer, uint32_t space, int dmabuf, uint64_t iova,
+			  struct vcm_edu_import *import)
+{
+	memset(import, 0, sizeof(*import));
+	import->fd = dmabuf;
+	import->space = space;
+	import->flags = VCM_EDU_IMPORT_FIXED;
+	import->iova = iova;
+	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_IMPORT, import);
+}
+
+/**
+ * vcm_space_import_at:
+ * @importer: the importer
+ * @space: number of the space
+ * @dmabuf: a buffer
+ * @iova: where to map it in the fixed window
+ * @import: filled in
+ *
+ * Like __vcm_space_import_at(), but asserts success.
+ */
+void vcm_space_import_at(int importer, uint32_t space, int dmabuf, uint64_t iova,
+			 struct vcm_edu_import *import)
+{
+	int ret = __vcm_space_import_at(importer, space, dmabuf, iova, import);
+
+	igt_assert_f(!ret, "import to space %u at %#llx: %s\n", space, (unsigned long long)iova,
+		     strerror(-ret));
+	igt_assert(import->handle);
+	igt_assert_eq_u64(import->iova, iova);
+}
+
+/**
+ * __vcm_importer_probe:
+ * @importer: the importer
+ * @dir: enum vcm_edu_dir
+ * @iova: where the device reads or writes
+ * @length: bytes
+ * @ram_offset: bytes into the device's RAM
+ *
+ * One transfer at any address.
+ *
+ * Returns: 0 or -errno.
+ */
+int __vcm_importer_probe(int importer, uint32_t dir, uint64_t iova, uint32_t length,
+			 uint32_t ram_offset)
+{
+	struct vcm_edu_probe probe = {
+		.iova = iova,
+		.length = length,
+		.ram_offset = ram_offset,
+		.dir = dir,
+	};
+
+	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_PROBE, &probe);
+}
+
+/**
+ * vcm_importer_probe:
+ * @importer: the importer
+ * @dir: enum vcm_edu_dir
+ * @iova: where the device reads or writes
+ * @length: bytes
+ * @ram_offset: bytes into the device's RAM
+ *
+ * Like __vcm_importer_probe(), but asserts that the transfer ended.
+ */
+void vcm_importer_probe(int importer, uint32_t dir, uint64_t iova, uint32_t length,
+			uint32_t ram_offset)
+{
+	igt_assert_eq(__vcm_importer_probe(importer, dir, iova, length, ram_offset), 0);
+}
+
+/**
+ * vcm_importer_require_probe:
+ * @importer: the importer
+ *
+ * Skips the test where DMA at any address is not allowed.
+ */
+void vcm_importer_require_probe(int importer)
+{
+	igt_require_f(__vcm_importer_probe(importer, VCM_EDU_TO_DEVICE, 0, 0, 0) == -EINVAL,
+		      "vcm-edu was loaded without unsafe_probe=1\n");
+}
+
+/* --- debugfs ----------------------------------------------------------- */
+
+static uint64_t number(const char *line, const char *key)
+{
+	const char *at = strstr(line, key);
+
+	igt_assert_f(at, "no \"%s\" in \"%s\"\n", key, line);
+	return strtoull(at + strlen(key), NULL, 0);
+}
+
+static void parse_device(const char *line, struct vcm_spaces *spaces)
+{
+	memset(spaces, 0, sizeof(*spaces));
+	spaces->spaces = number(line, " spaces=");
+	spaces->blocked = strstr(line, " gap=blocked");
+	spaces->dead = strstr(line, " dead");
+	igt_assert_f(spaces->blocked || strstr(line, " gap=default"), "no gap in \"%s\"\n", line);
+	igt_assert_lte(spaces->spaces, VCM_SPACES_MAX);
+}
+
+static void parse_space(const char *line, struct vcm_space_info *space)
+{
+	memset(space, 0, sizeof(*space));
+	space->number = number(line, "  vcm-space.");
+	space->active = number(line, " active=");
+	space->start = number(line, " start=");
+	space->length = number(line, " length=");
+	space->fixed_start = number(line, " fixed_start=");
+	space->fixed_length = number(line, " fixed_length=");
+	space->align = number(line, " align=");
+	space->mapped = number(line, " mapped=");
+	space->pgsizes = number(line, " pgsizes=");
+	space->refused = number(line, " refused=");
+}
+
+static bool is_line_of(const char *line, const char *device)
+{
+	size_t len = strlen(device);
+
+	return !strncmp(line, device, len) && line[len] == ' ';
+}
+
+/**
+ * __vcm_spaces_read:
+ * @device: name of a device
+ * @spaces: filled in
+ *
+ * Returns: whether the file has that device. Lines that are not in the form of
+ * the file fail the test.
+ */
+bool __vcm_spaces_read(const char *device, struct vcm_spaces *spaces)
+{
+	char *text = vcm_debugfs_read("spaces"), *save = NULL, *line;
+	bool found = false, inside = false;
+	unsigned int n = 0;
+
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (*line != ' ') {
+			inside = is_line_of(line, device);
+			if (inside)
+				parse_device(line, spaces);
+			found |= inside;
+		} else if (inside && !strncmp(line, "    fixed ", 10)) {
+			igt_assert_lt(0, n);
+			spaces->space[n - 1].fixed++;
+		} else if (inside) {
+			igt_assert_lt(n, spaces->spaces);
+			parse_space(line, &spaces->space[n++]);
+		}
+	}
+	free(text);
+	if (found)
+		igt_assert_eq(n, spaces->spaces);
+	return found;
+}
+
+/**
+ * vcm_spaces_read:
+ * @device: name of a device
+ * @spaces: filled in
+ *
+ * Like __vcm_spaces_read(), but asserts that the device is there.
+ */
+void vcm_spaces_read(const char *device, struct vcm_spaces *spaces)
+{
+	igt_assert_f(__vcm_spaces_read(device, spaces), "no device %s in vcm/spaces\n", device);
+}
+
+/**
+ * vcm_spaces_assert_none:
+ *
+ * Asserts that no device has a space.
+ */
+void vcm_spaces_assert_none(void)
+{
+	char *text = vcm_debugfs_read("spaces");
+
+	igt_assert_f(!*text, "vcm/spaces has:\n%s", text);
+	free(text);
+}
+
+/* --- Buffers ----------------------------------------------------------- */
+
+/* What a device moves at a time. */
+#define WORD	((uint32_t)sizeof(uint64_t))
+
+/* What vcm_space_buffer_tag() never puts into the first word, nor a device. */
+#define UNTOUCHED 0x5aa5c33c0ff0e11eull
+
+/**
+ * vcm_space_buffer_init:
+ * @buffer: filled in
+ * @dev: /dev/vcm
+ * @length: bytes, two pages at least
+ *
+ * Allocates a buffer and maps it for the CPU.
+ */
+void vcm_space_buffer_init(struct vcm_space_buffer *buffer, int dev, uint64_t length)
+{
+	memset(buffer, 0, sizeof(*buffer));
+	buffer->dmabuf = vcm_dev_alloc_policy(dev, length, 0, 0, 0);
+	buffer->length = length;
+	buffer->words = vcm_buffer_map(buffer->dmabuf);
+}
+
+/**
+ * vcm_space_buffer_import:
+ * @buffer: a buffer that is not imported
+ * @importer: the importer
+ * @space: number of the space, or 0 for the device's own addresses
+ */
+void vcm_space_buffer_import(struct vcm_space_buffer *buffer, int importer, uint32_t space)
+{
+	igt_assert(!buffer->import.handle);
+	vcm_space_import(importer, space, buffer->dmabuf, &buffer->import);
+	buffer->importer = importer;
+}
+
+/**
+ * vcm_space_buffer_import_at:
+ * @buffer: a buffer that is not imported
+ * @importer: the importer
+ * @space: number of the space
+ * @iova: where to map it in the fixed window
+ */
+void vcm_space_buffer_import_at(struct vcm_space_buffer *buffer, int importer, uint32_t space,
+				uint64_t iova)
+{
+	igt_assert(!buffer->import.handle);
+	vcm_space_import_at(importer, space, buffer->dmabuf, iova, &buffer->import);
+	buffer->importer = importer;
+}
+
+/**
+ * vcm_space_buffer_release:
+ * @buffer: a buffer that is imported
+ */
+void vcm_space_buffer_release(struct vcm_space_buffer *buffer)
+{
+	vcm_importer_release(buffer->importer, buffer->import.handle);
+	buffer->import.handle = 0;
+}
+
+/**
+ * vcm_space_buffer_fini:
+ * @buffer: a buffer, imported or not
+ */
+void vcm_space_buffer_fini(struct vcm_space_buffer *buffer)
+{
+	if (buffer->import.handle)
+		vcm_space_buffer_release(buffer);
+	vcm_buffer_unmap(buffer->words, buffer->length);
+	close(buffer->dmabuf);
+}
+
+/**
+ * vcm_space_buffer_tag:
+ * @buffer: the buffer
+ * @seed: differs from buffer to buffer
+ *
+ * The CPU fills the buffer so that each word of it is different.
+ */
+void vcm_space_buffer_tag(struct vcm_space_buffer *buffer, uint64_t seed)
+{
+	vcm_buffer_begin(buffer->dmabuf, DMA_BUF_SYNC_WRITE);
+	vcm_fill(buffer->words, buffer->length, seed);
+	vcm_buffer_end(buffer->dmabuf, DMA_BUF_SYNC_WRITE);
+}
+
+/**
+ * vcm_space_buffer_assert_tagged:
+ * @buffer: the buffer
+ * @seed: what it was tagged with
+ *
+ * Asserts that nothing has changed it.
+ */
+void vcm_space_buffer_assert_tagged(struct vcm_space_buffer *buffer, uint64_t seed)
+{
+	vcm_buffer_begin(buffer->dmabuf, DMA_BUF_SYNC_READ);
+	vcm_assert_filled(buffer->words, buffer->length, seed);
+	vcm_buffer_end(buffer->dmabuf, DMA_BUF_SYNC_READ);
+}
+
+static void set_word(struct vcm_space_buffer *buffer, size_t offset, uint64_t value)
+{
+	vcm_buffer_begin(buffer->dmabuf, DMA_BUF_SYNC_WRITE);
+	buffer->words[offset / WORD] = value;
+	vcm_buffer_end(buffer->dmabuf, DMA_BUF_SYNC_WRITE);
+}
+
+static uint64_t get_word(struct vcm_space_buffer *buffer, size_t offset)
+{
+	uint64_t value;
+
+	vcm_buffer_begin(buffer->dmabuf, DMA_BUF_SYNC_READ);
+	value = buffer->words[offset / WORD];
+	vcm_buffer_end(buffer->dmabuf, DMA_BUF_SYNC_READ);
+	return value;
+}
+
+/**
+ * vcm_space_assert_dma:
+ * @buffer: a buffer that the device can reach
+ * @seed: something new
+ *
+ * Asserts that the device reads from this buffer and writes to it. Two
+ * transfers.
+ */
+void vcm_space_assert_dma(struct vcm_space_buffer *buffer, uint64_t seed)
+{
+	uint64_t end = buffer->length - WORD;
+
+	set_word(buffer, 0, seed);
+	set_word(buffer, end, ~seed);
+	vcm_importer_read(buffer->importer, buffer->import.handle, 0, WORD);
+	vcm_importer_write(buffer->importer, buffer->import.handle, end, WORD);
+	igt_assert_eq_u64(get_word(buffer, 0), seed);
+	igt_assert_eq_u64(get_word(buffer, end), seed);
+}
+
+/**
+ * vcm_space_assert_unreached:
+ * @desk: a buffer that the device can reach, through which its RAM is seen
+ * @victim: what would be found at @iova elsewhere
+ * @iova: an address at which the device must find nothing
+ *
+ * Asserts that the device reads zeros there, and that what it writes there is
+ * nowhere. Four transfers.
+ */
+void vcm_space_assert_unreached(struct vcm_space_buffer *desk, struct vcm_space_buffer *victim,
+				uint64_t iova)
+{
+	int importer = desk->importer;
+
+	vcm_space_buffer_tag(victim, iova);
+	set_word(desk, 0, UNTOUCHED);
+	set_word(desk, WORD, UNTOUCHED);
+	vcm_importer_read(importer, desk->import.handle, 0, WORD);
+	vcm_importer_probe(importer, VCM_EDU_FROM_DEVICE, iova, WORD, 0);
+	vcm_importer_probe(importer, VCM_EDU_TO_DEVICE, iova, WORD, 0);
+	vcm_importer_write(importer, desk->import.handle, WORD, WORD);
+
+	igt_assert_eq_u64(get_word(desk, 0), UNTOUCHED);
+	igt_assert_eq_u64(get_word(desk, WORD), 0);
+	vcm_space_buffer_assert_tagged(victim, iova);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Address spaces of the sample importer's devices, for tests.
+ *
+ * Functions come in pairs where a test may want the failure: __x() returns
+ * -errno, x() asserts success.
+ */
+#ifndef VCM_SPACE_H
+#define VCM_SPACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vcm-edu.h"
+
+/* Spaces that one device can have. */
+#define VCM_SPACES_MAX 64
+
+int __vcm_space_create(int importer, struct vcm_edu_space_create *args);
+uint32_t vcm_space_create_args(int importer, const struct vcm_edu_space_create *args);
+uint32_t vcm_space_create(int importer, uint64_t start, uint64_t length);
+
+int __vcm_space_op(int importer, uint32_t space, uint32_t op);
+void vcm_space_destroy(int importer, uint32_t space);
+void vcm_space_activate(int importer, uint32_t space);
+void vcm_space_deactivate(int importer, uint32_t space);
+void vcm_space_switch(int importer, uint32_t space);
+
+int __vcm_space_import(int importer, uint32_t space, int dmabuf, struct vcm_edu_import *import);
+void vcm_space_import(int importer, uint32_t space, int dmabuf, struct vcm_edu_import *import);
+int __vcm_space_import_at(int importer, uint32_t space, int dmabuf, uint64_t iova,
+			  struct vcm_edu_import *import);
+void vcm_space_import_at(int importer, uint32_t space, int dmabuf, uint64_t iova,
+			 struct vcm_edu_import *import);
+
+int __vcm_importer_probe(int importer, uint32_t dir, uint64_t iova, uint32_t length,
+			 uint32_t ram_offset);
+void vcm_importer_probe(int importer, uint32_t dir, uint64_t iova, uint32_t length,
+			uint32_t ram_offset);
+void vcm_importer_require_probe(int importer);
+
+/**
+ * struct vcm_space_info - a space in the file vcm/spaces
+ * @number: in the name of the space's device
+ * @active: its device uses it
+ * @start: first address
+ * @length: number of addresses
+ * @fixed_start: first address of the fixed window
+ * @fixed_length: number of addresses in it
+ * @align: alignment that is enforced, or 0
+ * @mapped: bytes mapped
+ * @pgsizes: OR of the page sizes used
+ * @refused: mappings that were refused for their alignment
+ * @fixed: mappings in the fixed window
+ */
+struct vcm_space_info {
+	unsigned int number;
+	bool active;
+	uint64_t start;
+	uint64_t length;
+	uint64_t fixed_start;
+	uint64_t fixed_length;
+	uint64_t align;
+	uint64_t mapped;
+	uint64_t pgsizes;
+	uint64_t refused;
+	unsigned int fixed;
+};
+
+/**
+ * struct vcm_spaces - a device in the file vcm/spaces
+ * @spaces: number of its spaces
+ * @blocked: it reaches nothing while none of them is active
+ * @dead: it lost its driver
+ * @space: the spaces, in the order in which they were made
+ */
+struct vcm_spaces {
+	unsigned int spaces;
+	bool blocked;
+	bool dead;
+	struct vcm_space_info space[VCM_SPACES_MAX];
+};
+
+bool __vcm_spaces_read(const char *device, struct vcm_spaces *spaces);
+void vcm_spaces_read(const char *device, struct vcm_spaces *spaces);
+void vcm_spaces_assert_none(void);
+
+/**
+ * struct vcm_space_buffer - a buffer that devices see in their spaces
+ * @importer: whose device @import is for
+ * @dmabuf: the buffer
+ * @length: bytes
+ * @words: ... as the CPU has it
+ * @import: ... as the device has it; its handle is 0 if it has not
+ */
+struct vcm_space_buffer {
+	int importer;
+	int dmabuf;
+	uint64_t length;
+	uint64_t *words;
+	struct vcm_edu_import import;
+};
+
+void vcm_space_buffer_init(struct vcm_space_buffer *buffer, int dev, uint64_t length);
+void vcm_space_buffer_import(struct vcm_space_buffer *buffer, int importer, uint32_t space);
+void vcm_space_buffer_import_at(struct vcm_space_buffer *buffer, int importer, uint32_t space,
+				uint64_t iova);
+void vcm_space_buffer_release(struct vcm_space_buffer *buffer);
+void vcm_space_buffer_fini(struct vcm_space_buffer *buffer);
+
+void vcm_space_buffer_tag(struct vcm_space_buffer *buffer, uint64_t seed);
+void vcm_space_buffer_assert_tagged(struct vcm_space_buffer *buffer, uint64_t seed);
+
+void vcm_space_assert_dma(struct vcm_space_buffer *buffer, uint64_t seed);
+void vcm_space_assert_unreached(struct vcm_space_buffer *desk, struct vcm_space_buffer *victim,
+				uint64_t iova);
+
+#endif /* VCM_SPACE_H */
