@@ -7,7 +7,8 @@
  * an extent and goes back to it. A slab without buffers can be taken out again.
  *
  * Buffers go into the shortest extent that takes them with their alignment
- * (aligned best fit), at its lowest aligned address. The free extents are in a
+ * (aligned best fit), at its highest aligned address: slabs come from the top
+ * down, so what stays free below joins the next one. The free extents are in a
  * tree ordered by length. How long a buffer of a given alignment an extent
  * takes depends on its address as well, so each node of the tree knows the
  * maximum of that over its subtree, for the alignments in use; the search
@@ -38,20 +39,12 @@ static u64 vcm_range_end(const struct vcm_range *range)
 	return range->start + range->len;
 }
 
-/* The lowest aligned address of @range, or its end. */
-static u64 vcm_range_first(const struct vcm_range *range, u64 align)
-{
-	u64 end = vcm_range_end(range);
-
-	if (range->start > U64_MAX - (align - 1))
-		return end;
-	return min(ALIGN(range->start, align), end);
-}
-
 /* The longest buffer of alignment @align that @range takes. */
 static u64 vcm_range_fit(const struct vcm_range *range, u64 align)
 {
-	return vcm_range_end(range) - vcm_range_first(range, align);
+	u64 skip = -range->start & (align - 1);
+
+	return range->len > skip ? range->len - skip : 0;
 }
 
 /* --- The tree of free extents, by length ------------------------------- */
@@ -59,33 +52,33 @@ static u64 vcm_range_fit(const struct vcm_range *range, u64 align)
 #define vcm_by_size(rb)	rb_entry_safe(rb, struct vcm_range, by_size)
 #define vcm_by_addr(rb)	rb_entry_safe(rb, struct vcm_range, by_addr)
 
-static void vcm_fit_max(struct vcm_fit *fit, const struct vcm_range *child)
+/* Longest below @range for alignment number @i. */
+static u64 vcm_fit_len(const struct vcm_range *range, int i)
 {
-	int i;
+	const struct vcm_range *left = vcm_by_size(range->by_size.rb_left);
+	const struct vcm_range *right = vcm_by_size(range->by_size.rb_right);
+	u64 len = vcm_range_fit(range, range->extents->align[i]);
 
-	if (!child)
-		return;
-	for (i = 0; i < VCM_NR_ALIGNS; i++)
-		fit->len[i] = max(fit->len[i], child->fit.len[i]);
+	if (left)
+		len = max(len, left->fit.len[i]);
+	if (right)
+		len = max(len, right->fit.len[i]);
+	return len;
 }
 
 /* Recompute what fits below @range; true if @exit and nothing changed. */
 static bool vcm_fit_compute(struct vcm_range *range, bool exit)
 {
-	const u64 *align = range->extents->align;
-	struct vcm_fit fit = {};
+	bool changed = false;
 	int i;
 
-	for (i = 0; i < VCM_NR_ALIGNS; i++)
-		if (align[i])
-			fit.len[i] = vcm_range_fit(range, align[i]);
-	vcm_fit_max(&fit, vcm_by_size(range->by_size.rb_left));
-	vcm_fit_max(&fit, vcm_by_size(range->by_size.rb_right));
+	for (i = 0; i < range->extents->nr_aligns; i++) {
+		u64 len = vcm_fit_len(range, i);
 
-	if (exit && !memcmp(&range->fit, &fit, sizeof(fit)))
-		return true;
-	range->fit = fit;
-	return false;
+		changed |= len != range->fit.len[i];
+		range->fit.len[i] = len;
+	}
+	return exit && !changed;
 }
 
 RB_DECLARE_CALLBACKS(static, vcm_fit_callbacks, struct vcm_range, by_size, fit,
@@ -175,13 +168,14 @@ static int vcm_align_number(struct vcm_extents *extents, u64 align)
 	struct vcm_range *range, *next;
 	int i;
 
-	for (i = 0; i < VCM_NR_ALIGNS && extents->align[i]; i++)
+	for (i = 0; i < extents->nr_aligns; i++)
 		if (extents->align[i] == align)
 			return i;
 	if (i == VCM_NR_ALIGNS)
 		return -1;
 
 	extents->align[i] = align;
+	extents->nr_aligns++;
 	rbtree_postorder_for_each_entry_safe(range, next, &extents->by_size,
 					     by_size)
 		vcm_fit_compute(range, false);
@@ -336,25 +330,45 @@ static bool vcm_ranges_join(const struct vcm_extents *extents,
 		 IS_ALIGNED(high->start, extents->boundary));
 }
 
-/* Join a free range that is new with its neighbours. */
-static void vcm_range_join(struct vcm_extents *extents,
-			   struct vcm_range *range)
+/* Make @range, which is in the tree by address alone, free, with neighbours. */
+static void vcm_range_make_free(struct vcm_extents *extents,
+				struct vcm_range *range)
 {
 	struct vcm_range *prev = vcm_by_addr(rb_prev(&range->by_addr));
 	struct vcm_range *next = vcm_by_addr(rb_next(&range->by_addr));
-	u64 start = range->start, len = range->len;
 
-	if (vcm_ranges_join(extents, prev, range)) {
-		start = prev->start;
-		len += prev->len;
-		vcm_range_retire(extents, prev);
-	}
+	range->used = false;
 	if (vcm_ranges_join(extents, range, next)) {
-		len += next->len;
+		range->len += next->len;
 		vcm_range_retire(extents, next);
 	}
-	if (len != range->len)
-		vcm_range_resize(extents, range, start, len);
+	if (vcm_ranges_join(extents, prev, range)) {
+		range->start = prev->start;
+		range->len += prev->len;
+		vcm_range_retire(extents, prev);
+	}
+	vcm_by_size_insert(extents, range);
+}
+
+/* Cut a buffer out of the free @range, which takes it. */
+static struct vcm_range *vcm_range_take(struct vcm_extents *extents,
+					struct vcm_range *range, u64 len,
+					u64 align)
+{
+	u64 end = vcm_range_end(range);
+	u64 start = ALIGN_DOWN(end - len, align);
+
+	if (start + len < end)
+		vcm_range_create(extents, start + len, end - start - len,
+				 false);
+	if (start == range->start) {
+		vcm_by_size_erase(extents, range);
+		range->len = len;
+		range->used = true;
+		return range;
+	}
+	vcm_range_resize(extents, range, range->start, start - range->start);
+	return vcm_range_create(extents, start, len, true);
 }
 
 /**
@@ -414,8 +428,8 @@ int vcm_extents_add(struct vcm_extents *extents, u64 start, u64 len)
 	if (ret)
 		return ret;
 
-	range = vcm_range_create(extents, start, len, false);
-	vcm_range_join(extents, range);
+	range = vcm_range_create(extents, start, len, true);
+	vcm_range_make_free(extents, range);
 	extents->total += len;
 	return 0;
 }
@@ -492,7 +506,6 @@ struct vcm_range *vcm_extents_alloc(struct vcm_extents *extents, u64 len,
 				    u64 align)
 {
 	struct vcm_range *range;
-	u64 first, end;
 	int ret;
 
 	if (WARN_ON(!len || !align || align & (align - 1)))
@@ -506,19 +519,8 @@ struct vcm_range *vcm_extents_alloc(struct vcm_extents *extents, u64 len,
 	if (ret)
 		return ERR_PTR(ret);
 
-	first = vcm_range_first(range, align);
-	end = vcm_range_end(range);
-	if (range->start < first)
-		vcm_range_resize(extents, range, range->start,
-				 first - range->start);
-	else
-		vcm_range_retire(extents, range);
-	if (first + len < end)
-		vcm_range_create(extents, first + len, end - first - len,
-				 false);
-
 	extents->used += len;
-	return vcm_range_create(extents, first, len, true);
+	return vcm_range_take(extents, range, len, align);
 }
 EXPORT_SYMBOL_IF_KUNIT(vcm_extents_alloc);
 
@@ -535,9 +537,7 @@ void vcm_extents_free(struct vcm_extents *extents, struct vcm_range *range)
 		return;
 
 	extents->used -= range->len;
-	range->used = false;
-	vcm_by_size_insert(extents, range);
-	vcm_range_join(extents, range);
+	vcm_range_make_free(extents, range);
 	vcm_extents_unreserve(extents, 2);
 }
 EXPORT_SYMBOL_IF_KUNIT(vcm_extents_free);

@@ -55,7 +55,8 @@ struct vcm_range {
  * @by_addr: all ranges by address; neighbours in it that touch are never both
  *	free, unless a multiple of @boundary lies between them
  * @by_size: the free ranges by length and address
- * @align: the alignments that &struct vcm_fit is about, 0 for none
+ * @align: the alignments that &struct vcm_fit is about
+ * @nr_aligns: number of them
  * @boundary: no free range reaches across a multiple of this, 0 for none
  * @spares: &struct vcm_range in no tree, see vcm_extents_reserve()
  * @total: addresses added
@@ -67,6 +68,7 @@ struct vcm_extents {
 	struct rb_root by_addr;
 	struct rb_root by_size;
 	u64 align[VCM_NR_ALIGNS];
+	int nr_aligns;
 	u64 boundary;
 	struct list_head spares;
 	u64 total;

@@ -10,8 +10,9 @@
  * (vcm-extent.c). A slab goes back to the DMA API with its last buffer.
  *
  * 4 MB slabs of a device with 28 bits: 63 of 64 could be had, all adjacent
- * (Linux 7.3, VT-d); 64 MB slabs: 3 of 4. Hence the size of a slab, a part of
- * the address space, and the smaller slabs that fill what is left.
+ * (Linux 7.3, VT-d); 64 MB slabs: 3 of 4. On the other hand a buffer is linked
+ * and unlinked slab by slab. Hence the size of a slab, a part of the address
+ * space, and the smaller slabs that fill what is left.
  */
 
 #include <linux/device.h>
@@ -30,7 +31,7 @@
 #define VCM_SLAB_MAX		SZ_64M
 
 /* Slabs in the address space of a narrow device */
-#define VCM_SLABS_PER_MASK	64
+#define VCM_SLABS_PER_MASK	16
 
 /* The next smaller slab is this part of one that could not be had. */
 #define VCM_SLAB_SHRINK		4

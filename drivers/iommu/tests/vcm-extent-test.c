@@ -55,18 +55,28 @@ static u64 fit_of(u64 start, u64 len, u64 align)
 	return skip < len ? len - skip : 0;
 }
 
+/* The highest address in a range that takes @len with alignment @align. */
+static u64 highest_of(const struct vcm_range *range, u64 len, u64 align)
+{
+	u64 last = range->start + range->len - len;
+
+	return last - (last & (align - 1));
+}
+
 static u64 fit_below(const struct vcm_range *range, int i)
 {
 	return range ? range->fit.len[i] : 0;
 }
 
+/* For alignments that are not in use nothing is computed. */
 static bool fit_is_right(const struct vcm_extents *extents,
 			 const struct vcm_range *range, int i)
 {
-	u64 fit = 0, left, right;
+	u64 fit, left, right;
 
-	if (extents->align[i])
-		fit = fit_of(range->start, range->len, extents->align[i]);
+	if (i >= extents->nr_aligns)
+		return !range->fit.len[i];
+	fit = fit_of(range->start, range->len, extents->align[i]);
 	left = fit_below(range_of_size(range->by_size.rb_left), i);
 	right = fit_below(range_of_size(range->by_size.rb_right), i);
 	return range->fit.len[i] == max(fit, max(left, right));
@@ -158,6 +168,26 @@ static const char *by_size_wrong(const struct vcm_extents *extents,
 	return nr ? "the trees hold different numbers of free ranges" : NULL;
 }
 
+static const char *aligns_wrong(const struct vcm_extents *extents)
+{
+	const u64 *align = extents->align;
+	int nr = extents->nr_aligns, i, j;
+
+	if (nr < 0 || nr > VCM_NR_ALIGNS)
+		return "the number of alignments is wrong";
+	for (i = 0; i < nr; i++) {
+		if (!align[i] || align[i] & (align[i] - 1))
+			return "an alignment is not a power of two";
+		for (j = 0; j < i; j++)
+			if (align[i] == align[j])
+				return "an alignment has two numbers";
+	}
+	for (; i < VCM_NR_ALIGNS; i++)
+		if (align[i])
+			return "an alignment is not counted";
+	return NULL;
+}
+
 static unsigned int nr_spares(const struct vcm_extents *extents)
 {
 	struct vcm_range *range;
@@ -175,7 +205,9 @@ static const char *trees_wrong(const struct extent_test *et)
 	struct extent_sum sum = {};
 	const char *wrong;
 
-	wrong = by_addr_wrong(extents, &sum);
+	wrong = aligns_wrong(extents);
+	if (!wrong)
+		wrong = by_addr_wrong(extents, &sum);
 	if (!wrong)
 		wrong = by_size_wrong(extents, sum.nr - sum.nr_used);
 	if (wrong)
@@ -223,16 +255,21 @@ static void drop_all(struct vcm_extents *extents)
 	vcm_extents_init(extents, 0);
 }
 
+static void expect_trees_right(struct kunit *test)
+{
+	const char *wrong = trees_wrong(test->priv);
+
+	if (wrong)
+		KUNIT_FAIL(test, "%s", wrong);
+}
+
 static void extent_test_exit(struct kunit *test)
 {
 	struct extent_test *et = test->priv;
-	const char *wrong;
 
 	if (!et)
 		return;
-	wrong = trees_wrong(et);
-	if (wrong)
-		KUNIT_FAIL(test, "%s", wrong);
+	expect_trees_right(test);
 	drop_all(&et->extents);
 }
 
@@ -473,16 +510,15 @@ static void slab_is_free_only_without_a_buffer(struct kunit *test)
 
 	three_slabs(test);
 	for (i = 0; i < ARRAY_SIZE(starts); i++) {
-		struct vcm_range *front;
+		u64 end = starts[i] + 0x1800;
+		struct vcm_range *behind;
 
-		/* Best fit begins at the bottom: fill up to where it goes. */
-		front = place(test, starts[i] - 0x10000, 1, 0x10000);
+		/* Buffers go to the top: fill down to where it ends. */
+		behind = place(test, 0x40000 - end, 1, end);
 		range = place(test, 0x1800, 1, starts[i]);
-		give_back(test, front);
-		expect_free(test, 0x20000, 0x10000,
-			    starts[i] + 0x1800 <= 0x20000);
-		expect_free(test, 0x30000, 0x10000,
-			    starts[i] + 0x1800 <= 0x30000);
+		give_back(test, behind);
+		expect_free(test, 0x20000, 0x10000, end <= 0x20000);
+		expect_free(test, 0x30000, 0x10000, end <= 0x30000);
 		give_back(test, range);
 		expect_free(test, 0x20000, 0x10000, true);
 	}
@@ -504,9 +540,9 @@ static void what_is_not_all_there_is_not_free(struct kunit *test)
 static void removing_a_busy_slab_is_reported(struct kunit *test)
 {
 	three_slabs(test);
-	place(test, 0x1000, 1, 0x10000);
+	place(test, 0x1000, 1, 0x3f000);
 	kunit_warning_suppress(test) {
-		vcm_extents_remove(extents_of(test), 0x10000, 0x10000);
+		vcm_extents_remove(extents_of(test), 0x30000, 0x10000);
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 		vcm_extents_remove(extents_of(test), 0x40000, 0x10000);
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 2);
@@ -522,12 +558,13 @@ static void buffers_are_aligned(struct kunit *test)
 	struct vcm_range *range;
 	u64 align;
 
-	add_slab(test, 0x1001, BIT_ULL(41));
+	/* The highest address without alignment has all bits set. */
+	add_slab(test, 0x1001, BIT_ULL(41) - 2);
 	for (align = 1; align <= BIT_ULL(40); align *= 2) {
-		range = place(test, 0x1000, align, ALIGN(0x1001ULL, align));
+		range = place(test, 0x1000, align, BIT_ULL(41) - align);
 		give_back(test, range);
 	}
-	expect_largest(test, BIT_ULL(41));
+	expect_largest(test, BIT_ULL(41) - 2);
 }
 
 static void shortest_extent_is_taken(struct kunit *test)
@@ -535,12 +572,12 @@ static void shortest_extent_is_taken(struct kunit *test)
 	add_slab(test, 0x10000, 0x5000);
 	add_slab(test, 0x20000, 0x3000);
 	add_slab(test, 0x30000, 0x4000);
-	place(test, 0x2800, 1, 0x20000);
-	place(test, 0x2800, 1, 0x30000);
-	place(test, 0x2800, 1, 0x10000);
-	place(test, 0x1800, 1, 0x32800);
-	place(test, 0x1800, 1, 0x12800);
-	place(test, 0x800, 1, 0x22800);
+	place(test, 0x2800, 1, 0x20800);
+	place(test, 0x2800, 1, 0x31800);
+	place(test, 0x2800, 1, 0x12800);
+	place(test, 0x1800, 1, 0x30000);
+	place(test, 0x1800, 1, 0x11000);
+	place(test, 0x800, 1, 0x20000);
 }
 
 static void shortest_extent_is_taken_that_fits_aligned(struct kunit *test)
@@ -571,13 +608,13 @@ static void remainders_stay_free_in_front_and_behind(struct kunit *test)
 	struct vcm_range *range;
 
 	add_slab(test, 0x10100, 0x1000);
-	range = place(test, 0x400, 0x400, 0x10400);
-	expect_largest(test, 0x900);
-	place(test, 0x300, 1, 0x10100);
-	place(test, 0x900, 1, 0x10800);
+	range = place(test, 0x400, 0x400, 0x10c00);
+	expect_largest(test, 0xb00);
+	place(test, 0x100, 1, 0x11000);
+	place(test, 0xb00, 1, 0x10100);
 	expect_largest(test, 0);
 	give_back(test, range);
-	place(test, 0x400, 1, 0x10400);
+	place(test, 0x400, 1, 0x10c00);
 }
 
 static void exact_fit_leaves_nothing(struct kunit *test)
@@ -667,7 +704,7 @@ static void any_number_of_alignments_is_exact(struct kunit *test)
 				continue;
 			}
 			range = place(test, len, align,
-				      ALIGN(best->start, align));
+				      highest_of(best, len, align));
 			give_back(test, range);
 		}
 	}
@@ -681,7 +718,8 @@ static void first_alignments_get_a_number(struct kunit *test)
 
 	add_slab(test, 0, 2 * nr * SZ_4K);
 	for (i = 0; i < 2 * nr; i++)
-		place(test, SZ_4K, BIT_ULL(i % nr), i * SZ_4K);
+		place(test, SZ_4K, BIT_ULL(i % nr), (2 * nr - 1 - i) * SZ_4K);
+	KUNIT_EXPECT_EQ(test, extents_of(test)->nr_aligns, VCM_NR_ALIGNS);
 	for (i = 0; i < VCM_NR_ALIGNS; i++)
 		KUNIT_EXPECT_EQ(test, extents_of(test)->align[i], BIT_ULL(i));
 }
@@ -711,8 +749,8 @@ static void whole_address_space_is_one_extent(struct kunit *test)
 
 	add_slab(test, 0, U64_MAX);
 	expect_largest(test, U64_MAX);
-	low = place(test, BIT_ULL(62), BIT_ULL(63), 0);
 	high = place(test, BIT_ULL(62), BIT_ULL(63), BIT_ULL(63));
+	low = place(test, BIT_ULL(62), BIT_ULL(63), 0);
 	expect_no_room(test, 1, BIT_ULL(63));
 	place(test, BIT_ULL(62) - 1, BIT_ULL(62), 3 * BIT_ULL(62));
 	give_back(test, low);
@@ -723,11 +761,12 @@ static void whole_address_space_is_one_extent(struct kunit *test)
 
 static void alignment_may_have_more_than_32_bits(struct kunit *test)
 {
-	add_slab(test, SZ_4K, BIT_ULL(34));
-	place(test, SZ_4K, BIT_ULL(32), BIT_ULL(32));
-	place(test, SZ_4K, BIT_ULL(33), BIT_ULL(33));
-	place(test, SZ_4K, BIT_ULL(32), 3 * BIT_ULL(32));
+	add_slab(test, SZ_4K, 5 * BIT_ULL(32) + SZ_64K);
+	place(test, SZ_4K, BIT_ULL(32), 5 * BIT_ULL(32));
 	place(test, SZ_4K, BIT_ULL(34), BIT_ULL(34));
+	place(test, SZ_4K, BIT_ULL(33), BIT_ULL(33));
+	place(test, SZ_4K, BIT_ULL(32), BIT_ULL(32));
+	place(test, SZ_4K, BIT_ULL(32), 3 * BIT_ULL(32));
 	expect_no_room(test, 1, BIT_ULL(32));
 }
 
@@ -744,7 +783,7 @@ static void freed_neighbours_are_joined_in_any_order(struct kunit *test)
 
 	add_slab(test, 0x10000, 0x3000);
 	for (i = 0; i < ARRAY_SIZE(orders); i++) {
-		for (j = 0; j < 3; j++)
+		for (j = 2; j >= 0; j--)
 			range[j] = place(test, 0x1000, 1, 0x10000 + j * 0x1000);
 		expect_largest(test, 0);
 		for (j = 0; j < 3; j++)
@@ -774,7 +813,7 @@ static void freeing_twice_is_reported(struct kunit *test)
 	struct vcm_range *range;
 
 	add_slab(test, 0x10000, 0x10000);
-	range = place(test, 0x1000, 1, 0x10000);
+	range = place(test, 0x1000, 1, 0x1f000);
 	give_back(test, range);
 	kunit_warning_suppress(test) {
 		give_back(test, range);
@@ -792,7 +831,7 @@ static void worst_fragmentation_finds_its_spares(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(range); i++)
 		add_slab(test, 1 + i * 4, 4);
-	for (i = 0; i < ARRAY_SIZE(range); i++)
+	for (i = ARRAY_SIZE(range) - 1; i >= 0; i--)
 		range[i] = place(test, 1, 4, 4 + i * 4);
 	for (i = 0; i < ARRAY_SIZE(range); i += 2)
 		give_back(test, range[i]);
@@ -815,14 +854,14 @@ static void guards_leave_room_for_small_buffers(struct kunit *test)
 	int i;
 
 	add_slab(test, 0, SZ_16M);
-	for (i = 0; i < 4; i++)
+	for (i = 3; i >= 0; i--)
 		place(test, len, SZ_2M, i * SZ_4M);
 	expect_no_room(test, len, SZ_2M);
 	expect_largest(test, SZ_2M - SZ_4K);
 	/* Behind each guard there is room for 255 pages with a guard each. */
 	for (i = 0; i < 4 * 255; i++)
 		place(test, SZ_8K, SZ_4K,
-		      i / 255 * SZ_4M + len + i % 255 * SZ_8K);
+		      (i / 255 + 1) * SZ_4M - (i % 255 + 1) * SZ_8K);
 	expect_no_room(test, SZ_8K, SZ_4K);
 	expect_largest(test, SZ_4K);
 }
@@ -835,10 +874,38 @@ static void seven_buffers_of_33_mb_fit_28_bits(struct kunit *test)
 	for (i = 62; i > 0; i--)
 		add_slab(test, i * SZ_4M, SZ_4M);
 	expect_largest(test, 62 * SZ_4M);
-	for (i = 0; i < 7; i++)
-		place(test, 33 * SZ_1M, SZ_1M, SZ_4M + i * 33 * SZ_1M);
+	for (i = 1; i <= 7; i++)
+		place(test, 33 * SZ_1M, SZ_1M, 63 * SZ_4M - i * 33 * SZ_1M);
 	expect_no_room(test, 33 * SZ_1M, SZ_1M);
 	expect_largest(test, 17 * SZ_1M);
+}
+
+/* What a buffer leaves of its slabs is below it, where the next slab comes. */
+static void buffers_of_6_mb_fill_slabs_of_4_mb(struct kunit *test)
+{
+	struct vcm_extents *extents = extents_of(test);
+	u64 slab = 64 * SZ_4M, buffer = slab;
+	const u64 len = 6 * SZ_1M;
+	struct vcm_range *range;
+
+	for (;;) {
+		range = vcm_extents_alloc(extents, len, SZ_2M);
+		expect_trees_right(test);
+		if (range == ERR_PTR(-ENOSPC)) {
+			if (slab == SZ_4M)
+				break;
+			slab -= SZ_4M;
+			add_slab(test, slab, SZ_4M);
+			continue;
+		}
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, range);
+		buffer -= len;
+		KUNIT_EXPECT_EQ(test, range->start, buffer);
+		/* No slab came before it was needed. */
+		KUNIT_EXPECT_LT(test, range->start, slab + SZ_4M);
+	}
+	KUNIT_EXPECT_EQ(test, extents->total, 252 * SZ_1M);
+	KUNIT_EXPECT_GE(test, 100 * extents->used, 95 * extents->total);
 }
 
 /* --- The end ----------------------------------------------------------- */
@@ -851,10 +918,10 @@ static void nothing_is_left_after_destroy(struct kunit *test)
 	vcm_extents_destroy(extents);
 
 	three_slabs(test);
-	range = place(test, 0x18000, 0x10000, 0x10000);
-	remove_slab(test, 0x30000, 0x10000);
-	give_back(test, range);
+	range = place(test, 0x18000, 0x8000, 0x28000);
 	remove_slab(test, 0x10000, 0x10000);
+	give_back(test, range);
+	remove_slab(test, 0x30000, 0x10000);
 	remove_slab(test, 0x20000, 0x10000);
 	vcm_extents_destroy(extents);
 
@@ -869,7 +936,7 @@ static void destroy_reports_what_is_left(struct kunit *test)
 	kunit_warning_suppress(test) {
 		vcm_extents_destroy(extents_of(test));
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
-		place(test, 0x1000, 1, 0x10000);
+		place(test, 0x1000, 1, 0x1f000);
 		vcm_extents_destroy(extents_of(test));
 		/* The ranges, and the one that is set aside. */
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 3);
@@ -1129,8 +1196,8 @@ static const char *model_place_wrong(const struct model *m,
 	len = model_extent(m, first);
 	if (start + range->len > first + len)
 		return "a buffer crosses a boundary";
-	if (start - first >= align)
-		return "a buffer is not at the first aligned address";
+	if (first + len - (start + range->len) >= align)
+		return "a buffer is not at the highest aligned address";
 	if (len != best)
 		return "a buffer is not in the shortest extent";
 	return NULL;
@@ -1335,7 +1402,7 @@ static void out_of_memory_changes_nothing(struct kunit *test)
 		expect_largest(test, 0x10000);
 	}
 	/* Giving back, and taking a slab out, need no memory. */
-	range = place(test, 0x1000, 0x1000, 0x10000);
+	range = place(test, 0x1000, 0x1000, 0x1f000);
 	kzalloc_fail_nth(1);
 	give_back(test, range);
 	remove_slab(test, 0x10000, 0x10000);
@@ -1382,6 +1449,7 @@ static struct kunit_case extent_test_cases[] = {
 	KUNIT_CASE(worst_fragmentation_finds_its_spares),
 	KUNIT_CASE(guards_leave_room_for_small_buffers),
 	KUNIT_CASE(seven_buffers_of_33_mb_fit_28_bits),
+	KUNIT_CASE(buffers_of_6_mb_fill_slabs_of_4_mb),
 	KUNIT_CASE(nothing_is_left_after_destroy),
 	KUNIT_CASE(destroy_reports_what_is_left),
 	KUNIT_CASE_SLOW(random_operations_agree_with_a_map),

@@ -93,6 +93,8 @@ do {									\
 #define KUNIT_ASSERT_EQ_MSG(test, a, b, fmt, ...) \
 	SHIM_BINARY(test, true, a, ==, b, fmt, ##__VA_ARGS__)
 #define KUNIT_EXPECT_GT(test, a, b)	SHIM_BINARY(test, false, a, >, b, "")
+#define KUNIT_EXPECT_GE(test, a, b)	SHIM_BINARY(test, false, a, >=, b, "")
+#define KUNIT_EXPECT_LT(test, a, b)	SHIM_BINARY(test, false, a, <, b, "")
 #define KUNIT_ASSERT_NOT_NULL(test, p)	SHIM_TRUE(test, true, (p) != NULL)
 #define KUNIT_ASSERT_NOT_ERR_OR_NULL(test, p) \
 	SHIM_TRUE(test, true, !IS_ERR_OR_NULL(p))
