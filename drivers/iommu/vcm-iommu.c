@@ -282,6 +282,21 @@ static void vcm_domain_set_window(struct vcm_domain *domain,
 	geometry->force_aperture = true;
 }
 
+/*
+ * The core cuts a mapping where a larger page becomes possible. Where a block
+ * is to be aligned, it must not cut before: a cut in the middle of pages that
+ * are neighbours by chance would look like the beginning of a block. The domain
+ * below uses the pages it likes all the same.
+ */
+static unsigned long vcm_domain_pgsizes(const struct vcm_domain *domain)
+{
+	unsigned long pgsizes = domain->backing->pgsize_bitmap;
+
+	if (domain->align)
+		pgsizes &= BIT(__ffs(pgsizes)) | ~((unsigned long)domain->align - 1);
+	return pgsizes;
+}
+
 static struct iommu_domain *vcm_domain_alloc_paging(struct device *dev)
 {
 	struct vcm_space *space = vcm_space_of(dev);
@@ -305,7 +320,7 @@ static struct iommu_domain *vcm_domain_alloc_paging(struct device *dev)
 	spin_lock_init(&domain->lock);
 	domain->align = space->args.align;
 	domain->domain.ops = &vcm_domain_ops;
-	domain->domain.pgsize_bitmap = domain->backing->pgsize_bitmap;
+	domain->domain.pgsize_bitmap = vcm_domain_pgsizes(domain);
 	vcm_domain_set_window(domain, space);
 	return &domain->domain;
 

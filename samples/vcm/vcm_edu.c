@@ -242,8 +242,10 @@ static int edu_probe_translation(struct edu_device *edu)
 		ret = edu_dma(edu, VCM_EDU_FROM_DEVICE,
 			      addr + sizeof(*words), 0, sizeof(tag));
 	dma_unmap_single(dev, addr, PAGE_SIZE, DMA_BIDIRECTIONAL);
+	/* A bounce buffer is not at the physical address either. */
 	edu->translated = !ret && words[1] == tag &&
-			  addr != virt_to_phys(words);
+			  addr != virt_to_phys(words) &&
+			  dma_get_merge_boundary(dev);
 free_page:
 	free_page((unsigned long)words);
 	return ret;
