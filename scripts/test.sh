@@ -19,20 +19,35 @@ readonly KSELFTEST=$TESTS/kselftest/dmabuf-heap
 # to would pass.
 readonly BOOTS=(
 	"intel --iommu intel --module vgem --append init_on_alloc=0"
+	"strict --iommu intel --append iommu.strict=1"
+	"amd --iommu amd"
+	"virtio --iommu virtio"
+	"none --iommu none --module vgem"
+	"bounce --iommu none --mem 256M --append swiotlb=8192,force"
 )
 
-# What runs: where, the form of its output, and its programs (a pattern).
+programs() { printf " $TESTS/vcm_%s" "$@"; }
+
+# What runs: where, the form of its output, and its programs (patterns).
 #   igt   subtests as igt prints them; --list-subtests says what must come
 #   plain lines as this script prints them; --list-subtests as with igt
 #   ksft  TAP of the kernel's dmabuf-heaps selftest; what is said of vcm counts
 readonly SUITES=(
 	"host plain $TESTS/vcm-extent-test"
-	"intel igt $TESTS/vcm_*"
+	"intel igt $(programs alloc zero chunks mmap share sync vgem import dma vmap abi device)"
+	"intel igt $(programs policy space space_life)"
 	"intel ksft $KSELFTEST"
+	"strict igt $(programs policy)"
+	"amd igt $(programs space space_life)"
+	"virtio igt $(programs policy space space_life)"
+	"none igt $(programs noiommu)"
+	"bounce igt $(programs bounce)"
 )
 
 KSRC=${KSRC:-} KUAPI=${KUAPI:-}
 patterns=("$@")
+where=
+results=$OUT/results
 
 usage() {
 	cat <<'USAGE'
@@ -87,14 +102,14 @@ build_kselftest() {
 
 # result PASS|FAIL|SKIP NAME [SECONDS|REASON]: the line, and for the sum.
 result() {
-	local line="$1 $2${3:+ ($3)}"
+	local line="$1 $where$2${3:+ ($3)}"
 
 	echo "$line"
-	echo "$line" >>"$OUT/results"
+	echo "$line" >>"$results"
 }
 
 has_result() {
-	grep -qE "^(PASS|FAIL|SKIP) $1( \(|\$)" "$OUT/results"
+	grep -qE "^(PASS|FAIL|SKIP) $where$1( \(|\$)" "$results"
 }
 
 # The part of suite log $1 that belongs to subtest $2.
@@ -165,7 +180,7 @@ complete_ksft() {
 	got=$(grep -cE '^(not )?ok ' "$log" 2>/dev/null || true)
 	[[ -n $plan && $plan == "$got" ]] ||
 		result FAIL "$suite" "${got:-0} of ${plan:-?} results"
-	grep -q "^PASS $suite@vcm-" "$OUT/results" ||
+	grep -q "^PASS $where$suite@vcm-" "$results" ||
 		result FAIL "$suite" "nothing was tested for the heap vcm"
 }
 
@@ -242,7 +257,11 @@ run_boot() {
 
 	programs=$(programs_of "$boot")
 	[[ -n $programs ]] || return 0
+	# The same suite may run in several guests.
+	[[ $boot == host || $boot == intel ]] && where='' || where=$boot/
 	mkdir -p "$dir"
+	results=$dir/results
+	: >"$results"
 	write_runner "$boot" <<<"$programs" >"$dir/run.sh"
 	chmod +x "$dir/run.sh"
 	set +e
@@ -257,6 +276,23 @@ run_boot() {
 	while read -r kind program; do
 		"complete_$kind" "${program##*/}" "$program" "$dir/${program##*/}.log"
 	done <<<"$programs"
+}
+
+# An emulated machine keeps one CPU busy: as many as there are run side by side.
+# What each prints comes at its end, in one piece.
+run_boots() {
+	local boot name options
+
+	for boot in "host " "${BOOTS[@]}"; do
+		read -r name options <<<"$boot"
+		while [[ $(jobs -rp | wc -l) -ge $(nproc) ]]; do wait -n || true; done
+		(
+			run_boot "$name" "$options" >"$OUT/$name.txt" 2>&1
+			flock "$OUT/terminal" cat "$OUT/$name.txt"
+		) &
+	done
+	wait
+	cat "$OUT"/*/results >>"$OUT/results"
 }
 
 count() { grep -c "^$1 " "$OUT/results" || true; }
@@ -275,8 +311,6 @@ finish() {
 }
 
 main() {
-	local boot name options
-
 	[[ ${1:-} != -h && ${1:-} != --help ]] || { usage; exit 0; }
 	load_kernel_env x86_64
 	lock_output test
@@ -285,10 +319,7 @@ main() {
 	: >"$OUT/results"
 	build_kselftest
 	compgen -G "$TESTS/vcm_*" >/dev/null || result FAIL vcm "no test program in out/tests (make tests)"
-	for boot in "host " "${BOOTS[@]}"; do
-		read -r name options <<<"$boot"
-		run_boot "$name" "$options"
-	done
+	run_boots
 	finish
 }
 
