@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Userspace interface of the measuring module vcm-bench, /dev/vcm-bench.
+ *
+ * For tools/vcm-bench and nobody else: it may change with each version.
+ */
+#ifndef _VCM_BENCH_H
+#define _VCM_BENCH_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* Bytes in the name of a PCI device, the terminating zero included */
+#define VCM_BENCH_NAME_LEN	32
+
+#define VCM_BENCH_MAX_ROUNDS	100000
+
+/* The time of a round in which the buffer could not be mapped */
+#define VCM_BENCH_FAILED	(~(__u64)0)
+
+enum vcm_bench_mode {
+	VCM_BENCH_DMABUF = 0,	/* dma_buf_map_attachment() */
+	VCM_BENCH_PLAIN = 1,	/* dma_map_sgtable() of the same pages */
+};
+
+/**
+ * struct vcm_bench_run - map and unmap a buffer for a device many times
+ * @device: in: name of a PCI device that a driver is bound to
+ * @fd: in: the dma-buf
+ * @mode: in: &enum vcm_bench_mode
+ * @rounds: in: how many times, at most VCM_BENCH_MAX_ROUNDS
+ * @segment: in: VCM_BENCH_PLAIN: bytes in the longest segment of the table, a
+ *	multiple of the page size; 0: segments as the exporter made them
+ * @map_ns: in: address of @rounds __u64 that are set to nanoseconds
+ * @unmap_ns: in: the same for unmapping
+ * @segments: out: segments of the table that was mapped
+ * @runs: out: physically contiguous runs in it
+ * @nents: out: DMA segments that came out
+ * @failures: out: rounds in which mapping failed
+ * @error: out: the error of the last of them, negative, or 0
+ * @reserved: must be 0
+ *
+ * Errors: EINVAL, EBADF, ENODEV (no such device, or no driver is bound to it),
+ * EOPNOTSUPP (the exporter shows no pages), EINTR, EFAULT, ENOMEM, and what
+ * attaching returns.
+ */
+struct vcm_bench_run {
+	char device[VCM_BENCH_NAME_LEN];
+	__s32 fd;
+	__u32 mode;
+	__u32 rounds;
+	__u32 segment;
+	__aligned_u64 map_ns;
+	__aligned_u64 unmap_ns;
+	__u32 segments;
+	__u32 runs;
+	__u32 nents;
+	__u32 failures;
+	__s32 error;
+	__u32 reserved;
+};
+
+/**
+ * struct vcm_bench_slabs - what the DMA API gives out in one size
+ * @device: in: name of a PCI device that a driver is bound to
+ * @size: in: bytes in each reservation, a multiple of the page size
+ * @addrs: in: address of @max __u64 that are set to where they are
+ * @max: in: how many to try
+ * @count: out: how many could be had at once; all are given back
+ *
+ * Errors: EINVAL, ENODEV, EFAULT, ENOMEM, EOPNOTSUPP (no IOMMU).
+ */
+struct vcm_bench_slabs {
+	char device[VCM_BENCH_NAME_LEN];
+	__aligned_u64 size;
+	__aligned_u64 addrs;
+	__u32 max;
+	__u32 count;
+};
+
+#define VCM_BENCH_LEAF_SIZES	64
+
+/**
+ * struct vcm_bench_leaves - entries of the page tables that map a buffer
+ * @device: in: name of a PCI device that a driver is bound to
+ * @fd: in: the dma-buf
+ * @reserved: must be 0
+ * @count: out: number of entries that map 2 to the power of the index bytes
+ *
+ * Each entry is taken out of the page tables and put back, so nothing else may
+ * use the device meanwhile. Errors: as above, and EOPNOTSUPP (no IOMMU, or one
+ * whose driver does not take out an entry when asked for a part of it).
+ */
+struct vcm_bench_leaves {
+	char device[VCM_BENCH_NAME_LEN];
+	__s32 fd;
+	__u32 reserved;
+	__aligned_u64 count[VCM_BENCH_LEAF_SIZES];
+};
+
+#define VCM_BENCH_IOC_MAGIC	0xE8
+#define VCM_BENCH_IOC_RUN	_IOWR(VCM_BENCH_IOC_MAGIC, 0, struct vcm_bench_run)
+#define VCM_BENCH_IOC_SLABS	_IOWR(VCM_BENCH_IOC_MAGIC, 1, struct vcm_bench_slabs)
+#define VCM_BENCH_IOC_LEAVES	_IOWR(VCM_BENCH_IOC_MAGIC, 2, struct vcm_bench_leaves)
+
+#endif /* _VCM_BENCH_H */

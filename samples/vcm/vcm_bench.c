@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Measures what it costs to map a dma-buf for a device
+ *
+ * A measuring tool and not an example: it maps buffers behind the back of the
+ * driver that is bound to the device, which nobody else should do. The device
+ * does no DMA to them. The driver cannot be unbound meanwhile.
+ *
+ * The same pages are mapped in two ways: as an importer does it, where the
+ * exporter decides how, and through dma_map_sgtable(), which is what most
+ * exporters do.
+ */
+
+#include <linux/device.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-map-ops.h>
+#include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
+#include <linux/iommu.h>
+#include <linux/ktime.h>
+#include <linux/log2.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/scatterlist.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "vcm-bench.h"
+
+/**
+ * struct bench - a buffer and the device that it is mapped for
+ * @dev: the device, locked: its driver stays bound
+ * @dmabuf: the buffer
+ * @attachment: of @dev to @dmabuf
+ * @plain: the buffer's pages in a table of our own, or empty
+ */
+struct bench {
+	struct device *dev;
+	struct dma_buf *dmabuf;
+	struct dma_buf_attachment *attachment;
+	struct sg_table plain;
+};
+
+/* --- The device -------------------------------------------------------- */
+
+/* The device of that name, with its driver bound until bench_device_put(). */
+static struct device *bench_device_get(char *name)
+{
+	struct device *dev;
+
+	name[VCM_BENCH_NAME_LEN - 1] = '\0';
+	dev = bus_find_device_by_name(&pci_bus_type, NULL, name);
+	if (!dev)
+		return ERR_PTR(-ENODEV);
+
+	device_lock(dev);
+	if (dev->driver)
+		return dev;
+
+	device_unlock(dev);
+	put_device(dev);
+	return ERR_PTR(-ENODEV);
+}
+
+static void bench_device_put(struct device *dev)
+{
+	device_unlock(dev);
+	put_device(dev);
+}
+
+/* --- The buffer -------------------------------------------------------- */
+
+static int bench_begin(struct bench *bench, char *name, int fd)
+{
+	int ret;
+
+	*bench = (struct bench){};
+	bench->dev = bench_device_get(name);
+	if (IS_ERR(bench->dev))
+		return PTR_ERR(bench->dev);
+
+	bench->dmabuf = dma_buf_get(fd);
+	if (IS_ERR(bench->dmabuf)) {
+		ret = PTR_ERR(bench->dmabuf);
+		goto put_device;
+	}
+
+	bench->attachment = dma_buf_attach(bench->dmabuf, bench->dev);
+	if (IS_ERR(bench->attachment)) {
+		ret = PTR_ERR(bench->attachment);
+		goto put_dmabuf;
+	}
+	return 0;
+
+put_dmabuf:
+	dma_buf_put(bench->dmabuf);
+put_device:
+	bench_device_put(bench->dev);
+	return ret;
+}
+
+static void bench_end(struct bench *bench)
+{
+	sg_free_table(&bench->plain);
+	dma_buf_detach(bench->dmabuf, bench->attachment);
+	dma_buf_put(bench->dmabuf);
+	bench_device_put(bench->dev);
+}
+
+static unsigned int bench_count_runs(struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	unsigned int runs = 0;
+	phys_addr_t next = 0;
+	int i;
+
+	for_each_sgtable_sg(sgt, sg, i) {
+		runs += !i || sg_phys(sg) != next;
+		next = sg_phys(sg) + sg->length;
+	}
+	return runs;
+}
+
+/* Cut @from into segments of @max bytes, into the list at @to if there is one. */
+static unsigned int bench_cut(struct sg_table *from, size_t max,
+			      struct scatterlist *to)
+{
+	unsigned int nents = 0;
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sgtable_sg(from, sg, i) {
+		size_t done, len;
+
+		for (done = 0; done < sg->length; done += len) {
+			phys_addr_t phys = sg_phys(sg) + done;
+
+			len = min(sg->length - done, max);
+			if (to) {
+				sg_set_page(to, phys_to_page(phys), len,
+					    offset_in_page(phys));
+				to = sg_next(to);
+			}
+			nents++;
+		}
+	}
+	return nents;
+}
+
+/* Take the pages out of the exporter's table. */
+static int bench_copy_table(struct bench *bench, size_t max)
+{
+	struct sg_table *sgt;
+	int ret;
+
+	sgt = dma_buf_map_attachment_unlocked(bench->attachment,
+					      DMA_BIDIRECTIONAL);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+
+	/* An exporter that hides its pages from importers. */
+	ret = -EOPNOTSUPP;
+	if (!sg_page(sgt->sgl))
+		goto unmap;
+
+	ret = sg_alloc_table(&bench->plain, bench_cut(sgt, max, NULL),
+			     GFP_KERNEL);
+	if (!ret)
+		bench_cut(sgt, max, bench->plain.sgl);
+unmap:
+	dma_buf_unmap_attachment_unlocked(bench->attachment, sgt,
+					  DMA_BIDIRECTIONAL);
+	return ret;
+}
+
+/* --- Times ------------------------------------------------------------- */
+
+static int bench_round_dmabuf(struct bench *bench, struct vcm_bench_run *run,
+			      u64 *map_ns, u64 *unmap_ns)
+{
+	struct sg_table *sgt;
+	u64 start;
+
+	start = ktime_get_ns();
+	sgt = dma_buf_map_attachment(bench->attachment, DMA_BIDIRECTIONAL);
+	*map_ns = ktime_get_ns() - start;
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+
+	run->segments = sgt->orig_nents;
+	run->nents = sgt->nents;
+	if (sg_page(sgt->sgl))
+		run->runs = bench_count_runs(sgt);
+
+	start = ktime_get_ns();
+	dma_buf_unmap_attachment(bench->attachment, sgt, DMA_BIDIRECTIONAL);
+	*unmap_ns = ktime_get_ns() - start;
+	return 0;
+}
+
+static int bench_round_plain(struct bench *bench, struct vcm_bench_run *run,
+			     u64 *map_ns, u64 *unmap_ns)
+{
+	struct sg_table *sgt = &bench->plain;
+	u64 start;
+	int ret;
+
+	start = ktime_get_ns();
+	ret = dma_map_sgtable(bench->dev, sgt, DMA_BIDIRECTIONAL, 0);
+	*map_ns = ktime_get_ns() - start;
+	if (ret)
+		return ret;
+
+	run->segments = sgt->orig_nents;
+	run->nents = sgt->nents;
+	run->runs = bench_count_runs(sgt);
+
+	start = ktime_get_ns();
+	dma_unmap_sgtable(bench->dev, sgt, DMA_BIDIRECTIONAL, 0);
+	*unmap_ns = ktime_get_ns() - start;
+	sgt->nents = sgt->orig_nents;
+	return 0;
+}
+
+static int bench_rounds(struct bench *bench, struct vcm_bench_run *run,
+			u64 *map_ns, u64 *unmap_ns)
+{
+	u32 i;
+
+	for (i = 0; i < run->rounds; i++) {
+		int ret;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+
+		/* What is measured is mapping, and not this lock. */
+		dma_resv_lock(bench->dmabuf->resv, NULL);
+		if (run->mode == VCM_BENCH_DMABUF)
+			ret = bench_round_dmabuf(bench, run, &map_ns[i],
+						 &unmap_ns[i]);
+		else
+			ret = bench_round_plain(bench, run, &map_ns[i],
+						&unmap_ns[i]);
+		dma_resv_unlock(bench->dmabuf->resv);
+
+		if (ret) {
+			map_ns[i] = VCM_BENCH_FAILED;
+			unmap_ns[i] = VCM_BENCH_FAILED;
+			run->failures++;
+			run->error = ret;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+static int bench_run_copy(const struct vcm_bench_run *run, const u64 *map_ns,
+			  const u64 *unmap_ns)
+{
+	size_t bytes = run->rounds * sizeof(u64);
+
+	if (copy_to_user(u64_to_user_ptr(run->map_ns), map_ns, bytes) ||
+	    copy_to_user(u64_to_user_ptr(run->unmap_ns), unmap_ns, bytes))
+		return -EFAULT;
+	return 0;
+}
+
+static int bench_run_timed(struct bench *bench, struct vcm_bench_run *run)
+{
+	size_t max = run->segment ?: SIZE_MAX;
+	u64 *ns;
+	int ret;
+
+	ns = kvmalloc_array(run->rounds, 2 * sizeof(*ns), GFP_KERNEL);
+	if (!ns)
+		return -ENOMEM;
+
+	ret = 0;
+	if (run->mode == VCM_BENCH_PLAIN)
+		ret = bench_copy_table(bench, max);
+	if (!ret)
+		ret = bench_rounds(bench, run, ns, ns + run->rounds);
+	if (!ret)
+		ret = bench_run_copy(run, ns, ns + run->rounds);
+	kvfree(ns);
+	return ret;
+}
+
+static int bench_run(struct vcm_bench_run *run)
+{
+	struct bench bench;
+	int ret;
+
+	if (run->mode > VCM_BENCH_PLAIN || run->reserved || !run->rounds ||
+	    run->rounds > VCM_BENCH_MAX_ROUNDS || !PAGE_ALIGNED(run->segment))
+		return -EINVAL;
+
+	ret = bench_begin(&bench, run->device, run->fd);
+	if (ret)
+		return ret;
+
+	run->segments = 0;
+	run->runs = 0;
+	run->nents = 0;
+	run->failures = 0;
+	run->error = 0;
+	ret = bench_run_timed(&bench, run);
+	bench_end(&bench);
+	return ret;
+}
+
+/* --- Addresses --------------------------------------------------------- */
+
+static int bench_slabs_try(struct device *dev, struct vcm_bench_slabs *slabs)
+{
+	u64 __user *addrs = u64_to_user_ptr(slabs->addrs);
+	struct dma_iova_state *states;
+	u32 i, count;
+	int ret = 0;
+
+	states = kvcalloc(slabs->max, sizeof(*states), GFP_KERNEL);
+	if (!states)
+		return -ENOMEM;
+
+	for (count = 0; count < slabs->max; count++)
+		if (!dma_iova_try_alloc(dev, &states[count], 0, slabs->size))
+			break;
+
+	for (i = 0; i < count; i++) {
+		if (put_user((u64)states[i].addr, &addrs[i]))
+			ret = -EFAULT;
+		dma_iova_free(dev, &states[i]);
+	}
+	slabs->count = count;
+	kvfree(states);
+	return ret;
+}
+
+static int bench_slabs(struct vcm_bench_slabs *slabs)
+{
+	struct device *dev;
+	int ret;
+
+	if (!slabs->size || !PAGE_ALIGNED(slabs->size) ||
+	    slabs->size > SIZE_MAX / 4 || !slabs->max ||
+	    slabs->max > VCM_BENCH_MAX_ROUNDS)
+		return -EINVAL;
+
+	dev = bench_device_get(slabs->device);
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+
+	ret = device_iommu_mapped(dev) ? bench_slabs_try(dev, slabs) :
+					 -EOPNOTSUPP;
+	bench_device_put(dev);
+	return ret;
+}
+
+/* --- Page tables ------------------------------------------------------- */
+
+/*
+ * Take out the entry at @iova and put it back. The drivers that share the
+ * kernel's generic page tables take out all of an entry when they are asked
+ * for its first page, and tell how much that was.
+ */
+static ssize_t bench_leaf(struct iommu_domain *domain, u64 iova, int prot)
+{
+	phys_addr_t phys = iommu_iova_to_phys(domain, iova);
+	size_t size;
+	int ret;
+
+	if (!phys)
+		return -EINVAL;
+	size = iommu_unmap(domain, iova, PAGE_SIZE);
+	if (!size)
+		return -EOPNOTSUPP;
+	ret = iommu_map(domain, iova, phys, size, prot, GFP_KERNEL);
+	return ret ?: size;
+}
+
+static int bench_leaves_range(struct device *dev, u64 iova, u64 len,
+			      u64 *count)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	int prot = IOMMU_READ | IOMMU_WRITE;
+	u64 end = iova + len;
+
+	if (!domain || !iommu_is_dma_domain(domain))
+		return -EOPNOTSUPP;
+	if (dev_is_dma_coherent(dev))
+		prot |= IOMMU_CACHE;
+
+	while (iova < end) {
+		ssize_t size = bench_leaf(domain, iova, prot);
+
+		if (size < 0)
+			return size;
+		count[ilog2(size)]++;
+		iova += size;
+	}
+	return 0;
+}
+
+static int bench_leaves_count(struct bench *bench,
+			      struct vcm_bench_leaves *leaves)
+{
+	struct scatterlist *sg;
+	struct sg_table *sgt;
+	int i, ret = 0;
+
+	sgt = dma_buf_map_attachment_unlocked(bench->attachment,
+					      DMA_BIDIRECTIONAL);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		ret = bench_leaves_range(bench->dev, sg_dma_address(sg),
+					 sg_dma_len(sg), leaves->count);
+		if (ret)
+			break;
+	}
+	dma_buf_unmap_attachment_unlocked(bench->attachment, sgt,
+					  DMA_BIDIRECTIONAL);
+	return ret;
+}
+
+static int bench_leaves(struct vcm_bench_leaves *leaves)
+{
+	struct bench bench;
+	int ret;
+
+	if (leaves->reserved)
+		return -EINVAL;
+
+	ret = bench_begin(&bench, leaves->device, leaves->fd);
+	if (ret)
+		return ret;
+
+	memset(leaves->count, 0, sizeof(leaves->count));
+	ret = -EOPNOTSUPP;
+	if (device_iommu_mapped(bench.dev))
+		ret = bench_leaves_count(&bench, leaves);
+	bench_end(&bench);
+	return ret;
+}
+
+/* --- The character device ---------------------------------------------- */
+
+union bench_ioctl_args {
+	struct vcm_bench_run run;
+	struct vcm_bench_slabs slabs;
+	struct vcm_bench_leaves leaves;
+};
+
+static int bench_ioctl_run(unsigned int cmd, union bench_ioctl_args *args)
+{
+	switch (cmd) {
+	case VCM_BENCH_IOC_RUN:
+		return bench_run(&args->run);
+	case VCM_BENCH_IOC_SLABS:
+		return bench_slabs(&args->slabs);
+	case VCM_BENCH_IOC_LEAVES:
+		return bench_leaves(&args->leaves);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static long bench_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *user = (void __user *)arg;
+	size_t size = _IOC_SIZE(cmd);
+	union bench_ioctl_args *args;
+	int ret;
+
+	args = kzalloc_obj(*args);
+	if (!args)
+		return -ENOMEM;
+
+	ret = -ENOTTY;
+	if (size > sizeof(*args))
+		goto free_args;
+	ret = -EFAULT;
+	if (copy_from_user(args, user, size))
+		goto free_args;
+	ret = bench_ioctl_run(cmd, args);
+	if (!ret && copy_to_user(user, args, size))
+		ret = -EFAULT;
+free_args:
+	kfree(args);
+	return ret;
+}
+
+static const struct file_operations bench_fops = {
+	.owner = THIS_MODULE,
+	.open = nonseekable_open,
+	.unlocked_ioctl = bench_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+static struct miscdevice bench_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "vcm-bench",
+	.fops = &bench_fops,
+	.mode = 0600,
+};
+module_misc_device(bench_misc);
+
+MODULE_DESCRIPTION("Measures what mapping a dma-buf costs");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");
