@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Heaps, buffers, and the devices that they are mapped for.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/dma-heap.h>
+#include <linux/dma-heap-vcm.h>
+
+#include "device.h"
+#include "report.h"
+
+static int open_or_die(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		die("%s: %s", path, strerror(errno));
+	return fd;
+}
+
+/* --- Heaps ------------------------------------------------------------- */
+
+const char *heap_name(enum heap heap)
+{
+	return heap == HEAP_VCM ? "vcm" : "system";
+}
+
+int heap_alloc(enum heap heap, uint64_t len)
+{
+	struct dma_heap_allocation_data data = {
+		.len = len,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	static int fds[HEAPS] = { -1, -1 };
+	char path[64];
+
+	if (fds[heap] < 0) {
+		snprintf(path, sizeof(path), "/dev/dma_heap/%s", heap_name(heap));
+		fds[heap] = open_or_die(path);
+	}
+	if (ioctl(fds[heap], DMA_HEAP_IOCTL_ALLOC, &data))
+		die("%s: %llu bytes: %s", heap_name(heap), (unsigned long long)len,
+		    strerror(errno));
+	return data.fd;
+}
+
+static int vcm_dev(void)
+{
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = open_or_die("/dev/vcm");
+	return fd;
+}
+
+int vcm_alloc(uint64_t len, uint64_t chunk_sizes, uint64_t align)
+{
+	struct dma_heap_vcm_alloc alloc = {
+		.size = sizeof(alloc),
+		.length = len,
+		.chunk_sizes = chunk_sizes,
+		.align = align,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+
+	if (ioctl(vcm_dev(), DMA_HEAP_VCM_IOCTL_ALLOC, &alloc))
+		die("/dev/vcm: %llu bytes in chunks of %#llx: %s", (unsigned long long)len,
+		    (unsigned long long)chunk_sizes, strerror(errno));
+	return alloc.out_fd;
+}
+
+uint64_t vcm_runs(int dmabuf)
+{
+	struct dma_heap_vcm_query query = { .size = sizeof(query), .fd = dmabuf };
+
+	if (ioctl(vcm_dev(), DMA_HEAP_VCM_IOCTL_QUERY, &query))
+		die("/dev/vcm: query: %s", strerror(errno));
+	return query.out_nr_runs;
+}
+
+/* --- Importers --------------------------------------------------------- */
+
+static void importer_find_name(struct importer *importer, unsigned int index)
+{
+	char path[64] = "/sys/class/misc/vcm-edu/device", link[PATH_MAX];
+	ssize_t len;
+
+	if (index)
+		snprintf(path, sizeof(path), "/sys/class/misc/vcm-edu%u/device", index);
+	len = readlink(path, link, sizeof(link) - 1);
+	if (len < 0)
+		die("%s: %s", path, strerror(errno));
+	link[len] = '\0';
+	snprintf(importer->name, sizeof(importer->name), "%s", strrchr(link, '/') + 1);
+}
+
+void importer_open(struct importer *importer, unsigned int index)
+{
+	char path[32] = "/dev/vcm-edu";
+	struct vcm_edu_info info = {};
+
+	if (index)
+		snprintf(path, sizeof(path), "/dev/vcm-edu%u", index);
+	importer->fd = open_or_die(path);
+	importer_find_name(importer, index);
+	if (ioctl(importer->fd, VCM_EDU_IOC_INFO, &info))
+		die("%s: %s", path, strerror(errno));
+	if (!(info.flags & VCM_EDU_TRANSLATED))
+		die("%s: no IOMMU translates for it", path);
+	importer->bits = info.dma_bits;
+}
+
+void importer_close(struct importer *importer)
+{
+	close(importer->fd);
+}
+
+int importer_map(struct importer *importer, int dmabuf, struct vcm_edu_import *import)
+{
+	memset(import, 0, sizeof(*import));
+	import->fd = dmabuf;
+	return ioctl(importer->fd, VCM_EDU_IOC_IMPORT, import) ? -errno : 0;
+}
+
+void importer_unmap(struct importer *importer, const struct vcm_edu_import *import)
+{
+	struct vcm_edu_release release = { .handle = import->handle };
+
+	if (ioctl(importer->fd, VCM_EDU_IOC_RELEASE, &release))
+		die("release: %s", strerror(errno));
+}
+
+/* --- The measuring module ---------------------------------------------- */
+
+static int bench_dev(void)
+{
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = open_or_die("/dev/vcm-bench");
+	return fd;
+}
+
+void bench_init(struct vcm_bench_run *run, const struct importer *importer, int dmabuf,
+		enum vcm_bench_mode mode, uint32_t rounds)
+{
+	memset(run, 0, sizeof(*run));
+	memcpy(run->device, importer->name, sizeof(run->device));
+	run->fd = dmabuf;
+	run->mode = mode;
+	run->rounds = rounds;
+}
+
+void bench_run(struct vcm_bench_run *run, uint64_t *map_ns, uint64_t *unmap_ns)
+{
+	run->map_ns = (uintptr_t)map_ns;
+	run->unmap_ns = (uintptr_t)unmap_ns;
+	if (ioctl(bench_dev(), VCM_BENCH_IOC_RUN, run))
+		die("/dev/vcm-bench: run: %s", strerror(errno));
+}
+
+size_t bench_slabs(const struct importer *importer, uint64_t size, uint64_t **addrs)
+{
+	struct vcm_bench_slabs slabs = { .size = size, .max = VCM_BENCH_MAX_ROUNDS };
+
+	*addrs = calloc(slabs.max, sizeof(**addrs));
+	if (!*addrs)
+		die("no memory");
+	memcpy(slabs.device, importer->name, sizeof(slabs.device));
+	slabs.addrs = (uintptr_t)*addrs;
+	if (ioctl(bench_dev(), VCM_BENCH_IOC_SLABS, &slabs))
+		die("/dev/vcm-bench: slabs: %s", strerror(errno));
+	return slabs.count;
+}
+
+int bench_leaves(const struct importer *importer, int dmabuf, struct vcm_bench_leaves *leaves)
+{
+	memset(leaves, 0, sizeof(*leaves));
+	memcpy(leaves->device, importer->name, sizeof(leaves->device));
+	leaves->fd = dmabuf;
+	return ioctl(bench_dev(), VCM_BENCH_IOC_LEAVES, leaves) ? -errno : 0;
+}
+
+const char *iommu_name(void)
+{
+	if (!access("/sys/class/iommu/dmar0", F_OK))
+		return "intel";
+	if (!access("/sys/class/iommu/ivhd0", F_OK))
+		return "amd";
+	if (!access("/sys/bus/virtio/drivers/virtio_iommu", F_OK))
+		return "virtio";
+	return "unknown";
+}
