@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT
+/*
+ * /dev/vcm, for tests: buffers with a policy of their own.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "igt.h"
+#include "vcm_debugfs.h"
+#include "vcm_dev.h"
+#include "vcm_heap.h"
+
+/**
+ * __vcm_dev_open:
+ *
+ * Returns: a file descriptor or -errno.
+ */
+int __vcm_dev_open(void)
+{
+	int fd = open(VCM_DEV_PATH, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/**
+ * vcm_dev_open:
+ *
+ * Opens the device and skips the test where there is none.
+ *
+ * Returns: a file descriptor.
+ */
+int vcm_dev_open(void)
+{
+	int fd = __vcm_dev_open();
+
+	igt_require_f(fd >= 0, "no " VCM_DEV_PATH ": %s\n", strerror(-fd));
+	return fd;
+}
+
+/**
+ * __vcm_dev_ioctl:
+ * @dev: the device
+ * @request: one of DMA_HEAP_VCM_IOCTL_*
+ * @arg: its argument as it is handed over
+ *
+ * Returns: 0 or -errno.
+ */
+int __vcm_dev_ioctl(int dev, unsigned long request, void *arg)
+{
+	return ioctl(dev, request, arg) < 0 ? -errno : 0;
+}
+
+/**
+ * vcm_alloc_args:
+ * @len: bytes
+ *
+ * Returns: the argument of an allocation in which all choices are left to the
+ * heap.
+ */
+struct dma_heap_vcm_alloc vcm_alloc_args(uint64_t len)
+{
+	return (struct dma_heap_vcm_alloc) {
+		.size = sizeof(struct dma_heap_vcm_alloc),
+		.length = len,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+		.out_fd = -1,
+	};
+}
+
+/**
+ * __vcm_dev_alloc:
+ * @dev: the device
+ * @args: what the buffer is to be like
+ *
+ * Returns: the buffer's file descriptor or -errno.
+ */
+int __vcm_dev_alloc(int dev, const struct dma_heap_vcm_alloc *args)
+{
+	struct dma_heap_vcm_alloc alloc = *args;
+	int ret = __vcm_dev_ioctl(dev, DMA_HEAP_VCM_IOCTL_ALLOC, &alloc);
+
+	return ret < 0 ? ret : alloc.out_fd;
+}
+
+/**
+ * vcm_dev_alloc:
+ * @dev: the device
+ * @args: what the buffer is to be like
+ *
+ * Like __vcm_dev_alloc(), but asserts success.
+ *
+ * Returns: the buffer's file descriptor.
+ */
+int vcm_dev_alloc(int dev, const struct dma_heap_vcm_alloc *args)
+{
+	int fd = __vcm_dev_alloc(dev, args);
+
+	igt_assert_f(fd >= 0, "allocating %llu bytes: %s\n",
+		     (unsigned long long)args->length, strerror(-fd));
+	return fd;
+}
+
+/**
+ * vcm_dev_alloc_policy:
+ * @dev: the device
+ * @len: bytes
+ * @align: alignment in bytes or 0
+ * @guard: bytes
+ * @flags: DMA_HEAP_VCM_STRICT or 0
+ *
+ * Returns: the file descriptor of a buffer with this policy.
+ */
+int vcm_dev_alloc_policy(int dev, uint64_t len, uint64_t align, uint64_t guard, uint32_t flags)
+{
+	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
+
+	args.align = align;
+	args.guard = guard;
+	args.flags = flags;
+	return vcm_dev_alloc(dev, &args);
+}
+
+/**
+ * vcm_dev_alloc_sizes:
+ * @dev: the device
+ * @len: bytes
+ * @chunk_sizes: OR of the chunk sizes allowed
+ *
+ * Returns: the file descriptor of a buffer of such chunks.
+ */
+int vcm_dev_alloc_sizes(int dev, uint64_t len, uint64_t chunk_sizes)
+{
+	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
+
+	args.chunk_sizes = chunk_sizes;
+	return vcm_dev_alloc(dev, &args);
+}
+
+/**
+ * __vcm_dev_query:
+ * @dev: the device
+ * @dmabuf: a buffer
+ * @query: filled in
+ *
+ * Returns: 0 or -errno.
+ */
+int __vcm_dev_query(int dev, int dmabuf, struct dma_heap_vcm_query *query)
+{
+	memset(query, 0, sizeof(*query));
+	query->size = sizeof(*query);
+	query->fd = dmabuf;
+	return __vcm_dev_ioctl(dev, DMA_HEAP_VCM_IOCTL_QUERY, query);
+}
+
+/**
+ * vcm_dev_query:
+ * @dev: the device
+ * @dmabuf: a buffer
+ * @query: filled in
+ *
+ * Like __vcm_dev_query(), but asserts success.
+ */
+void vcm_dev_query(int dev, int dmabuf, struct dma_heap_vcm_query *query)
+{
+	igt_assert_eq(__vcm_dev_query(dev, dmabuf, query), 0);
+}
+
+/**
+ * vcm_dev_info:
+ * @dev: the device
+ * @info: filled in
+ */
+void vcm_dev_info(int dev, struct dma_heap_vcm_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->size = sizeof(*info);
+	igt_assert_eq(__vcm_dev_ioctl(dev, DMA_HEAP_VCM_IOCTL_INFO, info), 0);
+}
+
+/* The number of file descriptors that the process has open, one for the look included. */
+static unsigned int open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int n = 0;
+	struct dirent *entry;
+
+	igt_assert(dir);
+	while ((entry = readdir(dir)))
+		n += entry->d_name[0] != '.';
+	closedir(dir);
+	return n;
+}
+
+/* The next one that it would get; one that is taken but not open is left out. */
+static int next_fd(int any)
+{
+	int fd = dup(any);
+
+	igt_assert(fd >= 0);
+	close(fd);
+	return fd;
+}
+
+/**
+ * vcm_dev_assert_refused:
+ * @dev: the device
+ * @request: one of DMA_HEAP_VCM_IOCTL_*
+ * @arg: its argument as it is handed over
+ * @error: -errno
+ *
+ * Makes a request, and asserts that it fails so and leaves no buffer and no
+ * file descriptor behind.
+ */
+void vcm_dev_assert_refused(int dev, unsigned long request, void *arg, int error)
+{
+	unsigned int fds = open_fds();
+	int next = next_fd(dev);
+	struct vcm_totals before;
+
+	vcm_totals_read(&before);
+	igt_assert_eq(__vcm_dev_ioctl(dev, request, arg), error);
+	igt_assert_eq(open_fds(), fds);
+	igt_assert_eq(next_fd(dev), next);
+	vcm_totals_assert_back(&before);
+}
+
+/**
+ * vcm_border_map:
+ * @prot: PROT_NONE and others
+ *
+ * Maps a page that can be read and written, and one of @prot behind it.
+ *
+ * Returns: the border between them.
+ */
+char *vcm_border_map(int prot)
+{
+	size_t page = vcm_page_size();
+	char *map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			 -1, 0);
+
+	igt_assert(map != MAP_FAILED);
+	igt_assert_eq(mprotect(map + page, page, prot), 0);
+	return map + page;
+}
+
+/**
+ * vcm_border_unmap:
+ * @border: what vcm_border_map() returned
+ */
+void vcm_border_unmap(char *border)
+{
+	igt_assert_eq(munmap(border - vcm_page_size(), 2 * vcm_page_size()), 0);
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The file vcm/iova in debugfs, for tests: where devices have buffers mapped.
+ */
+
+#include <limits.h>
+#include <unistd.h>
+
+#include "igt.h"
+#include "vcm_debugfs.h"
+#include "vcm_iova.h"
+
+static uint64_t number(const char *line, const char *key)
+{
+	const char *at = strstr(line, key);
+
+	igt_assert_f(at, "no \"%s\" in \"%s\"\n", key, line);
+	return strtoull(at + strlen(key), NULL, 0);
+}
+
+static void parse_mapping(const char *line, struct vcm_iova_mapping *mapping)
+{
+	mapping->shown = strstr(line, " iova=0x");
+	if (mapping->shown)
+		mapping->iova = number(line, " iova=");
+	else
+		igt_assert_f(strstr(line, " iova=- "), "no iova in \"%s\"\n", line);
+	mapping->length = number(line, " length=");
+	mapping->align = number(line, " align=");
+	mapping->guard = number(line, " guard=");
+	mapping->segs = number(line, " segs=");
+	mapping->alone = number(line, " alone=");
+	mapping->degraded = number(line, " degraded=");
+}
+
+static void parse_device(const char *line, struct vcm_iova_device *device)
+{
+	memset(device, 0, sizeof(*device));
+	igt_assert_eq(sscanf(line, "%63s", device->name), 1);
+	device->translated = number(line, " translated=");
+	device->linked = number(line, " linked=");
+	device->slab_size = number(line, " slab_size=");
+	device->slabs = number(line, " slabs=");
+	device->reserved = number(line, " reserved=");
+	device->used = number(line, " used=");
+	device->largest_free = number(line, " largest_free=");
+	device->mappings = number(line, " mappings=");
+	device->degraded = number(line, " degraded=");
+	device->refused = number(line, " refused=");
+}
+
+static bool is_line_of(const char *line, const char *name)
+{
+	size_t len = strlen(name);
+
+	return !strncmp(line, name, len) && line[len] == ' ';
+}
+
+/**
+ * __vcm_iova_read:
+ * @name: a device
+ * @device: filled in
+ *
+ * Returns: whether the file has that device. Lines that are not in the form of
+ * the file fail the test.
+ */
+bool __vcm_iova_read(const char *name, struct vcm_iova_device *device)
+{
+	char *text = vcm_debugfs_read("iova"), *save = NULL, *line;
+	bool found = false, inside = false;
+	unsigned int n = 0;
+
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (*line != ' ') {
+			inside = is_line_of(line, name);
+			if (inside)
+				parse_device(line, device);
+			found |= inside;
+		} else if (inside && n++ < VCM_MAPPINGS_MAX) {
+			parse_mapping(line, &device->mapping[n - 1]);
+		}
+	}
+	free(text);
+	if (found)
+		igt_assert_eq(n, device->mappings);
+	return found;
+}
+
+/**
+ * vcm_iova_read:
+ * @name: a device
+ * @device: filled in
+ *
+ * Like __vcm_iova_read(), but asserts that the device is there.
+ */
+void vcm_iova_read(const char *name, struct vcm_iova_device *device)
+{
+	igt_assert_f(__vcm_iova_read(name, device), "no device %s in vcm/iova\n", name);
+}
+
+/**
+ * vcm_iova_find:
+ * @device: a device
+ * @iova: an address
+ *
+ * Returns: the mapping that begins there, which is asserted to exist.
+ */
+const struct vcm_iova_mapping *vcm_iova_find(const struct vcm_iova_device *device, uint64_t iova)
+{
+	unsigned int i;
+
+	for (i = 0; i < device->mappings && i < VCM_MAPPINGS_MAX; i++)
+		if (device->mapping[i].shown && device->mapping[i].iova == iova)
+			return &device->mapping[i];
+	igt_assert_f(false, "no mapping at %#llx in vcm/iova\n", (unsigned long long)iova);
+	return NULL;
+}
+
+/**
+ * vcm_importer_name:
+ * @index: 0 for the first device of the sample importer
+ * @name: set to the name of the device behind it, VCM_DEVICE_NAME_LEN bytes
+ */
+void vcm_importer_name(unsigned int index, char *name)
+{
+	char path[64] = "/sys/class/misc/vcm-edu/device", link[PATH_MAX];
+	const char *base;
+	ssize_t len;
+
+	if (index)
+		snprintf(path, sizeof(path), "/sys/class/misc/vcm-edu%u/device", index);
+	len = readlink(path, link, sizeof(link) - 1);
+	igt_assert_f(len > 0, "no device behind importer %u\n", index);
+	link[len] = '\0';
+	base = strrchr(link, '/');
+	base = base ? base + 1 : link;
+	igt_assert_lt(strlen(base), VCM_DEVICE_NAME_LEN);
+	strcpy(name, base);
+}
