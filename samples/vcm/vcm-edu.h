@@ -234,6 +234,27 @@ struct vcm_edu_check {
 	__aligned_u64 offset;
 };
 
+/**
+ * struct vcm_edu_coherent - memory of the driver's own, in a space
+ * @space: in: from VCM_EDU_IOC_SPACE_CREATE, active
+ * @length: in: bytes, 16 to 16 MiB
+ * @iova: out: where the device saw the memory
+ * @matches: out: 1 if the device copied the last 8 bytes to the first ones
+ * @reserved: in: must be 0
+ *
+ * Allocates with dma_alloc_coherent(), has the device copy, and frees.
+ * Errors: EINVAL, ENOENT (@space), ENXIO (not active), ENOMEM, EIO.
+ */
+struct vcm_edu_coherent {
+	__u32 space;
+	__u32 length;
+	__aligned_u64 iova;
+	__u32 matches;
+	__u32 reserved;
+};
+
+#define VCM_EDU_COHERENT_MAX	0x1000000
+
 #define VCM_EDU_IOC_MAGIC	0xE7
 #define VCM_EDU_IOC_IMPORT	_IOWR(VCM_EDU_IOC_MAGIC, 0, struct vcm_edu_import)
 #define VCM_EDU_IOC_DMA		_IOW(VCM_EDU_IOC_MAGIC, 1, struct vcm_edu_dma)
@@ -246,5 +267,7 @@ struct vcm_edu_check {
 #define VCM_EDU_IOC_SPACE	_IOW(VCM_EDU_IOC_MAGIC, 7, struct vcm_edu_space)
 #define VCM_EDU_IOC_FAULTS	_IOWR(VCM_EDU_IOC_MAGIC, 8, struct vcm_edu_faults)
 #define VCM_EDU_IOC_CHECK	_IOWR(VCM_EDU_IOC_MAGIC, 9, struct vcm_edu_check)
+#define VCM_EDU_IOC_COHERENT \
+	_IOWR(VCM_EDU_IOC_MAGIC, 10, struct vcm_edu_coherent)
 
 #endif /* _VCM_EDU_H */

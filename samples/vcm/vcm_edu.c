@@ -196,8 +196,19 @@ static int edu_dma_wait(struct edu_device *edu)
 	return -EIO;
 }
 
-static int edu_dma(struct edu_device *edu, enum vcm_edu_dir dir,
-		   dma_addr_t addr, u32 ram_offset, size_t len)
+/**
+ * edu_dma - one transfer
+ * @edu: the device
+ * @dir: direction
+ * @addr: DMA address of the memory
+ * @ram_offset: offset in the device's RAM
+ * @len: bytes
+ *
+ * Context: Process context, with &struct edu_device.lock; sleeps.
+ * Return: 0 or -EIO.
+ */
+int edu_dma(struct edu_device *edu, enum vcm_edu_dir dir, dma_addr_t addr,
+	    u32 ram_offset, size_t len)
 {
 	u64 ram = EDU_RAM_BASE + ram_offset;
 	bool to_memory = dir == VCM_EDU_FROM_DEVICE;
@@ -490,6 +501,7 @@ union edu_ioctl_args {
 	struct vcm_edu_space space;
 	struct vcm_edu_faults faults;
 	struct vcm_edu_check check;
+	struct vcm_edu_coherent coherent;
 };
 
 static int edu_file_ioctl(struct edu_file *file, unsigned int cmd,
@@ -517,6 +529,8 @@ static int edu_file_ioctl(struct edu_file *file, unsigned int cmd,
 		return edu_space_faults(file, &args->faults, unsafe_probe);
 	case VCM_EDU_IOC_CHECK:
 		return edu_file_check(file, &args->check);
+	case VCM_EDU_IOC_COHERENT:
+		return edu_space_coherent(file, &args->coherent);
 	default:
 		return -ENOTTY;
 	}

@@ -107,6 +107,8 @@ struct edu_space {
 };
 
 /* vcm_edu.c */
+int edu_dma(struct edu_device *edu, enum vcm_edu_dir dir, dma_addr_t addr,
+	    u32 ram_offset, size_t len);
 dma_addr_t edu_import_dma_addr(struct edu_import *import, u64 offset,
 			       size_t *len);
 
@@ -118,6 +120,7 @@ void edu_space_forget_all(struct edu_file *file);
 struct edu_space *edu_space_find(struct edu_file *file, u32 id);
 int edu_space_faults(struct edu_file *file, struct vcm_edu_faults *args,
 		     bool may_inject);
+int edu_space_coherent(struct edu_file *file, struct vcm_edu_coherent *args);
 int edu_import_check(struct edu_import *import, struct vcm_edu_check *args);
 int edu_import_map_fixed(struct edu_import *import, u64 iova);
 void edu_import_unmap_fixed(struct edu_import *import);

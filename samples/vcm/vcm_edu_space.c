@@ -3,9 +3,11 @@
  * Sample dma-buf importer: address spaces that are swapped under the device
  */
 
+#include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/iommu.h>
 #include <linux/pci.h>
+#include <linux/random.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/vcm-iommu.h>
@@ -257,6 +259,62 @@ int edu_space_faults(struct edu_file *file, struct vcm_edu_faults *args,
 	args->iova = edu_space->fault_iova;
 	args->write = edu_space->fault_write;
 	spin_unlock_irq(&edu_space->lock);
+	return 0;
+}
+
+/* Have the device copy the last word of @len bytes to the first one. */
+static int edu_copy_tag(struct edu_device *edu, u64 *words, dma_addr_t addr,
+			size_t len)
+{
+	size_t last = len - sizeof(*words);
+	u64 tag = get_random_u64();
+	int ret;
+
+	words[last / sizeof(*words)] = tag;
+	ret = edu_dma(edu, VCM_EDU_TO_DEVICE, addr + last, 0, sizeof(tag));
+	if (!ret)
+		ret = edu_dma(edu, VCM_EDU_FROM_DEVICE, addr, 0, sizeof(tag));
+	return ret ?: READ_ONCE(words[0]) == tag;
+}
+
+/**
+ * edu_space_coherent - VCM_EDU_IOC_COHERENT
+ * @file: the file
+ * @args: the argument
+ *
+ * Memory for rings and descriptors comes from a space as it does from a device.
+ *
+ * Context: Process context, with &struct edu_device.lock.
+ * Return: 0 or an error.
+ */
+int edu_space_coherent(struct edu_file *file, struct vcm_edu_coherent *args)
+{
+	struct edu_space *edu_space = edu_space_find(file, args->space);
+	size_t len = ALIGN_DOWN(args->length, sizeof(u64));
+	struct device *dev;
+	dma_addr_t addr;
+	void *words;
+	int ret;
+
+	if (args->reserved || len < 2 * sizeof(u64) ||
+	    len > VCM_EDU_COHERENT_MAX)
+		return -EINVAL;
+	if (!edu_space)
+		return -ENOENT;
+	if (file->edu->active != edu_space->space)
+		return -ENXIO;
+
+	dev = vcm_space_dev(edu_space->space);
+	words = dma_alloc_coherent(dev, len, &addr, GFP_KERNEL_ACCOUNT);
+	if (!words)
+		return -ENOMEM;
+
+	ret = edu_copy_tag(file->edu, words, addr, len);
+	dma_free_coherent(dev, len, words, addr);
+	if (ret < 0)
+		return ret;
+	args->iova = addr;
+	args->matches = ret;
 	return 0;
 }
 

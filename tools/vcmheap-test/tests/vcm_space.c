@@ -82,6 +82,9 @@
  * SUBTEST: translation
  * Description: What a space says of its addresses is where the buffer is.
  *
+ * SUBTEST: coherent
+ * Description: A driver's own memory in a space is what the device finds there.
+ *
  * SUBTEST: fault-handler
  * Description: A fault is told to the space that is active, and to no other.
  *
@@ -759,6 +762,42 @@ static void test_translation(int dev, int importer)
 	vcm_space_buffer_fini(&buffer);
 	vcm_space_buffer_fini(&fixed);
 	vcm_space_buffer_fini(&own);
+}
+
+static int try_coherent(int importer, uint32_t space, uint32_t length,
+			struct vcm_edu_coherent *args)
+{
+	*args = (struct vcm_edu_coherent){ .space = space, .length = length };
+	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_COHERENT, args);
+}
+
+/* What the allocator puts together from pages must not look misaligned. */
+static void test_coherent(int dev, int importer)
+{
+	static const uint64_t aligns[] = { 0, KIB(64), MIB(2) };
+	const uint32_t lengths[] = { KIB(12), MIB(1), MIB(5) + KIB(4) };
+	struct vcm_edu_coherent args;
+	int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(aligns); i++) {
+		const struct vcm_edu_space_create create_args = {
+			.start = MIB(16), .length = MIB(64), .align = aligns[i],
+		};
+		uint32_t space = vcm_space_create_args(importer, &create_args);
+
+		igt_assert_eq(try_coherent(importer, space, KIB(4), &args), -ENXIO);
+		vcm_space_activate(importer, space);
+		for (j = 0; j < ARRAY_SIZE(lengths); j++) {
+			igt_assert_eq(try_coherent(importer, space, lengths[j], &args), 0);
+			igt_assert(args.matches);
+			igt_assert(args.iova >= MIB(16));
+			igt_assert(args.iova + lengths[j] <= MIB(80));
+		}
+		igt_assert_eq(try_coherent(importer, space, 8, &args), -EINVAL);
+		igt_assert_eq(try_coherent(importer, NEVER, KIB(4), &args), -ENOENT);
+		vcm_space_deactivate(importer, space);
+		vcm_space_destroy(importer, space);
+	}
 }
 
 static int try_fault(int importer, uint32_t space, uint64_t iova, bool write)
@@ -1689,6 +1728,8 @@ static const struct {
 	  "The spaces of two devices are of no concern to each other" },
 	{ "translation", test_translation,
 	  "What a space says of its addresses is where the buffer is" },
+	{ "coherent", test_coherent,
+	  "A driver's own memory in a space is what the device finds there" },
 	{ "fault-handler", test_fault_handler,
 	  "A fault is told to the space that is active, and to no other" },
 	{ "fixed-dma", test_fixed_dma,
