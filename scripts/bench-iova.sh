@@ -93,7 +93,7 @@ report_place() {
 		$1 == live && NF == 3 && (!n++ || $2 < place) { place = $2; free = $3 }
 		END {
 			if (n)
-				printf "%s  %-26s %.1f us to place, %.1f us to free, best of %d (goal %d us)\n",
+				printf "%s  %-28s %.1f us to place, %.1f us to free, best of %d (goal %d us)\n",
 				       place <= goal * 1000 ? "PASS" : "MISS",
 				       live " live ranges", place / 1000, free / 1000, n, goal
 		}' "$1"

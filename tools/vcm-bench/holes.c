@@ -47,13 +47,13 @@ struct variant {
 };
 
 static const struct variant variants[] = {
-	{ "1.3 of 2 GB, -half, 162 MB", 31, MIB(1331), 0, 0 },
+	{ "1.3 GB, -half, 162 MB", 31, MIB(1331), 0, 0 },
 	{ "... replaced 300 times", 31, MIB(1331), 300, 0 },
-	{ "2 GB full, -half, 162 MB", 31, 0, 0, 0 },
+	{ "31 bits full, -half, 162 MB", 31, 0, 0, 0 },
 	{ "... replaced 300 times", 31, 0, 300, 0 },
-	{ "1.9 of 4 GB, -half, 320 MB", 32, MIB(1900), 0, 1 },
+	{ "1.9 GB, -half, 320 MB", 32, MIB(1900), 0, 1 },
 	{ "... replaced 300 times", 32, MIB(1900), 300, 1 },
-	{ "4 GB full, -half, 320 MB", 32, 0, 0, 1 },
+	{ "32 bits full, -half, 320 MB", 32, 0, 0, 1 },
 	{ "... replaced 300 times", 32, 0, 300, 1 },
 };
 
@@ -300,7 +300,7 @@ static void report_variant(const struct options *options, const struct variant *
 			   const struct tally *vcm, const struct tally *system)
 {
 	report(vcm->allowed ? reached(!vcm->missed) : INFO, variant->name,
-	       "vcm %u of %u with a hole for it, system %u of %u (%u sequences; before: vcm %.0f MB, system %.0f MB)",
+	       "vcm %u of %u with a hole for it, system %u of %u (%u sequences of %.0f MB, system %.0f MB)",
 	       vcm->mapped, vcm->allowed, system->mapped, system->allowed, options->seeds,
 	       vcm->filled / MIB(1), system->filled / MIB(1));
 }
@@ -351,8 +351,8 @@ void section_holes(const struct options *options)
 	bits = scene.importer.bits;
 	space = space_bytes(&scene);
 	importer_close(&scene.importer);
-	note("holes: device of %u bits, %llu MB to be had, seeds %llu..%llu, %d lengths of 4..80 MB",
-	     bits, (unsigned long long)(space >> 20), (unsigned long long)options->seed,
+	note("holes: device of %u bits, %llu MB to be had, seeds %llu..%llu, %d lengths", bits,
+	     (unsigned long long)(space >> 20), (unsigned long long)options->seed,
 	     (unsigned long long)options->seed + options->seeds - 1, NR_LENGTHS);
 
 	run_heap(options, HEAP_VCM, vcm);

@@ -31,7 +31,7 @@ void report(enum verdict verdict, const char *name, const char *fmt, ...)
 	};
 	va_list args;
 
-	printf("%s  %-26s ", words[verdict], name);
+	printf("%s  %-28s ", words[verdict], name);
 	va_start(args, fmt);
 	vprintf(fmt, args);
 	va_end(args);

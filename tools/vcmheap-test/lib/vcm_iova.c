@@ -36,7 +36,7 @@ static void parse_mapping(const char *line, struct vcm_iova_mapping *mapping)
 static void parse_device(const char *line, struct vcm_iova_device *device)
 {
 	memset(device, 0, sizeof(*device));
-	igt_assert_eq(sscanf(line, "%63s", device->name), 1);
+	snprintf(device->name, sizeof(device->name), "%.*s", (int)strcspn(line, " "), line);
 	device->translated = number(line, " translated=");
 	device->linked = number(line, " linked=");
 	device->slab_size = number(line, " slab_size=");
@@ -135,5 +135,5 @@ void vcm_importer_name(unsigned int index, char *name)
 	base = strrchr(link, '/');
 	base = base ? base + 1 : link;
 	igt_assert_lt(strlen(base), VCM_DEVICE_NAME_LEN);
-	strcpy(name, base);
+	snprintf(name, VCM_DEVICE_NAME_LEN, "%.*s", VCM_DEVICE_NAME_LEN - 1, base);
 }

@@ -29,7 +29,7 @@
  * Description: A strict policy refuses to bounce.
  *
  * SUBTEST: no-address
- * Description: Where the copy is is not shown, and nobody gets at it.
+ * Description: The place of the copy is not shown, and nobody gets at it.
  *
  * SUBTEST: contents
  * Description: Device and CPU see each other's writes when the CPU says when.
@@ -237,7 +237,7 @@ int igt_main()
 	igt_subtest("strict")
 		test_strict(dev, importer);
 
-	igt_describe("Where the copy is is not shown, and nobody gets at it");
+	igt_describe("The place of the copy is not shown, and nobody gets at it");
 	igt_subtest("no-address")
 		test_no_address(dev, importer);
 

@@ -121,7 +121,7 @@
  * Description: Processes that map for two devices at once do not disturb each other.
  */
 
-IGT_TEST_DESCRIPTION("Where vcm heap buffers are in the address spaces of devices behind an IOMMU.");
+IGT_TEST_DESCRIPTION("Where vcm heap buffers are in the addresses of devices behind an IOMMU.");
 
 /* A chunk of each size. */
 #define MIXED (MIB(3) + KIB(64) + vcm_page_size())
@@ -623,7 +623,8 @@ static void test_packed_mixed(int dev, const struct target *target)
 
 static void test_slabs_returned(int dev, const struct target *target)
 {
-	int dmabuf = vcm_dev_alloc_policy(dev, MIB(16), 0, 0, 0);
+	const uint64_t len = MIB(12);
+	int dmabuf = vcm_dev_alloc_policy(dev, len, 0, 0, 0);
 	static struct vcm_iova_device device;
 	struct vcm_edu_import it[8];
 	int i;
@@ -632,7 +633,7 @@ static void test_slabs_returned(int dev, const struct target *target)
 		import(target, dmabuf, &it[i]);
 	vcm_iova_read(target->name, &device);
 	igt_assert_eq(device.mappings, ARRAY_SIZE(it));
-	igt_assert_lte_u64(ARRAY_SIZE(it) * MIB(16), device.reserved);
+	igt_assert_lte_u64(ARRAY_SIZE(it) * len, device.reserved);
 
 	/* What remains is in the middle, where it keeps two slabs beyond its own at most. */
 	qsort(it, ARRAY_SIZE(it), sizeof(*it), by_iova);
@@ -640,8 +641,8 @@ static void test_slabs_returned(int dev, const struct target *target)
 		if (i != 3)
 			release(target, &it[i]);
 	vcm_iova_read(target->name, &device);
-	igt_assert_eq_u64(device.used, MIB(16));
-	igt_assert_lte_u64(device.reserved, MIB(16) + 2 * device.slab_size);
+	igt_assert_eq_u64(device.used, len);
+	igt_assert_lte_u64(device.reserved, len + 2 * device.slab_size);
 
 	release(target, &it[3]);
 	assert_forgotten(target);
