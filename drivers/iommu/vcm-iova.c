@@ -113,9 +113,9 @@ static u64 vcm_sgt_align(struct sg_table *sgt)
 #define VCM_ALIGN_TIGHT		((u64)SZ_1M)
 
 static u64 vcm_default_align(const struct vcm_iova_device *vdev,
-			     struct sg_table *sgt)
+			     struct sg_table *sgt, u64 len)
 {
-	u64 align = vcm_sgt_align(sgt), len = vcm_sgt_len(sgt);
+	u64 align = vcm_sgt_align(sgt);
 
 	if (align > VCM_ALIGN_TIGHT && vcm_dma_narrow(vdev->dev) &&
 	    ALIGN(len, align) - len > len / VCM_ALIGN_WASTE)
@@ -580,14 +580,16 @@ int vcm_iommu_map_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
 			  const struct vcm_iova_policy *policy,
 			  struct vcm_mapping *map)
 {
+	size_t len = vcm_sgt_len(sgt);
+
 	/* The DMA API would stop the kernel, or warn; an importer may be wrong. */
 	if (!valid_dma_direction(dir) || !vdev->dev->dma_mask ||
 	    vcm_iova_policy_check(policy))
 		return -EINVAL;
 
 	*map = (struct vcm_mapping){
-		.len = vcm_sgt_len(sgt),
-		.align = max(policy->align, vcm_default_align(vdev, sgt)),
+		.len = len,
+		.align = max(policy->align, vcm_default_align(vdev, sgt, len)),
 		.guard = PAGE_ALIGN(policy->guard),
 		.dir = vcm_map_dir(dir),
 		.attrs = VCM_DMA_ATTRS,

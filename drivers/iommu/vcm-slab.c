@@ -15,6 +15,7 @@
  * space, and the smaller slabs that fill what is left.
  */
 
+#include <linux/bitops.h>
 #include <linux/device.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
@@ -315,6 +316,17 @@ static int vcm_place_alone(struct vcm_iova_device *vdev, u64 len, u64 align,
 	return 0;
 }
 
+/*
+ * The DMA API packs powers of two by itself, and what it reserves in one piece
+ * is linked and unlinked in one piece.
+ */
+static bool vcm_is_slab_itself(const struct vcm_iova_device *vdev, u64 len,
+			       u64 align)
+{
+	return vdev->slab_size && len >= vdev->slab_size && align <= len &&
+	       hweight64(len) == 1;
+}
+
 /**
  * vcm_place - choose the addresses of a mapping
  * @vdev: the device
@@ -337,7 +349,11 @@ int vcm_place(struct vcm_iova_device *vdev, struct vcm_mapping *map)
 
 	mutex_lock(&vdev->lock);
 	vcm_slab_setup(vdev);
-	ret = vcm_place_in_slabs(vdev, len, map->align, map);
+	ret = -ENOSPC;
+	if (vcm_is_slab_itself(vdev, len, map->align))
+		ret = vcm_place_alone(vdev, len, map->align, map);
+	if (ret == -ENOSPC)
+		ret = vcm_place_in_slabs(vdev, len, map->align, map);
 	if (ret == -ENOSPC)
 		ret = vcm_place_alone(vdev, len, map->align, map);
 	if (!ret)

@@ -26,7 +26,7 @@
  * EFAULT: the structure, or the name, cannot be read or written.
  *
  * E2BIG: @size is larger than the kernel knows, and what it does not know is
- * not zero.
+ * not zero; or it is larger than a page.
  *
  * EINVAL: @size is smaller than the first version of the structure; or the
  * length is zero, or no multiple of the smallest chunk size that is allowed.
@@ -91,7 +91,9 @@
  * @chunk_sizes: OR of the chunk sizes that the buffer may be made of, of
  *	those in &struct dma_heap_vcm_info.out_chunk_sizes; 0 for all
  * @align: bytes, a power of two: the address of the buffer in a device's
- *	address space is a multiple of it; 0 for as its largest chunk is aligned
+ *	address space is a multiple of it; 0, or less than its largest chunk,
+ *	for the size of that; for a device of up to 32 address bits a chunk of
+ *	2 MB is two of 1 MB where much would be wasted otherwise
  * @guard: bytes behind the buffer that stay unmapped in a device's address
  *	space, rounded up to the page
  * @name: address of a zero-terminated name, as DMA_BUF_SET_NAME gives it, or 0
