@@ -39,17 +39,6 @@ Everything they print is in out/bench/iova-<name>.txt.
 USAGE
 }
 
-is_selected() {
-	local pattern
-
-	[[ ${#patterns[@]} -gt 0 ]] || return 0
-	for pattern in "${patterns[@]}"; do
-		# shellcheck disable=SC2053 # a pattern is what it is
-		[[ $1 != $pattern ]] || return 0
-	done
-	return 1
-}
-
 find_module() {
 	local file
 
@@ -126,7 +115,7 @@ main() {
 	for boot in "${BOOTS[@]}"; do
 		read -ra options <<<"$boot"
 		name=${options[0]}
-		! is_selected "$name" || run_boot "${options[@]}"
+		! is_selected "$name" "${patterns[@]}" || run_boot "${options[@]}"
 	done | tee "$OUT/iova.txt"
 	echo "$(grep -c '^PASS' "$OUT/iova.txt" || true) goals reached, $(grep -c '^MISS' "$OUT/iova.txt" || true) missed"
 }

@@ -57,6 +57,19 @@ lock_output() {
 	flock -n 8 || { say "waiting for another run"; flock 8; }
 }
 
+# is_selected NAME [PATTERN]...: does NAME match a shell pattern? Without patterns all do.
+is_selected() {
+	local name=$1 pattern
+
+	shift
+	[[ $# -gt 0 ]] || return 0
+	for pattern; do
+		# shellcheck disable=SC2053 # a pattern is what it is
+		[[ $name != $pattern ]] || return 0
+	done
+	return 1
+}
+
 # The file name of a project or kernel module as the kernel writes it.
 module_name() {
 	local name=${1##*/}

@@ -61,17 +61,6 @@ USAGE
 
 # ---- choosing ------------------------------------------------------------
 
-is_selected() {
-	local pattern
-
-	[[ ${#patterns[@]} -gt 0 ]] || return 0
-	for pattern in "${patterns[@]}"; do
-		# shellcheck disable=SC2053 # a pattern is what it is
-		[[ $1 != $pattern ]] || return 0
-	done
-	return 1
-}
-
 # Lines "KIND PROGRAM" of the selected programs of boot $1.
 programs_of() {
 	local suite boot kind glob program
@@ -81,7 +70,7 @@ programs_of() {
 		[[ $boot == "$1" ]] || continue
 		for program in $glob; do
 			[[ -f $program && -x $program ]] || continue
-			! is_selected "${program##*/}" || echo "$kind $program"
+			! is_selected "${program##*/}" "${patterns[@]}" || echo "$kind $program"
 		done
 	done
 }
@@ -90,7 +79,7 @@ programs_of() {
 build_kselftest() {
 	local dir=$KSRC/tools/testing/selftests/dmabuf-heaps
 
-	is_selected dmabuf-heap || return 0
+	is_selected dmabuf-heap "${patterns[@]}" || return 0
 	[[ -d $dir ]] || die "no selftest in the kernel source (KSRC=$KSRC)"
 	mkdir -p "${KSELFTEST%/*}"
 	make -s -C "$dir" OUTPUT="${KSELFTEST%/*}" KHDR_INCLUDES="${KUAPI:+-isystem $KUAPI}" \
