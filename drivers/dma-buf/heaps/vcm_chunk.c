@@ -17,13 +17,11 @@
 #include <linux/dma-heap.h>
 #include <linux/dma-mapping.h>
 #include <linux/gfp.h>
-#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
-#include <linux/vmalloc.h>
 
 #include <uapi/linux/dma-heap-vcm.h>
 
@@ -42,10 +40,6 @@
  * fails and not a victim of the OOM killer.
  */
 #define VCM_GFP_PAGE	(GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
-			 __GFP_RETRY_MAYFAIL)
-
-/* Bookkeeping grows with the buffer: the same rule, charged to the caller. */
-#define VCM_GFP_META	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN | \
 			 __GFP_RETRY_MAYFAIL)
 
 static const size_t vcm_chunk_size_bytes[VCM_NR_CHUNK_SIZES] = {
@@ -259,6 +253,35 @@ void vcm_chunks_free(struct vcm_chunks *chunks)
 }
 
 /**
+ * vcm_chunks_find - the chunk that a page of the buffer is in
+ * @chunks: the chunks
+ * @pgoff: page offset in the buffer
+ * @first: set to the page's offset in the chunk
+ *
+ * Context: Any.
+ * Return: index of the chunk; &struct vcm_chunks.nr behind the end.
+ */
+unsigned long vcm_chunks_find(const struct vcm_chunks *chunks,
+			      unsigned long pgoff, unsigned long *first)
+{
+	enum vcm_chunk_size size;
+	unsigned long base = 0;
+
+	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++) {
+		unsigned long unit = vcm_chunk_bytes(size) >> PAGE_SHIFT;
+
+		if (pgoff < chunks->nr_of[size] * unit) {
+			*first = pgoff % unit;
+			return base + pgoff / unit;
+		}
+		pgoff -= chunks->nr_of[size] * unit;
+		base += chunks->nr_of[size];
+	}
+	*first = 0;
+	return chunks->nr;
+}
+
+/**
  * struct vcm_seg_limits - the longest segment that a device takes
  * @max: bytes
  * @boundary: mask that the first and the last byte of a segment must agree on
@@ -372,69 +395,4 @@ int vcm_chunks_to_sgt(const struct vcm_chunks *chunks, struct device *dev,
 		return ret;
 	vcm_chunks_cut(chunks, &limits, sgt->sgl);
 	return 0;
-}
-
-static struct page **vcm_chunks_page_array(const struct vcm_chunks *chunks,
-					   unsigned long nr_pages)
-{
-	unsigned long i, j, n = 0;
-	struct page **pages;
-
-	pages = kvmalloc_array(nr_pages, sizeof(*pages), VCM_GFP_META);
-	if (!pages)
-		return NULL;
-
-	for (i = 0; i < chunks->nr; i++)
-		for (j = 0; j < compound_nr(chunks->pages[i]); j++)
-			pages[n++] = chunks->pages[i] + j;
-	return pages;
-}
-
-/* A single run of low memory has an address in the kernel's linear map. */
-static void *vcm_chunks_linear_address(const struct vcm_chunks *chunks)
-{
-	struct page *first = chunks->pages[0];
-
-	if (chunks->nr_runs > 1 || PageHighMem(first) ||
-	    PageHighMem(chunks->pages[chunks->nr - 1]))
-		return NULL;
-	return page_address(first);
-}
-
-/**
- * vcm_chunks_vmap - map chunks into the kernel
- * @chunks: the chunks
- * @len: bytes in @chunks
- *
- * Context: Process context, sleeps.
- * Return: the address, for vcm_chunks_vunmap(), or NULL without memory.
- */
-void *vcm_chunks_vmap(const struct vcm_chunks *chunks, size_t len)
-{
-	unsigned long nr_pages = len >> PAGE_SHIFT;
-	struct page **pages;
-	void *vaddr;
-
-	vaddr = vcm_chunks_linear_address(chunks);
-	if (vaddr)
-		return vaddr;
-
-	pages = vcm_chunks_page_array(chunks, nr_pages);
-	if (!pages)
-		return NULL;
-	vaddr = vmap(pages, nr_pages, VM_MAP, PAGE_KERNEL);
-	kvfree(pages);
-	return vaddr;
-}
-
-/**
- * vcm_chunks_vunmap - undo vcm_chunks_vmap()
- * @vaddr: what that returned
- *
- * Context: Process context, sleeps.
- */
-void vcm_chunks_vunmap(void *vaddr)
-{
-	if (is_vmalloc_addr(vaddr))
-		vunmap(vaddr);
 }

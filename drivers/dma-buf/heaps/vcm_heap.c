@@ -5,7 +5,7 @@
  * A buffer is an array of chunks (vcm_chunk.c) behind a dma-buf. Each importer
  * gets a table of its own over those chunks, cut to what its device takes and
  * mapped by the buffer's policy (vcm_iommu_map_sgtable()); the CPU gets them
- * through mmap() and dma_buf_vmap().
+ * through mmap() and dma_buf_vmap() (vcm_map.c).
  *
  * The dma-buf owns the buffer: nothing refers to a buffer that its dma-buf
  * does not keep alive, but for the list of all buffers, which it leaves when
@@ -18,7 +18,6 @@
 #include <linux/dma-heap.h>
 #include <linux/dma-resv.h>
 #include <linux/err.h>
-#include <linux/highmem.h>
 #include <linux/iosys-map.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
@@ -182,22 +181,9 @@ static int vcm_heap_end_cpu_access(struct dma_buf *dmabuf,
 	return 0;
 }
 
-/* Map @chunk from page @first on, at @addr; returns where it ended. */
-static long vcm_chunk_mmap(struct vm_area_struct *vma, unsigned long addr,
-			   struct page *chunk, unsigned long first)
-{
-	unsigned long size = page_size(chunk) - (first << PAGE_SHIFT);
-
-	size = min(size, vma->vm_end - addr);
-	return remap_pfn_range(vma, addr, page_to_pfn(chunk) + first, size,
-			       vma->vm_page_prot) ?: (long)size;
-}
-
 static int vcm_heap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct vcm_buffer *buffer = dmabuf->priv;
-	const struct vcm_chunks *chunks = &buffer->chunks;
-	unsigned long addr = vma->vm_start, skip = vma->vm_pgoff, i;
 
 	/*
 	 * A private mapping would be a copy that no device sees. A shared one
@@ -206,25 +192,7 @@ static int vcm_heap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 
-	/* mremap() must not grow it past the end, nor a core dump contain it. */
-	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
-
-	/* The core has checked that the range lies inside the buffer. */
-	for (i = 0; i < chunks->nr && addr < vma->vm_end; i++) {
-		unsigned long nr_pages = compound_nr(chunks->pages[i]);
-		long size;
-
-		if (skip >= nr_pages) {
-			skip -= nr_pages;
-			continue;
-		}
-		size = vcm_chunk_mmap(vma, addr, chunks->pages[i], skip);
-		if (size < 0)
-			return size;
-		addr += size;
-		skip = 0;
-	}
-	return 0;
+	return vcm_chunks_mmap(&buffer->chunks, vma);
 }
 
 /* The core counts the users: it calls this for the first one only. */

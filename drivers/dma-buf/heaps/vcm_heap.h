@@ -5,6 +5,7 @@
 #ifndef _VCM_HEAP_H
 #define _VCM_HEAP_H
 
+#include <linux/gfp.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/scatterlist.h>
@@ -14,6 +15,14 @@
 struct device;
 struct dma_buf;
 struct page;
+struct vm_area_struct;
+
+/*
+ * Bookkeeping that grows with the buffer: charged to the caller, who fails when
+ * reclaim is not enough, and no victim of the OOM killer.
+ */
+#define VCM_GFP_META	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN | \
+			 __GFP_RETRY_MAYFAIL)
 
 /* The sizes a chunk can have, largest first; the last one is the page. */
 enum vcm_chunk_size {
@@ -41,12 +50,19 @@ struct vcm_chunks {
 	unsigned long nr_runs;
 };
 
+/* vcm_chunk.c */
 u64 vcm_chunk_sizes(void);
 size_t vcm_chunk_bytes(enum vcm_chunk_size size);
 int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes);
 void vcm_chunks_free(struct vcm_chunks *chunks);
+unsigned long vcm_chunks_find(const struct vcm_chunks *chunks,
+			      unsigned long pgoff, unsigned long *first);
 int vcm_chunks_to_sgt(const struct vcm_chunks *chunks, struct device *dev,
 		      struct sg_table *sgt);
+
+/* vcm_map.c */
+int vcm_chunks_mmap(const struct vcm_chunks *chunks,
+		    struct vm_area_struct *vma);
 void *vcm_chunks_vmap(const struct vcm_chunks *chunks, size_t len);
 void vcm_chunks_vunmap(void *vaddr);
 

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mappings for the CPU: mmap() into processes and vmap into the kernel
+ *
+ * A 2 MB chunk whose address in a process agrees with its physical one is
+ * mapped by a single page-table entry, when it is first touched: there is no
+ * interface that would make such an entry at mmap() time. All else is mapped at
+ * mmap() time: a fault that inserts all pages of a chunk with vmf_insert_pfn()
+ * took 2.4 times as long as remap_pfn_range() for 64 MB of 2 MB chunks, and 3.5
+ * times for a 1 MB chunk (x86_64 emulated by QEMU, each chunk touched once).
+ */
+
+#include <linux/align.h>
+#include <linux/highmem.h>
+#include <linux/huge_mm.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "vcm_heap.h"
+
+/**
+ * struct vcm_piece - the part of a chunk that a VMA shows
+ * @addr: where it begins in the process
+ * @pfn: its first page
+ * @size: bytes
+ */
+struct vcm_piece {
+	unsigned long addr;
+	unsigned long pfn;
+	unsigned long size;
+};
+
+/* The piece of @vma at the address @addr inside the VMA; false if there is none. */
+static bool vcm_piece_find(const struct vcm_chunks *chunks,
+			   struct vm_area_struct *vma, unsigned long addr,
+			   struct vcm_piece *piece)
+{
+	unsigned long pgoff = linear_page_index(vma, addr), first, i, skip;
+
+	i = vcm_chunks_find(chunks, pgoff, &first);
+	if (i >= chunks->nr)
+		return false;
+
+	/* The VMA may begin in the middle of the chunk. */
+	skip = first - min(first, (addr - vma->vm_start) >> PAGE_SHIFT);
+	piece->addr = ALIGN_DOWN(addr, PAGE_SIZE) -
+		      ((first - skip) << PAGE_SHIFT);
+	piece->pfn = page_to_pfn(chunks->pages[i]) + skip;
+	piece->size = page_size(chunks->pages[i]) - (skip << PAGE_SHIFT);
+	piece->size = min(piece->size, vma->vm_end - piece->addr);
+	return true;
+}
+
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+/* Does a single entry of the middle level map the whole piece? */
+static bool vcm_piece_is_huge(const struct vcm_piece *piece)
+{
+	return piece->size == PMD_SIZE && IS_ALIGNED(piece->addr, PMD_SIZE) &&
+	       IS_ALIGNED(piece->pfn, PMD_SIZE >> PAGE_SHIFT);
+}
+
+static vm_fault_t vcm_vm_huge_fault(struct vm_fault *vmf, unsigned int order)
+{
+	const struct vcm_chunks *chunks = vmf->vma->vm_private_data;
+	struct vcm_piece piece;
+
+	if (order != PMD_ORDER ||
+	    !vcm_piece_find(chunks, vmf->vma, vmf->address, &piece) ||
+	    !vcm_piece_is_huge(&piece))
+		return VM_FAULT_FALLBACK;
+	return vmf_insert_pfn_pmd(vmf, piece.pfn,
+				  vmf->flags & FAULT_FLAG_WRITE);
+}
+#else
+static bool vcm_piece_is_huge(const struct vcm_piece *piece)
+{
+	return false;
+}
+#endif
+
+/*
+ * What was not mapped at mmap() time, or is not any more: the core takes a huge
+ * entry apart by dropping it. All of the piece is mapped again.
+ */
+static vm_fault_t vcm_vm_fault(struct vm_fault *vmf)
+{
+	const struct vcm_chunks *chunks = vmf->vma->vm_private_data;
+	struct vm_area_struct *vma = vmf->vma;
+	struct vcm_piece piece;
+	unsigned long off;
+	vm_fault_t ret;
+
+	if (!vcm_piece_find(chunks, vma, vmf->address, &piece))
+		return VM_FAULT_SIGBUS;
+
+	for (off = 0; off < piece.size; off += PAGE_SIZE) {
+		ret = vmf_insert_pfn(vma, piece.addr + off,
+				     piece.pfn + (off >> PAGE_SHIFT));
+		if (ret != VM_FAULT_NOPAGE)
+			return ret;
+	}
+	return VM_FAULT_NOPAGE;
+}
+
+static const struct vm_operations_struct vcm_vm_ops = {
+	.fault = vcm_vm_fault,
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+	.huge_fault = vcm_vm_huge_fault,
+#endif
+};
+
+/**
+ * vcm_chunks_mmap - map chunks into a process
+ * @chunks: the chunks; they outlive the VMA, whose file holds the dma-buf
+ * @vma: where to; shared, and inside the buffer
+ *
+ * Context: Process context, from an mmap() callback.
+ * Return: 0, -EINVAL (not inside the buffer), or what remap_pfn_range()
+ *	returns.
+ */
+int vcm_chunks_mmap(const struct vcm_chunks *chunks, struct vm_area_struct *vma)
+{
+	unsigned long addr = vma->vm_start;
+	struct vcm_piece piece;
+	int ret;
+
+	/* mremap() must not grow it past the end, nor a core dump contain it. */
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_private_data = (void *)chunks;
+	vma->vm_ops = &vcm_vm_ops;
+
+	for (; addr < vma->vm_end; addr = piece.addr + piece.size) {
+		if (!vcm_piece_find(chunks, vma, addr, &piece))
+			return -EINVAL;
+		if (vcm_piece_is_huge(&piece))
+			continue;
+		ret = remap_pfn_range(vma, piece.addr, piece.pfn, piece.size,
+				      vma->vm_page_prot);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static struct page **vcm_chunks_page_array(const struct vcm_chunks *chunks,
+					   unsigned long nr_pages)
+{
+	unsigned long i, j, n = 0;
+	struct page **pages;
+
+	pages = kvmalloc_array(nr_pages, sizeof(*pages), VCM_GFP_META);
+	if (!pages)
+		return NULL;
+
+	for (i = 0; i < chunks->nr; i++)
+		for (j = 0; j < compound_nr(chunks->pages[i]); j++)
+			pages[n++] = chunks->pages[i] + j;
+	return pages;
+}
+
+/* A single run of low memory has an address in the kernel's linear map. */
+static void *vcm_chunks_linear_address(const struct vcm_chunks *chunks)
+{
+	struct page *first = chunks->pages[0];
+
+	if (chunks->nr_runs > 1 || PageHighMem(first) ||
+	    PageHighMem(chunks->pages[chunks->nr - 1]))
+		return NULL;
+	return page_address(first);
+}
+
+/**
+ * vcm_chunks_vmap - map chunks into the kernel
+ * @chunks: the chunks
+ * @len: bytes in @chunks
+ *
+ * Context: Process context, sleeps.
+ * Return: the address, for vcm_chunks_vunmap(), or NULL without memory.
+ */
+void *vcm_chunks_vmap(const struct vcm_chunks *chunks, size_t len)
+{
+	unsigned long nr_pages = len >> PAGE_SHIFT;
+	struct page **pages;
+	void *vaddr;
+
+	vaddr = vcm_chunks_linear_address(chunks);
+	if (vaddr)
+		return vaddr;
+
+	pages = vcm_chunks_page_array(chunks, nr_pages);
+	if (!pages)
+		return NULL;
+	vaddr = vmap(pages, nr_pages, VM_MAP, PAGE_KERNEL);
+	kvfree(pages);
+	return vaddr;
+}
+
+/**
+ * vcm_chunks_vunmap - undo vcm_chunks_vmap()
+ * @vaddr: what that returned
+ *
+ * Context: Process context, sleeps.
+ */
+void vcm_chunks_vunmap(void *vaddr)
+{
+	if (is_vmalloc_addr(vaddr))
+		vunmap(vaddr);
+}
