@@ -9,8 +9,8 @@
  * entry.
  *
  * Chunks are taken greedily, the largest size that fits first, and a size that
- * could not be had once is not tried again: the chunks of a buffer come sorted
- * by size.
+ * could not be had is not tried again. They come from the pool (vcm_pool.c) or
+ * from the buddy allocator.
  */
 
 #include <linux/align.h>
@@ -23,51 +23,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 
-#include <uapi/linux/dma-heap-vcm.h>
-
-#include "vcm_heap.h"
-
-/*
- * A large chunk is a bonus: it is taken from what is free, without reclaim,
- * compaction or a warning. Order 4 with reclaim made a 10 MB allocation take
- * up to 100 ms (Jaewon Kim, "system_heap: avoid reclaim for order 4", 2023).
- */
-#define VCM_GFP_LARGE	((GFP_HIGHUSER | __GFP_ZERO | __GFP_COMP | \
-			  __GFP_NOWARN | __GFP_NORETRY) & ~__GFP_RECLAIM)
-
-/*
- * The last size may reclaim, but when that is not enough it is the caller who
- * fails and not a victim of the OOM killer.
- */
-#define VCM_GFP_PAGE	(GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
-			 __GFP_RETRY_MAYFAIL)
-
-static const size_t vcm_chunk_size_bytes[VCM_NR_CHUNK_SIZES] = {
-	[VCM_CHUNK_2M] = DMA_HEAP_VCM_CHUNK_2M,
-	[VCM_CHUNK_1M] = DMA_HEAP_VCM_CHUNK_1M,
-	[VCM_CHUNK_64K] = DMA_HEAP_VCM_CHUNK_64K,
-	[VCM_CHUNK_PAGE] = PAGE_SIZE,
-};
-
-/**
- * vcm_chunk_bytes - what a chunk size is in bytes
- * @size: the size
- *
- * Context: Any.
- * Return: bytes.
- */
-size_t vcm_chunk_bytes(enum vcm_chunk_size size)
-{
-	return vcm_chunk_size_bytes[size];
-}
-
-/* With large pages several sizes, or all, can be one; it is the last then. */
-static bool vcm_chunk_size_usable(enum vcm_chunk_size size)
-{
-	return size == VCM_CHUNK_PAGE ||
-	       (vcm_chunk_bytes(size) > PAGE_SIZE &&
-		get_order(vcm_chunk_bytes(size)) <= MAX_PAGE_ORDER);
-}
+#include "vcm_pool.h"
 
 /**
  * vcm_chunk_sizes - all chunk sizes
@@ -86,71 +42,59 @@ u64 vcm_chunk_sizes(void)
 	return sizes;
 }
 
-static struct page *vcm_chunk_alloc(enum vcm_chunk_size size)
-{
-	gfp_t gfp = size == VCM_CHUNK_PAGE ? VCM_GFP_PAGE : VCM_GFP_LARGE;
-
-	if (mem_accounting)
-		gfp |= __GFP_ACCOUNT;
-	return alloc_pages(gfp, get_order(vcm_chunk_bytes(size)));
-}
-
-/*
- * The largest chunk of @sizes that fits @len and can be had, beginning with
- * @size.
- */
-static struct page *vcm_chunk_alloc_largest(size_t len, u64 sizes,
-					    enum vcm_chunk_size *size)
-{
-	for (; *size < VCM_NR_CHUNK_SIZES; ++*size) {
-		struct page *page;
-
-		if (len < vcm_chunk_bytes(*size) ||
-		    !vcm_chunk_size_usable(*size) ||
-		    !(sizes & vcm_chunk_bytes(*size)))
-			continue;
-		page = vcm_chunk_alloc(*size);
-		if (page)
-			return page;
-	}
-	return NULL;
-}
-
-static void vcm_chunk_free(struct page *page)
-{
-	__free_pages(page, compound_order(page));
-}
-
 static void vcm_chunk_list_free(struct list_head *list)
 {
 	struct page *page, *next;
 
 	list_for_each_entry_safe(page, next, list, lru)
-		vcm_chunk_free(page);
+		__free_pages(page, compound_order(page));
 }
 
-/* Collect @len bytes on @list, which is the caller's also on failure. */
-static int vcm_chunk_list_fill(struct vcm_chunks *chunks, size_t len, u64 sizes,
-			       struct list_head *list)
+/* As many chunks of @size as fit @left and can be had. */
+static int vcm_chunk_list_fill_size(struct vcm_chunks *chunks, size_t *left,
+				    enum vcm_chunk_size size,
+				    struct list_head *list)
 {
-	enum vcm_chunk_size size = VCM_CHUNK_2M;
+	unsigned long want = *left / vcm_chunk_bytes(size), got;
+	int ret = 0;
 
-	while (len) {
+	got = vcm_pool_get_clean(size, want, list);
+	while (got < want) {
 		struct page *page;
 
-		if (fatal_signal_pending(current))
-			return -EINTR;
-
-		page = vcm_chunk_alloc_largest(len, sizes, &size);
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			break;
+		}
+		page = vcm_pool_get(size);
 		if (!page)
-			return -ENOMEM;
-
+			break;
 		list_add_tail(&page->lru, list);
-		chunks->nr_of[size]++;
-		chunks->nr++;
-		len -= page_size(page);
+		got++;
 	}
-	return 0;
+
+	chunks->nr_of[size] += got;
+	chunks->nr += got;
+	*left -= got * vcm_chunk_bytes(size);
+	return ret;
+}
+
+/* Collect @left bytes on @list, which is the caller's also on failure. */
+static int vcm_chunk_list_fill(struct vcm_chunks *chunks, size_t *left,
+			       u64 sizes, struct list_head *list)
+{
+	enum vcm_chunk_size size;
+	int ret;
+
+	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++) {
+		if (!vcm_chunk_size_usable(size) ||
+		    !(sizes & vcm_chunk_bytes(size)))
+			continue;
+		ret = vcm_chunk_list_fill_size(chunks, left, size, list);
+		if (ret)
+			return ret;
+	}
+	return *left ? -ENOMEM : 0;
 }
 
 static int vcm_chunk_cmp(const void *a, const void *b)
@@ -202,6 +146,7 @@ static unsigned long vcm_chunks_count_runs(const struct vcm_chunks *chunks)
 int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes)
 {
 	struct page *page, *next;
+	size_t left = len;
 	LIST_HEAD(list);
 	unsigned long i = 0;
 	int ret;
@@ -210,7 +155,10 @@ int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes)
 		return -ENOMEM;
 
 	*chunks = (struct vcm_chunks){};
-	ret = vcm_chunk_list_fill(chunks, len, sizes, &list);
+	ret = vcm_chunk_list_fill(chunks, &left, sizes, &list);
+	/* Large chunks do not reclaim, and the pool may have what is missing. */
+	if (ret == -ENOMEM && vcm_pool_drain())
+		ret = vcm_chunk_list_fill(chunks, &left, sizes, &list);
 	if (ret)
 		goto free_list;
 
@@ -230,6 +178,7 @@ int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes)
 	sort(chunks->pages, chunks->nr, sizeof(*chunks->pages), vcm_chunk_cmp,
 	     NULL);
 	chunks->nr_runs = vcm_chunks_count_runs(chunks);
+	vcm_pool_kick();
 	return 0;
 
 free_list:
@@ -245,10 +194,14 @@ free_list:
  */
 void vcm_chunks_free(struct vcm_chunks *chunks)
 {
-	unsigned long i;
+	struct page **pages = chunks->pages;
+	enum vcm_chunk_size size;
 
-	for (i = 0; i < chunks->nr; i++)
-		vcm_chunk_free(chunks->pages[i]);
+	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++) {
+		vcm_pool_put(size, pages, chunks->nr_of[size]);
+		pages += chunks->nr_of[size];
+	}
+	vcm_pool_kick();
 	kvfree(chunks->pages);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The vcm heap seen from outside: debugfs vcm/totals and vcm/buffers
+ * The vcm heap seen from outside: debugfs vcm/totals, vcm/buffers, vcm/pool and
+ * vcm/pool_drain
  *
  * The files show sizes, counts and IOVAs. A DMA address of a device that no
  * IOMMU translates for is a physical address and is left out.
@@ -12,7 +13,7 @@
 
 #include <uapi/linux/dma-buf.h>
 
-#include "vcm_heap.h"
+#include "vcm_pool.h"
 
 struct vcm_totals {
 	unsigned long buffers;
@@ -115,6 +116,36 @@ static int vcm_buffers_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(vcm_buffers);
 
+static int vcm_pool_show(struct seq_file *s, void *unused)
+{
+	static const char * const names[VCM_NR_CHUNK_SIZES] = {
+		[VCM_CHUNK_2M] = "2m",
+		[VCM_CHUNK_1M] = "1m",
+		[VCM_CHUNK_64K] = "64k",
+		[VCM_CHUNK_PAGE] = "page",
+	};
+	struct vcm_pool_stats stats;
+	enum vcm_chunk_size size;
+
+	vcm_pool_stats(&stats);
+	seq_printf(s, "cap_kb %llu\n", stats.cap >> 10);
+	seq_printf(s, "total_kb %llu\n", stats.total >> 10);
+	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++) {
+		seq_printf(s, "clean_%s %lu\n", names[size], stats.clean[size]);
+		seq_printf(s, "dirty_%s %lu\n", names[size], stats.dirty[size]);
+	}
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(vcm_pool);
+
+static int vcm_pool_drain_set(void *data, u64 val)
+{
+	vcm_pool_drain();
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(vcm_pool_drain_fops, NULL, vcm_pool_drain_set,
+			 "%llu\n");
+
 /**
  * vcm_heap_debugfs_init - create the heap's files
  *
@@ -126,4 +157,7 @@ void vcm_heap_debugfs_init(void)
 
 	debugfs_create_file("totals", 0400, dir, NULL, &vcm_totals_fops);
 	debugfs_create_file("buffers", 0400, dir, NULL, &vcm_buffers_fops);
+	debugfs_create_file("pool", 0400, dir, NULL, &vcm_pool_fops);
+	debugfs_create_file_unsafe("pool_drain", 0200, dir, NULL,
+				   &vcm_pool_drain_fops);
 }

@@ -5,7 +5,8 @@
  * A buffer is an array of chunks (vcm_chunk.c) behind a dma-buf. Each importer
  * gets a table of its own over those chunks, cut to what its device takes and
  * mapped by the buffer's policy (vcm_iommu_map_sgtable()); the CPU gets them
- * through mmap() and dma_buf_vmap() (vcm_map.c).
+ * through mmap() and dma_buf_vmap() (vcm_map.c). Chunks of released buffers
+ * wait in a pool for the next ones (vcm_pool.c).
  *
  * The dma-buf owns the buffer: nothing refers to a buffer that its dma-buf
  * does not keep alive, but for the list of all buffers, which it leaves when
@@ -28,7 +29,7 @@
 
 #include <uapi/linux/dma-heap-vcm.h>
 
-#include "vcm_heap.h"
+#include "vcm_pool.h"
 
 #define CREATE_TRACE_POINTS
 #include "vcm_trace.h"
@@ -385,10 +386,18 @@ static int __init vcm_heap_init(void)
 	ret = vcm_default_policy_check();
 	if (ret)
 		return ret;
+	ret = vcm_pool_init();
+	if (ret)
+		return ret;
+	ret = vcm_pool_work_init();
+	if (ret)
+		goto exit_pool;
 
 	heap = dma_heap_add(&exp_info);
-	if (IS_ERR(heap))
-		return PTR_ERR(heap);
+	if (IS_ERR(heap)) {
+		ret = PTR_ERR(heap);
+		goto exit_work;
+	}
 
 	/* From here on buffers may be about, and the module has to stay. */
 	vcm_heap_debugfs_init();
@@ -396,6 +405,12 @@ static int __init vcm_heap_init(void)
 	if (ret)
 		pr_warn("no /dev/vcm: %d\n", ret);
 	return 0;
+
+exit_work:
+	vcm_pool_work_exit();
+exit_pool:
+	vcm_pool_exit();
+	return ret;
 }
 module_init(vcm_heap_init);
 /* No exit: a heap cannot be taken away again. */

@@ -7,10 +7,13 @@
 
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/mmzone.h>
 #include <linux/mutex.h>
 #include <linux/scatterlist.h>
 #include <linux/types.h>
 #include <linux/vcm-iommu.h>
+
+#include <uapi/linux/dma-heap-vcm.h>
 
 struct device;
 struct dma_buf;
@@ -33,6 +36,27 @@ enum vcm_chunk_size {
 	VCM_NR_CHUNK_SIZES
 };
 
+/* What a chunk size is in bytes. */
+static inline size_t vcm_chunk_bytes(enum vcm_chunk_size size)
+{
+	static const size_t bytes[VCM_NR_CHUNK_SIZES] = {
+		[VCM_CHUNK_2M] = DMA_HEAP_VCM_CHUNK_2M,
+		[VCM_CHUNK_1M] = DMA_HEAP_VCM_CHUNK_1M,
+		[VCM_CHUNK_64K] = DMA_HEAP_VCM_CHUNK_64K,
+		[VCM_CHUNK_PAGE] = PAGE_SIZE,
+	};
+
+	return bytes[size];
+}
+
+/* With large pages several sizes, or all, can be one; it is the last then. */
+static inline bool vcm_chunk_size_usable(enum vcm_chunk_size size)
+{
+	return size == VCM_CHUNK_PAGE ||
+	       (vcm_chunk_bytes(size) > PAGE_SIZE &&
+		get_order(vcm_chunk_bytes(size)) <= MAX_PAGE_ORDER);
+}
+
 /**
  * struct vcm_chunks - the memory of a buffer
  * @pages: the chunks' first pages, the largest chunk first and those of one
@@ -52,7 +76,6 @@ struct vcm_chunks {
 
 /* vcm_chunk.c */
 u64 vcm_chunk_sizes(void);
-size_t vcm_chunk_bytes(enum vcm_chunk_size size);
 int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes);
 void vcm_chunks_free(struct vcm_chunks *chunks);
 unsigned long vcm_chunks_find(const struct vcm_chunks *chunks,

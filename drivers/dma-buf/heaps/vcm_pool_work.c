@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of the pool: who zeroes, refills and shrinks it, and when
+ *
+ * Nothing runs, and no timer is armed, as long as no chunk is dirty and nobody
+ * asked for a refill: an idle machine stays idle.
+ */
+
+#include <linux/err.h>
+#include <linux/freezer.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/nodemask.h>
+#include <linux/sched.h>
+#include <linux/shrinker.h>
+
+#include "vcm_pool.h"
+
+/* The worker lets a closing thread finish first, and buffers come together. */
+#define VCM_POOL_DELAY		msecs_to_jiffies(10)
+
+/* How long the worker rests after somebody wanted memory back. */
+#define VCM_POOL_REST		(2 * HZ)
+
+/*
+ * Pages to free per shrinker call: the largest chunk, so that what is asked for
+ * is what is freed.
+ */
+#define VCM_POOL_SHRINK_BATCH	(DMA_HEAP_VCM_CHUNK_2M >> PAGE_SHIFT)
+
+#define VCM_POOL_PAGES_PER_MB	(1UL << (20 - PAGE_SHIFT))
+
+/* Marks of the refill, in MB of each large chunk size. */
+static unsigned int vcm_pool_low_mb;
+static unsigned int vcm_pool_high_mb;
+
+/* Until when, in jiffies, the worker rests. */
+static unsigned long vcm_pool_pressure = INITIAL_JIFFIES;
+
+/* Changes under kernel_param_lock(), as a parameter may be what wakes it. */
+static struct kthread_worker *vcm_pool_worker;
+static struct kthread_delayed_work vcm_pool_work;
+static struct shrinker *vcm_pool_shrinker;
+
+static bool vcm_pool_may_work(void)
+{
+	return time_after_eq(jiffies, READ_ONCE(vcm_pool_pressure)) &&
+	       !freezing(current);
+}
+
+static bool vcm_pool_refills(void)
+{
+	return READ_ONCE(vcm_pool_low_mb);
+}
+
+static bool vcm_pool_below(int nid, enum vcm_chunk_size size, unsigned int mb)
+{
+	return vcm_pool_node_bytes_of(nid, size) < (u64)mb << 20;
+}
+
+static void vcm_pool_refill_size(int nid, enum vcm_chunk_size size)
+{
+	if (!vcm_pool_below(nid, size, READ_ONCE(vcm_pool_low_mb)))
+		return;
+
+	while (vcm_pool_below(nid, size, READ_ONCE(vcm_pool_high_mb)) &&
+	       vcm_pool_may_work() && vcm_pool_add_one(nid, size))
+		cond_resched();
+}
+
+/* In advance, for those who want that: with the sizes that can run out. */
+static void vcm_pool_refill(int nid)
+{
+	enum vcm_chunk_size size;
+
+	for (size = 0; size < VCM_CHUNK_PAGE; size++)
+		vcm_pool_refill_size(nid, size);
+}
+
+static bool vcm_pool_has_dirty(void)
+{
+	int nid;
+
+	for_each_node_state(nid, N_MEMORY)
+		if (vcm_pool_node_has_dirty(nid))
+			return true;
+	return false;
+}
+
+static void vcm_pool_work_fn(struct kthread_work *work)
+{
+	int nid;
+
+	/* A release may have added chunks just when the cap was lowered. */
+	vcm_pool_trim();
+
+	for_each_node_state(nid, N_MEMORY) {
+		while (vcm_pool_may_work() && vcm_pool_zero_one(nid))
+			cond_resched();
+		if (vcm_pool_refills())
+			vcm_pool_refill(nid);
+	}
+	if (vcm_pool_has_dirty())
+		kthread_queue_delayed_work(vcm_pool_worker, &vcm_pool_work,
+					   VCM_POOL_REST);
+}
+
+/**
+ * vcm_pool_kick - tell the worker that chunks came or went
+ *
+ * Context: Any process context, does not sleep.
+ */
+void vcm_pool_kick(void)
+{
+	if (vcm_pool_refills() || vcm_pool_has_dirty())
+		kthread_queue_delayed_work(vcm_pool_worker, &vcm_pool_work,
+					   VCM_POOL_DELAY);
+}
+
+static unsigned long vcm_pool_count(struct shrinker *shrinker,
+				    struct shrink_control *sc)
+{
+	return vcm_pool_node_pages(sc->nid) ?: SHRINK_EMPTY;
+}
+
+static unsigned long vcm_pool_scan(struct shrinker *shrinker,
+				   struct shrink_control *sc)
+{
+	unsigned long freed;
+
+	/* Zeroing what is wanted back would be for nothing. */
+	WRITE_ONCE(vcm_pool_pressure, jiffies + VCM_POOL_REST);
+
+	freed = vcm_pool_free_node(sc->nr_to_scan, sc->nid);
+	sc->nr_scanned = freed;
+	return freed ?: SHRINK_STOP;
+}
+
+/* ---- Parameters ---- */
+
+static int vcm_pool_cap_param_set(const char *val,
+				  const struct kernel_param *kp)
+{
+	unsigned long mb;
+	int ret;
+
+	ret = kstrtoul(val, 0, &mb);
+	if (ret)
+		return ret;
+	if (mb >= ULONG_MAX / VCM_POOL_PAGES_PER_MB)
+		return -ERANGE;
+
+	vcm_pool_set_cap(mb * VCM_POOL_PAGES_PER_MB);
+	return 0;
+}
+
+static int vcm_pool_cap_param_get(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%lu\n",
+			  vcm_pool_cap_pages() / VCM_POOL_PAGES_PER_MB);
+}
+
+static const struct kernel_param_ops vcm_pool_cap_param_ops = {
+	.set = vcm_pool_cap_param_set,
+	.get = vcm_pool_cap_param_get,
+};
+module_param_cb(pool_mb, &vcm_pool_cap_param_ops, NULL, 0644);
+MODULE_PARM_DESC(pool_mb, "Most memory that is kept for later buffers, in MB (default a twelfth of RAM, 0: none)");
+
+static int vcm_pool_mark_param_set(const char *val,
+				   const struct kernel_param *kp)
+{
+	int ret = param_set_uint(val, kp);
+
+	/* On the command line they come before there is a worker. */
+	if (!ret && vcm_pool_worker)
+		vcm_pool_kick();
+	return ret;
+}
+
+static const struct kernel_param_ops vcm_pool_mark_param_ops = {
+	.set = vcm_pool_mark_param_set,
+	.get = param_get_uint,
+};
+module_param_cb(pool_low_mb, &vcm_pool_mark_param_ops, &vcm_pool_low_mb, 0644);
+MODULE_PARM_DESC(pool_low_mb, "Refill the pool in advance when it holds less of a large chunk size, in MB (default 0: never)");
+module_param_cb(pool_high_mb, &vcm_pool_mark_param_ops, &vcm_pool_high_mb,
+		0644);
+MODULE_PARM_DESC(pool_high_mb, "... until it holds this much of it, in MB (default 0)");
+
+static void vcm_pool_set_worker(struct kthread_worker *worker)
+{
+	kernel_param_lock(THIS_MODULE);
+	vcm_pool_worker = worker;
+	kernel_param_unlock(THIS_MODULE);
+}
+
+/**
+ * vcm_pool_work_init - bring the pool to life
+ *
+ * Context: Process context, once, behind vcm_pool_init().
+ * Return: 0, -ENOMEM, or why there is no thread.
+ */
+int vcm_pool_work_init(void)
+{
+	struct kthread_worker *worker;
+
+	kthread_init_delayed_work(&vcm_pool_work, vcm_pool_work_fn);
+	vcm_pool_shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE, "vcm-pool");
+	if (!vcm_pool_shrinker)
+		return -ENOMEM;
+	vcm_pool_shrinker->count_objects = vcm_pool_count;
+	vcm_pool_shrinker->scan_objects = vcm_pool_scan;
+	vcm_pool_shrinker->batch = VCM_POOL_SHRINK_BATCH;
+	/* Nobody has to read anything back: cheaper to lose than a cache. */
+	vcm_pool_shrinker->seeks = 1;
+
+	worker = kthread_run_worker(KTW_FREEZABLE, "vcm-pool");
+	if (IS_ERR(worker)) {
+		shrinker_free(vcm_pool_shrinker);
+		return PTR_ERR(worker);
+	}
+	sched_set_normal(worker->task, MAX_NICE);
+	vcm_pool_set_worker(worker);
+
+	shrinker_register(vcm_pool_shrinker);
+	/* The parameters may ask for a refill. */
+	vcm_pool_kick();
+	return 0;
+}
+
+/**
+ * vcm_pool_work_exit - undo vcm_pool_work_init()
+ *
+ * Context: Process context; there is no buffer.
+ */
+void vcm_pool_work_exit(void)
+{
+	struct kthread_worker *worker = vcm_pool_worker;
+
+	shrinker_free(vcm_pool_shrinker);
+	vcm_pool_set_worker(NULL);
+	kthread_cancel_delayed_work_sync(&vcm_pool_work);
+	kthread_destroy_worker(worker);
+}
