@@ -22,6 +22,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/swap.h>
 
 #include "vcm_pool.h"
 
@@ -50,6 +51,16 @@ static void vcm_chunk_list_free(struct list_head *list)
 		__free_pages(page, compound_order(page));
 }
 
+/*
+ * Is there enough for @len bytes, with something left for others? Who needs a
+ * page when there is none calls the OOM killer, and that cannot know who has
+ * them all.
+ */
+static bool vcm_chunks_affordable(size_t len)
+{
+	return len >> PAGE_SHIFT <= si_mem_available() + get_nr_swap_pages();
+}
+
 /* As many chunks of @size as fit @left and can be had. */
 static int vcm_chunk_list_fill_size(struct vcm_chunks *chunks, size_t *left,
 				    enum vcm_chunk_size size,
@@ -60,10 +71,17 @@ static int vcm_chunk_list_fill_size(struct vcm_chunks *chunks, size_t *left,
 
 	got = vcm_pool_get_clean(size, want, list);
 	while (got < want) {
+		size_t done = got * vcm_chunk_bytes(size);
 		struct page *page;
 
 		if (fatal_signal_pending(current)) {
 			ret = -EINTR;
+			break;
+		}
+		/* Now and then: others allocate, too. */
+		if (IS_ALIGNED(done, SZ_2M) &&
+		    !vcm_chunks_affordable(*left - done)) {
+			ret = -ENOMEM;
 			break;
 		}
 		page = vcm_pool_get(size);
@@ -139,9 +157,9 @@ static unsigned long vcm_chunks_count_runs(const struct vcm_chunks *chunks)
  * The memory is zeroed.
  *
  * Context: Process context, sleeps.
- * Return: 0, -ENOMEM (more than the machine has, or more than is free and
- *	reclaimable; the OOM killer is not called), -EINTR (fatal signal).
- *	Nothing is allocated on failure.
+ * Return: 0, -ENOMEM (more than is available, see MemAvailable and SwapFree in
+ *	/proc/meminfo), -EINTR (fatal signal). Nothing is allocated on failure,
+ *	and nobody is killed.
  */
 int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes)
 {
