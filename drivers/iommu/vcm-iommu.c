@@ -16,6 +16,7 @@
 #include <linux/dma-map-ops.h>
 #include <linux/err.h>
 #include <linux/iommu.h>
+#include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/property.h>
@@ -78,10 +79,22 @@ static void vcm_domain_uncharge(struct vcm_domain *domain, size_t size)
 	spin_unlock_irqrestore(&domain->lock, flags);
 }
 
+/* The longest block at @iova of up to @size that is aligned to its own length. */
+static size_t vcm_domain_block(unsigned long iova, size_t size)
+{
+	unsigned long max = iova ? 1UL << __ffs(iova) : ULONG_MAX;
+
+	return min(max, rounddown_pow_of_two(size));
+}
+
 /*
- * The domain below is told of all pages at once, which lets it use its largest
- * leaves. iommu_map() is what is exported; it makes the pages visible to the
- * hardware, and nothing is left to do for iotlb_sync_map().
+ * iommu_map() of the domain below is what is exported; it makes the pages visible
+ * to the hardware, and nothing is left to do for iotlb_sync_map().
+ *
+ * It is told of as many pages at once as can be, which lets it use its largest
+ * leaves, but not of more than will be unmapped at once: what one call mapped
+ * must not be split (see iommu_unmap()), and the core chooses what to unmap by
+ * the IOVA alone. It never cuts inside of an aligned block.
  */
 static int vcm_domain_map_pages(struct iommu_domain *iommu_domain,
 				unsigned long iova, phys_addr_t phys,
@@ -89,20 +102,27 @@ static int vcm_domain_map_pages(struct iommu_domain *iommu_domain,
 				gfp_t gfp, size_t *mapped)
 {
 	struct vcm_domain *domain = to_vcm_domain(iommu_domain);
-	size_t size = pgsize * pgcount;
+	size_t size = pgsize * pgcount, done = 0;
 	int ret;
 
 	ret = vcm_domain_charge(domain, iova, phys, pgsize, size);
 	if (ret)
 		return ret;
 
-	ret = iommu_map(domain->backing, iova, phys, size, prot, gfp);
-	if (ret) {
-		vcm_domain_uncharge(domain, size);
-		return ret;
+	while (done < size) {
+		size_t len = vcm_domain_block(iova + done, size - done);
+
+		ret = iommu_map(domain->backing, iova + done, phys + done, len,
+				prot, gfp);
+		if (ret)
+			break;
+		done += len;
 	}
-	*mapped = size;
-	return 0;
+	/* The core unmaps what it is told to be mapped. */
+	if (ret)
+		vcm_domain_uncharge(domain, size - done);
+	*mapped = done;
+	return ret;
 }
 
 static size_t vcm_domain_unmap_pages(struct iommu_domain *iommu_domain,
