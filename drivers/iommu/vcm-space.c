@@ -158,6 +158,24 @@ static int vcm_space_check_fixed(const struct vcm_space *space)
 	return 0;
 }
 
+/*
+ * What the core frees when a device is removed, and would not for one that was
+ * never added: dev_iommu_free() is not exported. Nobody else knows the device.
+ */
+static void vcm_space_free_fwspec(struct device *dev)
+{
+	struct dev_iommu *param = dev->iommu;
+
+	if (!param)
+		return;
+	dev->iommu = NULL;
+	if (param->fwspec) {
+		fwnode_handle_put(param->fwspec->iommu_fwnode);
+		kfree(param->fwspec);
+	}
+	kfree(param);
+}
+
 static int vcm_space_add_device(struct vcm_space *space)
 {
 	struct platform_device *pdev;
@@ -176,6 +194,9 @@ static int vcm_space_add_device(struct vcm_space *space)
 
 	/* The IOMMU core is notified and asks our driver for a domain. */
 	ret = platform_device_add(pdev);
+	/* It takes a name for which there was no memory for a missing one. */
+	if (ret == -EINVAL)
+		ret = -ENOMEM;
 	if (ret)
 		goto put_device;
 
@@ -198,8 +219,8 @@ remove_device:
 	vcm_space_remove_device(space, false);
 	return ret;
 
-	/* What iommu_fwspec_init() allocated stays: nothing exported frees it. */
 put_device:
+	vcm_space_free_fwspec(&pdev->dev);
 	platform_device_put(pdev);
 	return ret;
 }
