@@ -1,0 +1,89 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs vcm-soak or vcm-fuzz in a guest of its own. 'make soak' and 'make fuzz'
+# build the modules first.
+
+set -euo pipefail
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# Seconds that a run may take besides what it is told to.
+readonly SPARE=1800
+
+usage() {
+	cat <<'USAGE'
+usage: scripts/soak.sh [--kernel stock|debug] [--iommu IOMMU] [--mem SIZE] soak|fuzz [OPTION]...
+
+Runs vcm-soak or vcm-fuzz with the OPTIONs (see tools/) in a guest. What it
+prints is in out/soak/; it begins with the seed, and '--seed N' is the option
+that repeats the run. A report of the guest's kernel is a failure too.
+USAGE
+}
+
+vm_options=()
+what=
+options=()
+
+parse_args() {
+	while [[ $# -gt 0 ]]; do
+		case $1 in
+		-h | --help) usage; exit 0 ;;
+		--kernel | --iommu | --mem)
+			[[ $# -ge 2 ]] || die "$1 needs a value (see --help)"
+			vm_options+=("$1" "$2")
+			shift 2
+			;;
+		soak | fuzz) what=$1; shift; options=("$@"); return ;;
+		*) die "unknown argument '$1' (see --help)" ;;
+		esac
+	done
+	die "soak or fuzz? (see --help)"
+}
+
+# The seconds that the program is told to run, if it is.
+duration() {
+	local i
+
+	for ((i = 0; i + 1 < ${#options[@]}; i++)); do
+		[[ ${options[i]} != --seconds ]] || { echo "${options[i + 1]}"; return; }
+	done
+	echo 300
+}
+
+# The guest's end is one more result. The program counts without it.
+finish() {
+	local log=$1 status=$2 passed failed
+
+	passed=$(grep -c '^PASS ' "$log" || true)
+	failed=$(grep -c '^FAIL ' "$log" || true)
+	if [[ $status -ne 0 && $failed -eq 0 ]]; then
+		echo "FAIL boot@$what (exit status $status)"
+		failed=$((failed + 1))
+	elif [[ $status -eq 0 ]]; then
+		echo "PASS boot@$what"
+		passed=$((passed + 1))
+	fi
+	echo "$passed passed, $failed failed"
+	[[ $status -eq 0 && $failed -eq 0 && $passed -gt 1 ]]
+}
+
+main() {
+	local out=$VCM_TOP/out/soak log status=0 seconds
+
+	parse_args "$@"
+	seconds=$(duration)
+	[[ $seconds =~ ^[1-9][0-9]*$ ]] || die "'$seconds' is no number of seconds"
+	load_kernel_env x86_64
+	lock_output soak
+	mkdir -p "$out"
+	make -s -C "$VCM_TOP/tools/vcm-$what" O="$out"
+	log=$out/$what.log
+	"$VCM_TOP/scripts/vm.sh" --timeout $((seconds * 2 + SPARE)) "${vm_options[@]}" \
+		--file "$out/vcm-$what:/vcm-$what" -- "vcm-$what" "${options[@]}" |
+		tee "$log" | grep --line-buffered -vE '^[0-9]+ passed, [0-9]+ failed$' || status=${PIPESTATUS[0]}
+	finish "$log" "$status"
+}
+
+main "$@"
