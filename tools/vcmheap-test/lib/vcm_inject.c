@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Failures on purpose, for tests: the n-th thing that can fail in a call does.
+ *
+ * The kernel's fault injection counts, for one thread, what can fail: small
+ * allocations (failslab), pages (fail_page_alloc), copies to and from userspace
+ * (fail_usercopy). The number n in /proc/thread-self/fail-nth is that of the one
+ * which does.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+
+#include "igt.h"
+#include "vcm_debugfs.h"
+#include "vcm_inject.h"
+
+static int fail_nth = -1;
+
+static bool set_knob(const char *kind, const char *knob, const char *value)
+{
+	char path[PATH_MAX];
+	bool written;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s/%s", igt_debugfs_mount() ?: "", kind, knob);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	written = write(fd, value, strlen(value)) == (ssize_t)strlen(value);
+	close(fd);
+	return written;
+}
+
+/**
+ * vcm_inject_init:
+ *
+ * Has all kinds of allocations count, and skips the test where the kernel does
+ * not inject failures.
+ */
+void vcm_inject_init(void)
+{
+	static const char *const kinds[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
+	int i;
+
+	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	igt_require_f(fail_nth >= 0, "no fault injection in this kernel\n");
+	/* Those that could wait for memory too, and single pages, and quietly. */
+	igt_require_f(set_knob("failslab", "ignore-gfp-wait", "N"), "no failslab\n");
+	igt_require_f(set_knob("fail_page_alloc", "ignore-gfp-wait", "N"), "no fail_page_alloc\n");
+	igt_assert(set_knob("fail_page_alloc", "ignore-gfp-highmem", "N"));
+	igt_assert(set_knob("fail_page_alloc", "min-order", "0"));
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		set_knob(kinds[i], "verbose", "0");
+}
+
+/**
+ * vcm_inject_begin:
+ * @n: which of the things that can fail in what follows is to fail, from 1
+ */
+void vcm_inject_begin(unsigned int n)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", n);
+
+	igt_assert_eq(pwrite(fail_nth, text, len, 0), len);
+}
+
+/**
+ * vcm_inject_end:
+ *
+ * Looking at the number and setting it back can fail for it, too: then it had
+ * not been used up.
+ *
+ * Returns: whether something failed since vcm_inject_begin().
+ */
+bool vcm_inject_end(void)
+{
+	char text[16] = "";
+	bool failed = pread(fail_nth, text, sizeof(text) - 1, 0) > 0 && !strcmp(text, "0\n");
+
+	while (pwrite(fail_nth, "0", 1, 0) != 1)
+		failed = false;
+	return failed;
+}
+
+/* --- What is left ------------------------------------------------------ */
+
+static const char *const files[] = { "totals", "buffers", "iova", "spaces" };
+
+static unsigned int open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int n = 0;
+	struct dirent *entry;
+
+	igt_assert(dir);
+	while ((entry = readdir(dir)))
+		n += entry->d_name[0] != '.';
+	closedir(dir);
+	return n;
+}
+
+/**
+ * vcm_state_read:
+ * @state: filled in, to be freed by vcm_state_free()
+ */
+void vcm_state_read(struct vcm_state *state)
+{
+	int i;
+
+	state->fds = open_fds();
+	state->next_fd = dup(fail_nth);
+	igt_assert(state->next_fd >= 0);
+	close(state->next_fd);
+	for (i = 0; i < ARRAY_SIZE(files); i++)
+		state->text[i] = vcm_debugfs_read(files[i]);
+}
+
+/**
+ * vcm_state_free:
+ * @state: what vcm_state_read() filled in
+ */
+void vcm_state_free(struct vcm_state *state)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(files); i++)
+		free(state->text[i]);
+}
+
+/**
+ * vcm_state_assert_same:
+ * @before: the state before something was done, freed
+ * @what: what that was
+ * @n: ... and what failed in it
+ *
+ * Asserts that nothing has changed.
+ */
+void vcm_state_assert_same(struct vcm_state *before, const char *what, unsigned int n)
+{
+	struct vcm_state now;
+	int i;
+
+	vcm_state_read(&now);
+	igt_assert_f(now.fds == before->fds && now.next_fd == before->next_fd,
+		     "%s, failure %u: %u file descriptors before, %u after\n", what, n,
+		     before->fds, now.fds);
+	for (i = 0; i < ARRAY_SIZE(files); i++)
+		igt_assert_f(!strcmp(now.text[i], before->text[i]),
+			     "%s, failure %u: vcm/%s before:\n%safter:\n%s", what, n, files[i],
+			     before->text[i], now.text[i]);
+	vcm_state_free(before);
+	vcm_state_free(&now);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Failures on purpose, for tests: the n-th thing that can fail in a call does.
+ */
+#ifndef VCM_INJECT_H
+#define VCM_INJECT_H
+
+#include <stdbool.h>
+
+void vcm_inject_init(void);
+void vcm_inject_begin(unsigned int n);
+bool vcm_inject_end(void);
+
+/**
+ * struct vcm_state - all that a call may leave behind
+ * @fds: open file descriptors
+ * @next_fd: the one that comes next
+ * @text: what the files in debugfs show
+ */
+struct vcm_state {
+	unsigned int fds;
+	int next_fd;
+	char *text[4];
+};
+
+void vcm_state_read(struct vcm_state *state);
+void vcm_state_assert_same(struct vcm_state *before, const char *what, unsigned int n);
+void vcm_state_free(struct vcm_state *state);
+
+#endif /* VCM_INJECT_H */

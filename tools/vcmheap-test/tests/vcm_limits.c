@@ -1,0 +1,510 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Buffers of the vcm heap that are larger than what there is.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "igt.h"
+#include "vcm_debugfs.h"
+#include "vcm_dev.h"
+#include "vcm_heap.h"
+#include "vcm_memory.h"
+#include "vcm_pool.h"
+
+/**
+ * TEST: vcm limits
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: dma-buf heaps
+ * Description: Buffers that are larger than what there is.
+ *
+ * SUBTEST: beyond-ram
+ * Description: A buffer beyond the machine's memory is refused at once.
+ *
+ * SUBTEST: beyond-free-%s
+ * Description: A buffer of %arg[1] beyond free memory fails, and nobody else suffers.
+ *
+ * arg[1]:
+ *
+ * @heap: chunks of all sizes, by the interface of all heaps
+ * @all:  chunks of all sizes
+ * @page: pages
+ * @64k:  chunks of 64 KiB
+ * @2m:   chunks of 2 MiB
+ *
+ * SUBTEST: step-by-step
+ * Description: Buffers until memory is full: the last one fails, and nobody else suffers.
+ *
+ * SUBTEST: many-ask
+ * Description: Where processes together ask for more than there is, none is killed.
+ *
+ * SUBTEST: full-pool
+ * Description: Memory that the heap keeps is there for a buffer that needs it.
+ *
+ * SUBTEST: full-pool-others
+ * Description: Memory that the heap keeps is there for others.
+ *
+ * SUBTEST: group-charge
+ * Description: A buffer is charged to who allocates it, if that is what was asked for.
+ *
+ * SUBTEST: group-limit
+ * Description: A buffer beyond the limit of a group fails for that group, and only there.
+ *
+ * SUBTEST: group-edge
+ * Description: Nobody dies of a buffer that just fits the limit of a group, or just not.
+ */
+
+IGT_TEST_DESCRIPTION("Buffers of the vcm heap that are larger than what there is.");
+
+#define ACCOUNTING "/sys/module/dma_heap/parameters/mem_accounting"
+
+/* --- Beyond memory ----------------------------------------------------- */
+
+static void assert_refused(int dev, int heap, uint64_t len)
+{
+	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
+
+	igt_assert_eq(__vcm_heap_alloc(heap, len), -ENOMEM);
+	igt_assert_eq(__vcm_dev_alloc(dev, &args), -ENOMEM);
+}
+
+static void test_beyond_ram(int dev, int heap)
+{
+	static const uint64_t lengths[] = {
+		1ull << 40, 1ull << 47, 1ull << 52, 1ull << 62, 1ull << 63, -8192ull,
+	};
+	struct vcm_memory before;
+	uint64_t handed_out;
+	int i;
+
+	vcm_memory_read(&before);
+	handed_out = vcm_ram_handed_out();
+	assert_refused(dev, heap, vcm_ram_size() + vcm_page_size());
+	assert_refused(dev, heap, 2 * vcm_ram_size());
+	for (i = 0; i < ARRAY_SIZE(lengths); i++)
+		assert_refused(dev, heap, lengths[i]);
+	igt_assert_lt_u64(vcm_ram_handed_out(), handed_out + VCM_MEMORY_NOISE);
+	vcm_memory_assert_back(&before, "beyond RAM");
+}
+
+/* More than can be had, but not more than there is. */
+static uint64_t beyond_free(void)
+{
+	uint64_t len = (vcm_ram_available() + vcm_ram_size()) / 2 & -MIB(2);
+
+	igt_assert_lt_u64(len, vcm_ram_size());
+	return len;
+}
+
+static void test_beyond_free(int dev, int heap, uint64_t chunk_sizes)
+{
+	struct vcm_bystander bystander;
+	struct dma_heap_vcm_alloc args;
+	struct vcm_memory before;
+	int i;
+
+	vcm_memory_read(&before);
+	args = vcm_alloc_args(beyond_free());
+	args.chunk_sizes = chunk_sizes;
+	vcm_bystander_start(&bystander);
+	for (i = 0; i < 3; i++)
+		igt_assert_eq(heap < 0 ? __vcm_dev_alloc(dev, &args) :
+					 __vcm_heap_alloc(heap, args.length), -ENOMEM);
+	vcm_bystander_stop(&bystander);
+	vcm_memory_assert_back(&before, "beyond free memory");
+}
+
+/* Each buffer is less than what is left, until one is not. */
+static void test_step_by_step(int heap)
+{
+	const uint64_t each = MIB(16);
+	struct vcm_bystander bystander;
+	struct vcm_memory before;
+	unsigned int n = 0;
+	int dmabuf[1024];
+
+	vcm_memory_read(&before);
+	vcm_bystander_start(&bystander);
+	while (n < ARRAY_SIZE(dmabuf) && (dmabuf[n] = __vcm_heap_alloc(heap, each)) >= 0)
+		n++;
+	igt_assert_lt(n, ARRAY_SIZE(dmabuf));
+	igt_assert_eq(dmabuf[n], -ENOMEM);
+	igt_info("%llu of %llu MiB available were allocated\n",
+		 (unsigned long long)(n * each / MIB(1)),
+		 (unsigned long long)(before.available / MIB(1)));
+	while (n--)
+		close(dmabuf[n]);
+	vcm_bystander_stop(&bystander);
+	vcm_memory_assert_back(&before, "step by step");
+}
+
+static void ask_for_most(int heap)
+{
+	const uint64_t len = vcm_ram_available() * 3 / 4;
+	int i, dmabuf;
+
+	for (i = 0; i < 4; i++) {
+		dmabuf = __vcm_heap_alloc(heap, len);
+		if (dmabuf >= 0)
+			close(dmabuf);
+		else
+			igt_assert_eq(dmabuf, -ENOMEM);
+	}
+}
+
+static void test_many_ask(int heap)
+{
+	struct vcm_bystander bystander;
+	struct vcm_memory before;
+
+	vcm_memory_read(&before);
+	vcm_bystander_start(&bystander);
+	igt_fork(child, 3)
+		ask_for_most(heap);
+	igt_waitchildren();
+	vcm_bystander_stop(&bystander);
+	vcm_memory_assert_back(&before, "many ask");
+}
+
+/* --- What the heap keeps ----------------------------------------------- */
+
+static void fill_pool(int heap)
+{
+	int dmabuf[8], i;
+
+	for (i = 0; i < ARRAY_SIZE(dmabuf); i++)
+		dmabuf[i] = vcm_heap_alloc(heap, MIB(32));
+	for (i = 0; i < ARRAY_SIZE(dmabuf); i++)
+		close(dmabuf[i]);
+	igt_info("%llu KiB in the pool\n", (unsigned long long)vcm_pool_total() >> 10);
+}
+
+static bool is_accounting(void)
+{
+	char value = 'N';
+	int fd = open(ACCOUNTING, O_RDONLY | O_CLOEXEC);
+
+	igt_require_f(fd >= 0, "no " ACCOUNTING "\n");
+	igt_assert_eq(read(fd, &value, 1), 1);
+	close(fd);
+	return value == 'Y';
+}
+
+/* Nothing is kept that is charged to somebody. */
+static void require_full_pool(int heap)
+{
+	fill_pool(heap);
+	if (is_accounting())
+		igt_assert_eq_u64(vcm_pool_total(), 0);
+	else
+		igt_assert_lt_u64(0, vcm_pool_total());
+}
+
+static void test_full_pool(int heap)
+{
+	struct vcm_memory before;
+	uint64_t len;
+	int dmabuf;
+
+	vcm_memory_read(&before);
+	require_full_pool(heap);
+	/* Nearly all of what was available when nothing was kept. */
+	len = before.available - VCM_MEMORY_NOISE - before.available / 16;
+	igt_assert_lt_u64(before.available - MIB(256), len + vcm_pool_total() + MIB(256));
+	dmabuf = vcm_heap_alloc(heap, len);
+	close(dmabuf);
+	vcm_memory_assert_back(&before, "full pool");
+}
+
+/* The same, for a process that touches memory of its own. */
+static void touch(uint64_t len)
+{
+	char *ptr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t i;
+
+	igt_assert(ptr != MAP_FAILED);
+	vcm_oom_score("1000");
+	for (i = 0; i < len; i += vcm_page_size())
+		ptr[i] = 1;
+	munmap(ptr, len);
+}
+
+static void test_full_pool_others(int heap)
+{
+	struct vcm_memory before;
+
+	vcm_memory_read(&before);
+	require_full_pool(heap);
+	igt_fork(child, 1)
+		touch(before.available - VCM_MEMORY_NOISE - before.available / 16);
+	igt_waitchildren();
+	vcm_memory_assert_back(&before, "full pool, others");
+}
+
+/* --- Groups ------------------------------------------------------------ */
+
+#define GROUP_LIMIT MIB(64)
+
+static char group[] = "/tmp/vcm-limits-XXXXXX/vcm";
+
+static void write_group(const char *file, const char *text)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", group, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
+	igt_assert_eq(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+/* The number behind @key in a file of the group, or the first one. */
+static uint64_t read_group(const char *file, const char *key)
+{
+	unsigned long long value = 0, found = 0;
+	char path[PATH_MAX], line[128];
+	FILE *in;
+
+	snprintf(path, sizeof(path), "%s/%s", group, file);
+	in = fopen(path, "re");
+	igt_assert_f(in, "%s: %s\n", path, strerror(errno));
+	while (fgets(line, sizeof(line), in))
+		if (!strncmp(line, key, strlen(key)) &&
+		    sscanf(line + strlen(key), "%llu", &value) == 1)
+			found = value;
+	fclose(in);
+	return found;
+}
+
+/* A hierarchy of our own: the machine need not have one mounted. */
+static void group_mount(void)
+{
+	char *slash = strrchr(group, '/');
+	char limit[32];
+
+	*slash = '\0';
+	igt_assert(mkdtemp(group));
+	igt_require_f(!mount("cgroup2", group, "cgroup2", 0, NULL), "no cgroup2: %s\n",
+		      strerror(errno));
+	write_group("cgroup.subtree_control", "+memory");
+	*slash = '/';
+	igt_assert_eq(mkdir(group, 0755), 0);
+	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)GROUP_LIMIT);
+	write_group("memory.max", limit);
+}
+
+static void group_unmount(void)
+{
+	char *slash = strrchr(group, '/');
+
+	igt_assert_eq(rmdir(group), 0);
+	*slash = '\0';
+	write_group("cgroup.subtree_control", "-memory");
+	igt_assert_eq(umount(group), 0);
+	igt_assert_eq(rmdir(group), 0);
+	strcpy(group, "/tmp/vcm-limits-XXXXXX/vcm");
+}
+
+static uint64_t group_charge(void)
+{
+	return read_group("memory.current", "");
+}
+
+/* What is charged goes a little after the last reference. */
+static void assert_nothing_charged(void)
+{
+	int i;
+
+	for (i = 0; i < 100 && group_charge() > MIB(4); i++) {
+		write_group("memory.reclaim", "64M");
+		usleep(50000);
+	}
+	igt_assert_lte_u64(group_charge(), MIB(4));
+}
+
+static void group_join(void)
+{
+	write_group("cgroup.procs", "0");
+}
+
+static void alloc_charged(int heap)
+{
+	uint64_t before;
+	int dmabuf;
+
+	group_join();
+	before = group_charge();
+	dmabuf = vcm_heap_alloc(heap, MIB(32));
+	igt_info("group: %llu KiB charged before, %llu KiB after allocating 32 MiB\n",
+		 (unsigned long long)before >> 10, (unsigned long long)group_charge() >> 10);
+	if (is_accounting())
+		igt_assert_lte_u64(before + MIB(32), group_charge());
+	else
+		igt_assert_lt_u64(group_charge(), before + MIB(4));
+	close(dmabuf);
+}
+
+static void test_group_charge(int heap)
+{
+	struct vcm_memory before;
+
+	vcm_memory_read(&before);
+	group_mount();
+	igt_fork(child, 1)
+		alloc_charged(heap);
+	igt_waitchildren();
+	assert_nothing_charged();
+	group_unmount();
+	vcm_memory_assert_back(&before, "charged to a group");
+}
+
+static void alloc_beyond_limit(int dev, int heap)
+{
+	struct dma_heap_vcm_alloc args = vcm_alloc_args(2 * GROUP_LIMIT);
+	int i, dmabuf;
+
+	group_join();
+	for (i = 0; i < 4; i++) {
+		dmabuf = i & 1 ? __vcm_dev_alloc(dev, &args) :
+				 __vcm_heap_alloc(heap, args.length);
+		if (is_accounting()) {
+			igt_assert_eq(dmabuf, -ENOMEM);
+			continue;
+		}
+		/* Charged to nobody, and so to no limit. */
+		igt_assert(dmabuf >= 0);
+		close(dmabuf);
+	}
+	/* What fits is there afterwards. */
+	dmabuf = vcm_heap_alloc(heap, GROUP_LIMIT / 2);
+	close(dmabuf);
+}
+
+static void test_group_limit(int dev, int heap)
+{
+	struct vcm_bystander bystander;
+	struct vcm_memory before;
+
+	vcm_memory_read(&before);
+	group_mount();
+	vcm_bystander_start(&bystander);
+	igt_fork(child, 1)
+		alloc_beyond_limit(dev, heap);
+	igt_waitchildren();
+	igt_assert_eq_u64(read_group("memory.events", "oom_kill "), 0);
+	vcm_bystander_stop(&bystander);
+	assert_nothing_charged();
+	group_unmount();
+	vcm_memory_assert_back(&before, "beyond the limit of a group");
+}
+
+static void alloc_at_limit(int heap)
+{
+	uint64_t left, page = vcm_page_size();
+	int i, dmabuf, step = is_accounting() ? 1 : 16, had = 0;
+
+	group_join();
+	for (i = -16; i < 48; i += step) {
+		left = GROUP_LIMIT - group_charge();
+		dmabuf = __vcm_heap_alloc(heap, left - i * page);
+		igt_assert_f(dmabuf >= 0 || dmabuf == -ENOMEM, "%s\n", strerror(-dmabuf));
+		if (dmabuf >= 0) {
+			close(dmabuf);
+			had++;
+		}
+	}
+	igt_info("%d of %d buffers of about what is left were had\n", had, 64 / step);
+}
+
+static void test_group_edge(int heap)
+{
+	struct vcm_memory before;
+
+	vcm_memory_read(&before);
+	group_mount();
+	igt_fork(child, 1)
+		alloc_at_limit(heap);
+	igt_waitchildren();
+	igt_assert_eq_u64(read_group("memory.events", "oom_kill "), 0);
+	assert_nothing_charged();
+	group_unmount();
+	vcm_memory_assert_back(&before, "at the limit of a group");
+}
+
+/* --- All --------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	bool heap;
+	uint64_t chunk_sizes;
+} kinds[] = {
+	{ "heap", true, 0 },
+	{ "all", false, 0 },
+	{ "page", false, 4096 },
+	{ "64k", false, DMA_HEAP_VCM_CHUNK_64K },
+	{ "2m", false, DMA_HEAP_VCM_CHUNK_2M },
+};
+
+int igt_main()
+{
+	static int dev, heap, i;
+
+	igt_fixture() {
+		dev = vcm_dev_open();
+		heap = vcm_heap_open();
+		vcm_require_pool();
+	}
+
+	igt_describe("A buffer beyond the machine's memory is refused at once");
+	igt_subtest("beyond-ram")
+		test_beyond_ram(dev, heap);
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		igt_describe("A buffer beyond free memory fails, and nobody else suffers");
+		igt_subtest_f("beyond-free-%s", kinds[i].name)
+			test_beyond_free(dev, kinds[i].heap ? heap : -1, kinds[i].chunk_sizes);
+	}
+
+	igt_describe("Buffers until memory is full: the last one fails, nobody else suffers");
+	igt_subtest("step-by-step")
+		test_step_by_step(heap);
+
+	igt_describe("Where processes together ask for more than there is, none is killed");
+	igt_subtest("many-ask")
+		test_many_ask(heap);
+
+	igt_describe("Memory that the heap keeps is there for a buffer that needs it");
+	igt_subtest("full-pool")
+		test_full_pool(heap);
+
+	igt_describe("Memory that the heap keeps is there for others");
+	igt_subtest("full-pool-others")
+		test_full_pool_others(heap);
+
+	igt_describe("A buffer is charged to who allocates it, if that is what was asked for");
+	igt_subtest("group-charge")
+		test_group_charge(heap);
+
+	igt_describe("A buffer beyond a group's limit fails for that group, and only there");
+	igt_subtest("group-limit")
+		test_group_limit(dev, heap);
+
+	igt_describe("Nobody dies of a buffer that just fits a group's limit, or just not");
+	igt_subtest("group-edge")
+		test_group_edge(heap);
+
+	igt_fixture() {
+		close(heap);
+		close(dev);
+	}
+}
