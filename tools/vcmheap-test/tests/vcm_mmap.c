@@ -5,11 +5,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "igt.h"
+#include "vcm_churn.h"
+#include "vcm_debugfs.h"
+#include "vcm_dev.h"
 #include "vcm_heap.h"
+#include "vcm_view.h"
 
 /**
  * TEST: vcm mmap
@@ -54,6 +62,63 @@
  *
  * SUBTEST: flags
  * Description: Mappings are shared, stay out of core dumps and cannot grow.
+ *
+ * SUBTEST: huge-at-aligned-address
+ * Description: A chunk of 2 MiB is one page-table entry and one fault, where addresses agree.
+ *
+ * SUBTEST: huge-flags
+ * Description: Such a mapping is shared, stays out of core dumps and cannot grow.
+ *
+ * SUBTEST: filled-at-other-addresses
+ * Description: At any other address the mapping is complete before it is touched.
+ *
+ * SUBTEST: huge-read-only
+ * Description: ... also through a descriptor that only reads, for reading.
+ *
+ * SUBTEST: huge-read-then-write
+ * Description: What was read first can be written.
+ *
+ * SUBTEST: huge-in-a-mixture
+ * Description: Chunks of other sizes behind the large ones are where they belong.
+ *
+ * SUBTEST: huge-from-the-middle
+ * Description: A mapping that begins inside a chunk has large entries for the next ones.
+ *
+ * SUBTEST: huge-cut-short
+ * Description: A mapping that ends inside a chunk shows nothing behind its end.
+ *
+ * SUBTEST: huge-unmap-part
+ * Description: A part of a large entry can be unmapped and the rest goes on to work.
+ *
+ * SUBTEST: huge-protect-part
+ * Description: A part of a large entry can be made read-only, and writable again.
+ *
+ * SUBTEST: huge-move-%s
+ * Description: A touched mapping can be moved to %arg[1].
+ *
+ * arg[1]:
+ *
+ * @aligned: an address of the same kind
+ * @skewed:  an address of another kind
+ * @part:    elsewhere, a part of it
+ *
+ * SUBTEST: huge-fork
+ * Description: A child sees the same memory, also when its parent has unmapped it.
+ *
+ * SUBTEST: huge-advice
+ * Description: No advice takes memory out of a mapping.
+ *
+ * SUBTEST: huge-locked
+ * Description: A mapping can be locked, which changes nothing.
+ *
+ * SUBTEST: huge-threads
+ * Description: Threads that touch the same entry first do no harm.
+ *
+ * SUBTEST: huge-pages-disabled
+ * Description: A process that wants no huge pages gets the same contents.
+ *
+ * SUBTEST: no-pages-for-others
+ * Description: The kernel hands out no references to a mapping's pages.
  *
  * SUBTEST: permissions
  * Description: A mapping allows no more than the file descriptor does.
@@ -309,11 +374,9 @@ static void mapping_flags(const void *ptr, char *flags, size_t len)
 	igt_assert_f(false, "no VmFlags for the mapping\n");
 }
 
-static void test_flags(int heap)
+static void assert_flags(const void *ptr)
 {
-	static const char * const wanted[] = { " sh ", " dd ", " de ", " ms " };
-	int dmabuf = vcm_heap_alloc(heap, KIB(64));
-	char *ptr = vcm_buffer_map(dmabuf);
+	static const char * const wanted[] = { " sh ", " dd ", " de ", " ms ", " io ", " pf " };
 	char flags[512];
 	int i;
 
@@ -321,7 +384,14 @@ static void test_flags(int heap)
 	for (i = 0; i < ARRAY_SIZE(wanted); i++)
 		igt_assert_f(strstr(flags, wanted[i]), "no \"%s\" in \"%s\"\n", wanted[i], flags);
 	igt_assert_f(!strstr(flags, " ex "), "executable: \"%s\"\n", flags);
+}
 
+static void test_flags(int heap)
+{
+	int dmabuf = vcm_heap_alloc(heap, KIB(64));
+	char *ptr = vcm_buffer_map(dmabuf);
+
+	assert_flags(ptr);
 	vcm_buffer_unmap(ptr, KIB(64));
 	close(dmabuf);
 }
@@ -383,6 +453,518 @@ static void test_protection(int heap)
 	vcm_fill(ptr, KIB(64), 2);
 	vcm_assert_filled(ptr, KIB(64), 2);
 	vcm_buffer_unmap(ptr, KIB(64));
+	close(dmabuf);
+}
+
+/* ---- Huge entries ---- */
+
+#define HUGE VCM_HUGE_SIZE
+#define RW (PROT_READ | PROT_WRITE)
+
+static int dev = -1;
+
+/* A buffer that has nothing but large chunks, with a pattern that tells where one is. */
+static int alloc_huge(unsigned int chunks)
+{
+	int dmabuf = vcm_dev_alloc_sizes(dev, chunks * HUGE, DMA_HEAP_VCM_CHUNK_2M);
+	/* Not at an aligned address: by other entries than those that are tested. */
+	struct vcm_view view;
+
+	vcm_view_map(&view, dmabuf, 0, chunks * HUGE, KIB(4), RW);
+	vcm_fill(view.ptr, view.len, 1);
+	vcm_view_unmap(&view);
+	return dmabuf;
+}
+
+/* @view shows what alloc_huge() wrote, from @offset on. */
+static void assert_part_of_pattern(int dmabuf, const char *ptr, uint64_t offset, size_t len)
+{
+	struct vcm_view whole;
+	size_t size = vcm_buffer_size(dmabuf);
+
+	vcm_view_map(&whole, dmabuf, 0, size, KIB(4), PROT_READ);
+	vcm_assert_filled(whole.ptr, size, 1);
+	igt_assert_f(!memcmp(ptr, whole.ptr + offset, len), "other contents at %#llx, %#zx bytes\n",
+		     (unsigned long long)offset, len);
+	vcm_view_unmap(&whole);
+}
+
+static void assert_faults(const struct vcm_view *view, bool write, unsigned long faults)
+{
+	unsigned long got = vcm_touch(view->ptr, view->len, vcm_page_size(), write);
+
+	igt_assert_f(got == faults, "%lu faults, not %lu\n", got, faults);
+}
+
+static void test_huge_aligned(void)
+{
+	enum { CHUNKS = 8 };
+	int dmabuf = alloc_huge(CHUNKS);
+	struct vcm_view view;
+	size_t before;
+	int write;
+
+	for (write = 0; write < 2; write++) {
+		vcm_page_tables();
+		before = vcm_page_tables();
+		vcm_view_map(&view, dmabuf, 0, CHUNKS * HUGE, 0, RW);
+		assert_faults(&view, write, CHUNKS);
+		assert_faults(&view, write, 0);
+		/* One of the last level for each chunk would be as many pages. */
+		igt_assert_lt_u64(vcm_page_tables() - before, CHUNKS / 2 * vcm_page_size());
+		vcm_assert_filled(view.ptr, view.len, 1);
+		vcm_view_unmap(&view);
+	}
+	close(dmabuf);
+}
+
+/* Here there is no entry at mmap() time, and nothing has looked at the mapping. */
+static void test_huge_flags(void)
+{
+	int dmabuf = alloc_huge(2);
+	struct vcm_view view;
+
+	vcm_view_map(&view, dmabuf, 0, 2 * HUGE, 0, RW);
+	assert_flags(view.ptr);
+	assert_faults(&view, true, 2);
+	assert_flags(view.ptr);
+	igt_assert_eq(remap_errno(view.ptr, HUGE, 2 * HUGE), -EFAULT);
+	vcm_view_unmap(&view);
+	close(dmabuf);
+}
+
+static void test_filled(int heap)
+{
+	static const size_t skews[] = { KIB(4), KIB(64), MIB(1), HUGE - KIB(4) };
+	int dmabuf = alloc_huge(4), mixed = vcm_heap_alloc(heap, MIXED);
+	struct vcm_view view;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(skews); i++) {
+		vcm_view_map(&view, dmabuf, 0, 4 * HUGE, skews[i], RW);
+		assert_faults(&view, true, 0);
+		vcm_assert_filled(view.ptr, view.len, 1);
+		vcm_view_unmap(&view);
+
+		vcm_view_map(&view, mixed, 0, MIXED, skews[i], RW);
+		assert_faults(&view, true, 0);
+		vcm_view_unmap(&view);
+	}
+	close(mixed);
+	close(dmabuf);
+}
+
+static void test_huge_read_only(void)
+{
+	struct dma_heap_vcm_alloc args = vcm_alloc_args(2 * HUGE);
+	struct vcm_view view;
+	int dmabuf;
+
+	args.chunk_sizes = DMA_HEAP_VCM_CHUNK_2M;
+	args.fd_flags = O_RDONLY | O_CLOEXEC;
+	dmabuf = vcm_dev_alloc(dev, &args);
+	vcm_view_map(&view, dmabuf, 0, 2 * HUGE, 0, PROT_READ);
+	assert_faults(&view, false, 2);
+	vcm_assert_zero(view.ptr, view.len);
+	igt_assert_eq(vcm_touch_signal(view.ptr, true), SIGSEGV);
+	igt_assert_eq(vcm_touch_signal(view.ptr + HUGE + KIB(64), true), SIGSEGV);
+	vcm_assert_zero(view.ptr, view.len);
+	igt_assert_eq(mprotect(view.ptr, view.len, RW), -1);
+	igt_assert_eq(errno, EACCES);
+	vcm_view_unmap(&view);
+	close(dmabuf);
+}
+
+static void test_huge_read_then_write(void)
+{
+	int dmabuf = alloc_huge(2);
+	struct vcm_view view, other;
+
+	vcm_view_map(&view, dmabuf, 0, 2 * HUGE, 0, RW);
+	vcm_view_map(&other, dmabuf, 0, 2 * HUGE, 0, RW);
+	vcm_assert_filled(view.ptr, view.len, 1);
+	vcm_fill(view.ptr, view.len, 2);
+	vcm_assert_filled(other.ptr, other.len, 2);
+	vcm_fill(other.ptr, other.len, 3);
+	vcm_assert_filled(view.ptr, view.len, 3);
+	vcm_view_unmap(&other);
+	vcm_view_unmap(&view);
+	close(dmabuf);
+}
+
+static void test_huge_mixture(int heap)
+{
+	int dmabuf = vcm_heap_alloc(heap, 2 * HUGE + MIXED);
+	uint64_t size = vcm_buffer_size(dmabuf), at;
+	struct vcm_view view, other;
+	struct vcm_buffer_info info;
+
+	vcm_buffer_info_read(dmabuf, &info);
+	vcm_view_map(&other, dmabuf, 0, size, KIB(4), RW);
+	vcm_fill(other.ptr, size, 5);
+	vcm_view_map(&view, dmabuf, 0, size, 0, RW);
+	assert_faults(&view, true, info.chunks[VCM_CHUNK_2M]);
+	vcm_assert_filled(view.ptr, size, 5);
+
+	/* Each page is the same one in both. */
+	for (at = 0; at < size; at += vcm_page_size()) {
+		*(uint64_t *)(view.ptr + at) = ~at;
+		igt_assert_eq_u64(*(volatile uint64_t *)(other.ptr + at), ~at);
+	}
+	vcm_view_unmap(&view);
+	vcm_view_unmap(&other);
+	close(dmabuf);
+}
+
+static void test_huge_middle(void)
+{
+	enum { CHUNKS = 4 };
+	static const struct {
+		uint64_t offset;
+		size_t skew;
+		unsigned int huge;
+	} cases[] = {
+		{ MIB(1), MIB(1), 3 },
+		{ KIB(4), KIB(4), 3 },
+		{ HUGE - KIB(4), HUGE - KIB(4), 3 },
+		{ HUGE, 0, 3 },
+		{ MIB(3), MIB(1), 2 },
+		{ MIB(1), 0, 0 },
+		{ KIB(4), 0, 0 },
+		{ HUGE, MIB(1), 0 },
+		{ HUGE + KIB(64), KIB(4), 0 },
+	};
+	int i, dmabuf = alloc_huge(CHUNKS);
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		size_t len = CHUNKS * HUGE - cases[i].offset;
+		struct vcm_view view;
+
+		vcm_view_map(&view, dmabuf, cases[i].offset, len, cases[i].skew, RW);
+		assert_faults(&view, true, cases[i].huge);
+		assert_part_of_pattern(dmabuf, view.ptr, cases[i].offset, len);
+		vcm_view_unmap(&view);
+	}
+	close(dmabuf);
+}
+
+/* The addresses behind it are reserved, and belong to the chunk's own large entry. */
+static void test_huge_short(void)
+{
+	static const size_t lengths[] = { KIB(4), MIB(1), HUGE - KIB(4), HUGE + KIB(4) };
+	int i, dmabuf = alloc_huge(2);
+	struct vcm_view view;
+
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		vcm_view_map(&view, dmabuf, 0, lengths[i], 0, RW);
+		assert_faults(&view, true, lengths[i] / HUGE);
+		assert_part_of_pattern(dmabuf, view.ptr, 0, lengths[i]);
+		igt_assert_eq(vcm_touch_signal(view.ptr + lengths[i], false), SIGSEGV);
+		vcm_view_unmap(&view);
+	}
+	close(dmabuf);
+}
+
+/* Maps @chunks large chunks where huge entries can be, and has them made. */
+static void view_touched(struct vcm_view *view, int dmabuf, unsigned int chunks)
+{
+	vcm_view_map(view, dmabuf, 0, chunks * HUGE, 0, RW);
+	assert_faults(view, true, chunks);
+}
+
+static void test_huge_unmap(void)
+{
+	static const struct {
+		size_t at, len;
+	} holes[] = {
+		{ 0, KIB(4) },
+		{ HUGE - KIB(4), KIB(8) },
+		{ HUGE + MIB(1), KIB(64) },
+		{ HUGE, HUGE },
+		{ 3 * HUGE - KIB(4), KIB(4) },
+	};
+	int i, dmabuf = alloc_huge(3);
+	struct vcm_view view;
+
+	for (i = 0; i < ARRAY_SIZE(holes); i++) {
+		size_t end = holes[i].at + holes[i].len;
+
+		view_touched(&view, dmabuf, 3);
+		vcm_buffer_unmap(view.ptr + holes[i].at, holes[i].len);
+		assert_part_of_pattern(dmabuf, view.ptr, 0, holes[i].at);
+		assert_part_of_pattern(dmabuf, view.ptr + end, end, view.len - end);
+		igt_assert_eq(vcm_touch_signal(view.ptr + holes[i].at, false), SIGSEGV);
+		igt_assert_eq(vcm_touch_signal(view.ptr + end - 1, false), SIGSEGV);
+		vcm_view_unmap(&view);
+	}
+	close(dmabuf);
+}
+
+static void test_huge_protect(void)
+{
+	static const struct {
+		size_t at, len;
+	} parts[] = {
+		{ KIB(4), KIB(4) },
+		{ MIB(1), HUGE },
+		{ 0, HUGE },
+		{ HUGE, HUGE },
+	};
+	int i, dmabuf = alloc_huge(2);
+	struct vcm_view view;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		char *part;
+
+		view_touched(&view, dmabuf, 2);
+		part = view.ptr + parts[i].at;
+		igt_assert_eq(mprotect(part, parts[i].len, PROT_READ), 0);
+		igt_assert_eq(vcm_touch_signal(part, true), SIGSEGV);
+		igt_assert_eq(vcm_touch_signal(part + parts[i].len - 1, true), SIGSEGV);
+		vcm_assert_filled(view.ptr, view.len, 1);
+		if (parts[i].at)
+			vcm_touch(view.ptr, parts[i].at, KIB(4), true);
+
+		igt_assert_eq(mprotect(part, parts[i].len, PROT_NONE), 0);
+		igt_assert_eq(vcm_touch_signal(part, false), SIGSEGV);
+		igt_assert_eq(mprotect(part, parts[i].len, RW), 0);
+		vcm_fill(view.ptr, view.len, 2);
+		vcm_assert_filled(view.ptr, view.len, 2);
+		vcm_fill(view.ptr, view.len, 1);
+		vcm_view_unmap(&view);
+	}
+	close(dmabuf);
+}
+
+static void *move(void *from, size_t len, void *to)
+{
+	void *ptr = mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+
+	igt_assert_f(ptr == to, "mremap: %s\n", strerror(errno));
+	return ptr;
+}
+
+static void test_huge_move(size_t to_skew, size_t at, size_t len)
+{
+	int dmabuf = alloc_huge(3);
+	struct vcm_view view, to;
+	char *moved;
+
+	view_touched(&view, dmabuf, 3);
+	vcm_view_reserve(&to, len, to_skew);
+	moved = move(view.ptr + at, len, to.ptr);
+	assert_part_of_pattern(dmabuf, moved, at, len);
+	igt_assert_eq(vcm_touch_signal(view.ptr + at, false), SIGSEGV);
+	/* What stayed behind, and back. */
+	assert_part_of_pattern(dmabuf, view.ptr, 0, at);
+	move(moved, len, view.ptr + at);
+	vcm_assert_filled(view.ptr, view.len, 1);
+	vcm_fill(view.ptr, view.len, 2);
+	vcm_assert_filled(view.ptr, view.len, 2);
+	vcm_view_unmap(&to);
+	vcm_view_unmap(&view);
+	close(dmabuf);
+}
+
+static void test_huge_fork(void)
+{
+	int dmabuf = alloc_huge(2), fds[2];
+	struct vcm_crew crew;
+	struct vcm_view view;
+	char byte;
+
+	igt_assert_eq(pipe(fds), 0);
+	vcm_crew_init(&crew, 1);
+	vcm_view_map(&view, dmabuf, 0, 2 * HUGE, 0, RW);
+	/* One entry is there, the other comes after the fork. */
+	vcm_touch(view.ptr, HUGE, KIB(4), true);
+	igt_fork(child, 1) {
+		vcm_assert_filled(view.ptr, view.len, 1);
+		vcm_crew_count(&crew);
+		igt_assert_eq(read(fds[0], &byte, 1), 1);
+		vcm_assert_filled(view.ptr, view.len, 2);
+		vcm_fill(view.ptr, view.len, 3);
+		vcm_view_unmap(&view);
+	}
+	while (!vcm_crew_complete(&crew))
+		usleep(1000);
+	vcm_fill(view.ptr, view.len, 2);
+	vcm_view_unmap(&view);
+	igt_assert_eq(write(fds[1], "", 1), 1);
+	igt_waitchildren();
+	vcm_crew_fini(&crew);
+
+	vcm_view_map(&view, dmabuf, 0, 2 * HUGE, 0, PROT_READ);
+	vcm_assert_filled(view.ptr, view.len, 3);
+	vcm_view_unmap(&view);
+	close(fds[0]);
+	close(fds[1]);
+	close(dmabuf);
+}
+
+static void test_huge_advice(void)
+{
+	static const int refused[] = {
+		MADV_DONTNEED, MADV_FREE, MADV_REMOVE, MADV_COLD, MADV_PAGEOUT, MADV_DODUMP,
+		MADV_DOFORK,
+	};
+	static const int others[] = {
+		MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED, MADV_HUGEPAGE,
+		MADV_NOHUGEPAGE, MADV_MERGEABLE, MADV_DONTDUMP, MADV_POPULATE_READ,
+		MADV_POPULATE_WRITE, 25 /* MADV_COLLAPSE */, 102 /* MADV_GUARD_INSTALL */,
+		103 /* MADV_GUARD_REMOVE */,
+	};
+	int i, dmabuf = alloc_huge(2);
+	struct vcm_view view;
+
+	view_touched(&view, dmabuf, 2);
+	for (i = 0; i < ARRAY_SIZE(refused); i++)
+		igt_assert_f(madvise(view.ptr + MIB(1), HUGE, refused[i]), "advice %d taken\n",
+			     refused[i]);
+	/* Of these some are taken, some not, by the version of the kernel. */
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		madvise(view.ptr + MIB(1), HUGE, others[i]);
+	vcm_assert_filled(view.ptr, view.len, 1);
+	vcm_fill(view.ptr, view.len, 2);
+	vcm_assert_filled(view.ptr, view.len, 2);
+	vcm_view_unmap(&view);
+	close(dmabuf);
+}
+
+static void test_huge_locked(void)
+{
+	int dmabuf = alloc_huge(2);
+	struct vcm_view view;
+
+	vcm_view_map(&view, dmabuf, 0, 2 * HUGE, 0, RW);
+	igt_assert_eq(mlock(view.ptr, view.len), 0);
+	vcm_assert_filled(view.ptr, view.len, 1);
+	igt_assert_eq(munlock(view.ptr + KIB(4), KIB(4)), 0);
+	vcm_assert_filled(view.ptr, view.len, 1);
+	vcm_view_unmap(&view);
+
+	igt_assert_eq(mlockall(MCL_CURRENT | MCL_FUTURE), 0);
+	vcm_view_map(&view, dmabuf, 0, 2 * HUGE, 0, RW);
+	vcm_assert_filled(view.ptr, view.len, 1);
+	vcm_view_unmap(&view);
+	igt_assert_eq(munlockall(), 0);
+	close(dmabuf);
+}
+
+/**
+ * struct toucher - a thread that touches a mapping
+ * @thread: the thread
+ * @start: all of them go at the same time
+ * @view: the mapping
+ * @bad: whether it has seen other contents than the buffer's
+ */
+struct toucher {
+	pthread_t thread;
+	pthread_barrier_t *start;
+	const struct vcm_view *view;
+	bool bad;
+};
+
+static void *touch_all(void *arg)
+{
+	struct toucher *toucher = arg;
+
+	pthread_barrier_wait(toucher->start);
+	toucher->bad = vcm_mismatch(toucher->view->ptr, toucher->view->len, 1) >= 0;
+	return NULL;
+}
+
+static void test_huge_threads(void)
+{
+	enum { THREADS = 4, ROUNDS = 40 };
+	struct toucher touchers[THREADS];
+	pthread_barrier_t start;
+	struct vcm_view view;
+	int i, round, dmabuf = alloc_huge(1);
+
+	igt_assert_eq(pthread_barrier_init(&start, NULL, THREADS), 0);
+	for (round = 0; round < ROUNDS; round++) {
+		vcm_view_map(&view, dmabuf, 0, HUGE, 0, RW);
+		/* Every other time it is the entry of each page that is contended for. */
+		if (round % 2) {
+			vcm_touch(view.ptr, HUGE, HUGE, true);
+			igt_assert_eq(mprotect(view.ptr, KIB(4), PROT_READ), 0);
+		}
+		for (i = 0; i < THREADS; i++) {
+			touchers[i] = (struct toucher){ .start = &start, .view = &view };
+			igt_assert_eq(pthread_create(&touchers[i].thread, NULL, touch_all,
+						     &touchers[i]), 0);
+		}
+		for (i = 0; i < THREADS; i++) {
+			pthread_join(touchers[i].thread, NULL);
+			igt_assert(!touchers[i].bad);
+		}
+		vcm_view_unmap(&view);
+	}
+	pthread_barrier_destroy(&start);
+	close(dmabuf);
+}
+
+/* In a child, as there is no way back. */
+static void test_huge_disabled(void)
+{
+	int dmabuf = alloc_huge(2);
+
+	igt_fork(child, 1) {
+		struct vcm_view view;
+
+		igt_assert_eq(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), 0);
+		vcm_view_map(&view, dmabuf, 0, 2 * HUGE, 0, RW);
+		vcm_assert_filled(view.ptr, view.len, 1);
+		vcm_fill(view.ptr, view.len, 2);
+		vcm_view_unmap(&view);
+	}
+	igt_waitchildren();
+	close(dmabuf);
+}
+
+/* Returns -errno of a request that needs the pages behind @ptr. */
+static int splice_errno(const char *ptr)
+{
+	struct iovec iov = { .iov_base = (void *)ptr, .iov_len = KIB(4) };
+	ssize_t ret;
+	int fds[2];
+
+	igt_assert_eq(pipe(fds), 0);
+	ret = vmsplice(fds[1], &iov, 1, 0) < 0 ? -errno : 0;
+	close(fds[0]);
+	close(fds[1]);
+	return ret;
+}
+
+static int process_read_errno(const char *ptr)
+{
+	static char to[KIB(4)];
+	struct iovec local = { .iov_base = to, .iov_len = sizeof(to) };
+	struct iovec remote = { .iov_base = (void *)ptr, .iov_len = sizeof(to) };
+
+	return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) < 0 ? -errno : 0;
+}
+
+/* A reference would keep a page that the next buffer has. */
+static void test_no_pages(void)
+{
+	int dmabuf = alloc_huge(2);
+	static const size_t skews[] = { 0, KIB(4) };
+	struct vcm_view view;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(skews); i++) {
+		vcm_view_map(&view, dmabuf, 0, 2 * HUGE, skews[i], RW);
+		igt_assert_eq(splice_errno(view.ptr), -EFAULT);
+		igt_assert_eq(process_read_errno(view.ptr), -EFAULT);
+		vcm_touch(view.ptr, view.len, KIB(4), true);
+		igt_assert_eq(splice_errno(view.ptr), -EFAULT);
+		igt_assert_eq(splice_errno(view.ptr + HUGE + KIB(8)), -EFAULT);
+		igt_assert_eq(process_read_errno(view.ptr), -EFAULT);
+		vcm_assert_filled(view.ptr, view.len, 1);
+		vcm_view_unmap(&view);
+	}
 	close(dmabuf);
 }
 
@@ -448,6 +1030,95 @@ int igt_main()
 	igt_describe("A mapping's protection can change within what the descriptor allows");
 	igt_subtest("protection")
 		test_protection(heap);
+
+	igt_subtest_group() {
+		igt_fixture() {
+			dev = vcm_dev_open();
+			vcm_require_debugfs();
+			igt_require_f(vcm_page_size() == KIB(4),
+				      "sizes are chosen for 4 KiB pages\n");
+			vcm_compact_memory();
+		}
+
+		igt_describe("A chunk of 2 MiB is one entry and one fault where addresses agree");
+		igt_subtest("huge-at-aligned-address")
+			test_huge_aligned();
+
+		igt_describe("Large entries are shared, stay out of core dumps and cannot grow");
+		igt_subtest("huge-flags")
+			test_huge_flags();
+
+		igt_describe("At other addresses the mapping is complete before it is touched");
+		igt_subtest("filled-at-other-addresses")
+			test_filled(heap);
+
+		igt_describe("Large entries through a descriptor that only reads");
+		igt_subtest("huge-read-only")
+			test_huge_read_only();
+
+		igt_describe("What was read first can be written");
+		igt_subtest("huge-read-then-write")
+			test_huge_read_then_write();
+
+		igt_describe("Chunks of other sizes behind large ones are where they belong");
+		igt_subtest("huge-in-a-mixture")
+			test_huge_mixture(heap);
+
+		igt_describe("A mapping from inside a chunk has large entries for the next");
+		igt_subtest("huge-from-the-middle")
+			test_huge_middle();
+
+		igt_describe("A mapping that ends inside a chunk shows nothing behind its end");
+		igt_subtest("huge-cut-short")
+			test_huge_short();
+
+		igt_describe("A part of a large entry can be unmapped");
+		igt_subtest("huge-unmap-part")
+			test_huge_unmap();
+
+		igt_describe("A part of a large entry can be made read-only, and writable again");
+		igt_subtest("huge-protect-part")
+			test_huge_protect();
+
+		igt_describe("A touched mapping can be moved to an address of the same kind");
+		igt_subtest("huge-move-aligned")
+			test_huge_move(0, 0, 3 * HUGE);
+
+		igt_describe("A touched mapping can be moved to an address of another kind");
+		igt_subtest("huge-move-skewed")
+			test_huge_move(KIB(64), 0, 3 * HUGE);
+
+		igt_describe("A part of a touched mapping can be moved");
+		igt_subtest("huge-move-part")
+			test_huge_move(0, MIB(1), 2 * HUGE);
+
+		igt_describe("A child sees the same memory, also without its parent");
+		igt_subtest("huge-fork")
+			test_huge_fork();
+
+		igt_describe("No advice takes memory out of a mapping");
+		igt_subtest("huge-advice")
+			test_huge_advice();
+
+		igt_describe("A mapping can be locked, which changes nothing");
+		igt_subtest("huge-locked")
+			test_huge_locked();
+
+		igt_describe("Threads that touch the same entry first do no harm");
+		igt_subtest("huge-threads")
+			test_huge_threads();
+
+		igt_describe("A process that wants no huge pages gets the same contents");
+		igt_subtest("huge-pages-disabled")
+			test_huge_disabled();
+
+		igt_describe("The kernel hands out no references to a mapping's pages");
+		igt_subtest("no-pages-for-others")
+			test_no_pages();
+
+		igt_fixture()
+			close(dev);
+	}
 
 	igt_fixture()
 		close(heap);

@@ -27,6 +27,7 @@
  *
  * @one-page:    one page
  * @one-chunk:   one chunk of 64 KiB
+ * @large-chunk: one chunk of 2 MiB
  * @many-chunks: chunks of different sizes
  * @many-pages:  chunks and many single pages
  *
@@ -35,6 +36,9 @@
  *
  * SUBTEST: again-and-again
  * Description: Mapping many times uses nothing up.
+ *
+ * SUBTEST: one-run-for-nothing
+ * Description: A buffer that is one run of memory needs no mapping.
  *
  * SUBTEST: two-importers
  * Description: Two importers that map one buffer see each other's writes.
@@ -48,6 +52,7 @@ static const struct {
 } buffers[] = {
 	{ "one-page", KIB(4) },
 	{ "one-chunk", KIB(64) },
+	{ "large-chunk", MIB(2) },
 	{ "many-chunks", MIB(3) + KIB(68) },
 	{ "many-pages", KIB(64) + KIB(60) },
 };
@@ -209,6 +214,50 @@ static void test_again(int heap, int importer)
 	mapped_fini(&mapped);
 }
 
+/* What vmap() handed out, and what is not taken apart yet. */
+static int kernel_mappings_ever(void)
+{
+	FILE *file = fopen("/proc/vmallocinfo", "re");
+	char line[512];
+	int count = 0;
+
+	igt_assert(file);
+	while (fgets(line, sizeof(line), file))
+		count += strstr(line, " vmap") || strstr(line, "unpurged");
+	fclose(file);
+	return count;
+}
+
+/* How many mappings so many accesses to a buffer of @size leave behind. */
+static int mappings_of_accesses(int heap, int importer, uint64_t size, int accesses)
+{
+	struct mapped mapped;
+	int i, before;
+
+	mapped_init(&mapped, heap, importer, size);
+	before = kernel_mappings_ever();
+	for (i = 0; i < accesses; i++)
+		vcm_importer_kernel_read(importer, mapped.handle, 0, 8, mapped.copy);
+	mapped_fini(&mapped);
+	return kernel_mappings_ever() - before;
+}
+
+/* A mapping that was undone is seen for a while, as the kernel collects them. */
+static void test_one_run(int heap, int importer)
+{
+	enum { ACCESSES = 100 };
+	struct vcm_buffer_info info;
+	int dmabuf;
+
+	igt_require_f(kernel_mappings() >= 0, "cannot see the kernel's mappings\n");
+	dmabuf = vcm_heap_alloc(heap, KIB(64));
+	vcm_buffer_info_read(dmabuf, &info);
+	close(dmabuf);
+	igt_assert_eq_u64(info.runs, 1);
+	igt_assert_lt(mappings_of_accesses(heap, importer, KIB(64), ACCESSES), ACCESSES / 4);
+	igt_assert_lt(mappings_of_accesses(heap, importer, MIB(2), ACCESSES), ACCESSES / 4);
+}
+
 static void test_two_importers(int heap, int importer)
 {
 	int other = vcm_importer_open_reaching();
@@ -257,6 +306,10 @@ int igt_main()
 	igt_describe("Mapping many times uses nothing up");
 	igt_subtest("again-and-again")
 		test_again(heap, importer);
+
+	igt_describe("A buffer that is one run of memory needs no mapping");
+	igt_subtest("one-run-for-nothing")
+		test_one_run(heap, importer);
 
 	igt_describe("Two importers that map one buffer see each other's writes");
 	igt_subtest("two-importers")

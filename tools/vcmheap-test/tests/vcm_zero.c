@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 
 #include "igt.h"
+#include "vcm_churn.h"
+#include "vcm_dev.h"
 #include "vcm_heap.h"
 
 /**
@@ -27,6 +29,12 @@
  *
  * SUBTEST: reuse-most-of-memory
  * Description: Zero also when most of the machine's memory was in use before.
+ *
+ * SUBTEST: reuse-each-chunk-size
+ * Description: Memory comes back zero in chunks of each size.
+ *
+ * SUBTEST: reuse-by-others
+ * Description: Processes that allocate and release at the same time see nothing of each other.
  *
  * SUBTEST: tail
  * Description: The bytes from the length asked for to the end of the page are zero.
@@ -121,6 +129,35 @@ static void test_reuse_most(int heap)
 	check_one(heap, n * each - KIB(4), false);
 }
 
+/* What is released as one size may come back as another. */
+static void test_reuse_chunks(int dev)
+{
+	static const uint64_t sizes[] = {
+		DMA_HEAP_VCM_CHUNK_2M, DMA_HEAP_VCM_CHUNK_64K, DMA_HEAP_VCM_CHUNK_1M, KIB(4),
+		DMA_HEAP_VCM_CHUNK_2M | DMA_HEAP_VCM_CHUNK_64K, KIB(4) | DMA_HEAP_VCM_CHUNK_1M,
+	};
+	int i, round;
+
+	for (round = 0; round < 8; round++) {
+		for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+			int dmabuf = vcm_dev_alloc_sizes(dev, MIB(4), sizes[i]);
+
+			assert_zero(dmabuf);
+			dirty(dmabuf);
+			close(dmabuf);
+		}
+	}
+}
+
+static void test_reuse_others(int dev)
+{
+	enum { CHILDREN = 4, ROUNDS = 300 };
+
+	igt_fork(child, CHILDREN)
+		vcm_churn(dev, child, ROUNDS);
+	igt_waitchildren();
+}
+
 static void test_tail(int heap)
 {
 	static const uint64_t lengths[] = {
@@ -155,6 +192,28 @@ int igt_main()
 	igt_describe("Zero also when most of the machine's memory was in use before");
 	igt_subtest("reuse-most-of-memory")
 		test_reuse_most(heap);
+
+	igt_subtest_group() {
+		static int dev;
+
+		igt_fixture() {
+			dev = vcm_dev_open();
+			igt_require_f(vcm_page_size() == KIB(4),
+				      "sizes are chosen for 4 KiB pages\n");
+			vcm_compact_memory();
+		}
+
+		igt_describe("Memory comes back zero in chunks of each size");
+		igt_subtest("reuse-each-chunk-size")
+			test_reuse_chunks(dev);
+
+		igt_describe("Processes that allocate and release see nothing of each other");
+		igt_subtest("reuse-by-others")
+			test_reuse_others(dev);
+
+		igt_fixture()
+			close(dev);
+	}
 
 	igt_describe("The bytes from the length asked for to the end of the page are zero");
 	igt_subtest("tail")

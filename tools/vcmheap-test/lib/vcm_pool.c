@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The pool in which the vcm heap keeps chunks for later buffers, for tests.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/syscall.h>
+
+#include "igt.h"
+#include "vcm_heap.h"
+#include "vcm_pool.h"
+
+#define PARAMETERS "/sys/module/vcm_heap/parameters/"
+
+/* For what the pool's worker does, which rests for seconds at times. */
+#define WAIT_STEPS	6000
+#define WAIT_STEP_US	10000
+
+/* Returns 0 or -errno. */
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, text, strlen(text));
+	ret = ret < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+static const char *debugfs_path(const char *file, char *path)
+{
+	snprintf(path, PATH_MAX, "%s/vcm/%s", igt_debugfs_mount(), file);
+	return path;
+}
+
+/**
+ * vcm_require_pool:
+ *
+ * Skips the test where the heap has no pool that can be seen.
+ */
+void vcm_require_pool(void)
+{
+	char path[PATH_MAX];
+
+	vcm_require_debugfs();
+	igt_require_f(!access(debugfs_path("pool", path), R_OK), "no vcm/pool in debugfs\n");
+}
+
+static uint64_t line_of(const char *text, const char *name)
+{
+	char key[64];
+	const char *at;
+
+	/* Each is a line of its own, and none is the end of another. */
+	snprintf(key, sizeof(key), "\n%s ", name);
+	at = strstr(text, key);
+	igt_assert_f(at, "no line \"%s\" in vcm/pool\n", name);
+	return strtoull(at + strlen(key), NULL, 10);
+}
+
+/**
+ * vcm_pool_read:
+ * @pool: filled in
+ */
+void vcm_pool_read(struct vcm_pool *pool)
+{
+	static const char * const sizes[VCM_CHUNKS] = {
+		[VCM_CHUNK_2M] = "2m",
+		[VCM_CHUNK_1M] = "1m",
+		[VCM_CHUNK_64K] = "64k",
+		[VCM_CHUNK_PAGE] = "page",
+	};
+	char *file = vcm_debugfs_read("pool");
+	char text[1024], name[32];
+	int i;
+
+	snprintf(text, sizeof(text), "\n%s", file);
+	free(file);
+	pool->cap = line_of(text, "cap_kb") << 10;
+	pool->total = line_of(text, "total_kb") << 10;
+	for (i = 0; i < VCM_CHUNKS; i++) {
+		snprintf(name, sizeof(name), "clean_%s", sizes[i]);
+		pool->clean[i] = line_of(text, name);
+		snprintf(name, sizeof(name), "dirty_%s", sizes[i]);
+		pool->dirty[i] = line_of(text, name);
+	}
+}
+
+/**
+ * vcm_pool_total:
+ *
+ * Returns: bytes in the pool.
+ */
+uint64_t vcm_pool_total(void)
+{
+	struct vcm_pool pool;
+
+	vcm_pool_read(&pool);
+	return pool.total;
+}
+
+/**
+ * vcm_pool_bytes:
+ * @chunks: number of chunks by size
+ *
+ * Returns: bytes in these chunks.
+ */
+uint64_t vcm_pool_bytes(const uint64_t *chunks)
+{
+	uint64_t bytes = 0;
+	int i;
+
+	for (i = 0; i < VCM_CHUNKS; i++)
+		bytes += chunks[i] * vcm_chunk_size(i);
+	return bytes;
+}
+
+/**
+ * vcm_pool_is_clean:
+ * @pool: what the pool holds
+ *
+ * Returns: whether all of it is zeroed.
+ */
+bool vcm_pool_is_clean(const struct vcm_pool *pool)
+{
+	return vcm_pool_bytes(pool->clean) == pool->total;
+}
+
+/**
+ * vcm_pool_wait_clean:
+ * @pool: filled in
+ *
+ * Waits until all chunks in the pool are zeroed.
+ */
+void vcm_pool_wait_clean(struct vcm_pool *pool)
+{
+	int i;
+
+	for (i = 0; i < WAIT_STEPS; i++) {
+		vcm_pool_read(pool);
+		if (vcm_pool_is_clean(pool))
+			return;
+		usleep(WAIT_STEP_US);
+	}
+	igt_assert_f(false, "%llu of %llu KiB stay dirty\n",
+		     (unsigned long long)(pool->total - vcm_pool_bytes(pool->clean)) >> 10,
+		     (unsigned long long)pool->total >> 10);
+}
+
+/**
+ * vcm_pool_wait_total:
+ * @total: bytes
+ *
+ * Waits until the pool holds that much, neither less nor more.
+ */
+void vcm_pool_wait_total(uint64_t total)
+{
+	uint64_t now;
+	int i;
+
+	for (i = 0; i < WAIT_STEPS; i++) {
+		now = vcm_pool_total();
+		if (now == total)
+			return;
+		usleep(WAIT_STEP_US);
+	}
+	igt_assert_eq_u64(now, total);
+}
+
+/**
+ * vcm_pool_assert_empty:
+ *
+ * Asserts that the pool holds nothing, by each of its counters.
+ */
+void vcm_pool_assert_empty(void)
+{
+	struct vcm_pool pool;
+
+	vcm_pool_read(&pool);
+	igt_assert_eq_u64(pool.total, 0);
+	igt_assert_eq_u64(vcm_pool_bytes(pool.clean), 0);
+	igt_assert_eq_u64(vcm_pool_bytes(pool.dirty), 0);
+}
+
+/**
+ * vcm_pool_drain:
+ *
+ * Has the pool give all of its chunks back to the kernel.
+ */
+void vcm_pool_drain(void)
+{
+	char path[PATH_MAX];
+
+	igt_assert_eq(write_file(debugfs_path("pool_drain", path), "1"), 0);
+}
+
+/**
+ * __vcm_pool_set:
+ * @param: a module parameter
+ * @value: its new value as it is written
+ *
+ * Returns: 0 or -errno.
+ */
+int __vcm_pool_set(const char *param, const char *value)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), PARAMETERS "%s", param);
+	return write_file(path, value);
+}
+
+/**
+ * vcm_pool_set:
+ * @param: a module parameter
+ * @mib: its new value
+ */
+void vcm_pool_set(const char *param, uint64_t mib)
+{
+	char value[32];
+
+	snprintf(value, sizeof(value), "%llu", (unsigned long long)mib);
+	igt_assert_eq(__vcm_pool_set(param, value), 0);
+}
+
+/**
+ * vcm_pool_get:
+ * @param: a module parameter
+ *
+ * Returns: its value.
+ */
+uint64_t vcm_pool_get(const char *param)
+{
+	unsigned long long value;
+	char path[PATH_MAX];
+	FILE *file;
+
+	snprintf(path, sizeof(path), PARAMETERS "%s", param);
+	file = fopen(path, "re");
+	igt_assert_f(file, "no parameter %s: %s\n", param, strerror(errno));
+	igt_assert_eq(fscanf(file, "%llu", &value), 1);
+	fclose(file);
+	return value;
+}
+
+/**
+ * vcm_pool_params_read:
+ * @params: filled in
+ */
+void vcm_pool_params_read(struct vcm_pool_params *params)
+{
+	params->cap = vcm_pool_get(VCM_POOL_CAP);
+	params->low = vcm_pool_get(VCM_POOL_LOW);
+	params->high = vcm_pool_get(VCM_POOL_HIGH);
+}
+
+/**
+ * vcm_pool_params_write:
+ * @params: the new values
+ */
+void vcm_pool_params_write(const struct vcm_pool_params *params)
+{
+	vcm_pool_set(VCM_POOL_LOW, params->low);
+	vcm_pool_set(VCM_POOL_HIGH, params->high);
+	vcm_pool_set(VCM_POOL_CAP, params->cap);
+}
+
+/**
+ * vcm_pool_renew:
+ * @cap_mib: how much it may hold
+ *
+ * Makes the pool an empty one that does not fill itself.
+ */
+void vcm_pool_renew(uint64_t cap_mib)
+{
+	const struct vcm_pool_params params = { .cap = cap_mib };
+	int i;
+
+	vcm_pool_params_write(&params);
+	/* A chunk that was on its way in comes behind the first time. */
+	for (i = 0; i < WAIT_STEPS; i++) {
+		vcm_pool_drain();
+		if (!vcm_pool_total())
+			break;
+		usleep(WAIT_STEP_US);
+	}
+	vcm_pool_assert_empty();
+}
+
+static uint64_t reclaimable_in(const char *path)
+{
+	unsigned long long value;
+	bool found = false;
+	char name[64];
+	FILE *file;
+
+	/* What the CPUs have counted for themselves is collected. */
+	igt_assert_eq(write_file("/proc/sys/vm/stat_refresh", "1"), 0);
+	file = fopen(path, "re");
+	igt_assert_f(file, "%s: %s\n", path, strerror(errno));
+	while (!found && fscanf(file, "%63s %llu", name, &value) == 2)
+		found = !strcmp(name, "nr_kernel_misc_reclaimable");
+	fclose(file);
+	igt_assert_f(found, "no nr_kernel_misc_reclaimable in %s\n", path);
+	return value * vcm_page_size();
+}
+
+/**
+ * vcm_ram_reclaimable:
+ *
+ * Returns: bytes that the kernel counts, exactly, as memory that its drivers
+ * give back on demand.
+ */
+uint64_t vcm_ram_reclaimable(void)
+{
+	return reclaimable_in("/proc/vmstat");
+}
+
+/**
+ * vcm_node_reclaimable:
+ * @node: a node of the machine
+ *
+ * Returns: as vcm_ram_reclaimable(), of one node.
+ */
+uint64_t vcm_node_reclaimable(unsigned int node)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%u/vmstat", node);
+	return reclaimable_in(path);
+}
+
+/**
+ * vcm_memory_policy:
+ * @mode: MPOL_DEFAULT and others
+ * @nodes: bit mask, 0 for a mode that takes none
+ *
+ * Says where the calling thread's memory is to come from.
+ */
+void vcm_memory_policy(int mode, unsigned long nodes)
+{
+	igt_assert_eq(syscall(SYS_set_mempolicy, mode, nodes ? &nodes : NULL,
+			      nodes ? 8 * sizeof(nodes) : 0), 0);
+}
+
+/**
+ * vcm_ram_unused:
+ *
+ * Returns: bytes of memory that nobody uses. What the CPUs keep at hand is
+ * part of it, unlike in vcm_ram_free(): there it can be tens of MiB.
+ */
+uint64_t vcm_ram_unused(void)
+{
+	FILE *file = fopen("/proc/zoneinfo", "re");
+	unsigned long long pages, sum = 0;
+	char line[256];
+
+	igt_assert(file);
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, " pages free %llu", &pages) == 1 ||
+		    sscanf(line, " count: %llu", &pages) == 1)
+			sum += pages;
+	fclose(file);
+	return sum * vcm_page_size();
+}
+
+/**
+ * vcm_drop_caches:
+ *
+ * Has the kernel call its shrinkers until they have nothing more to give.
+ */
+void vcm_drop_caches(void)
+{
+	igt_assert_eq(write_file("/proc/sys/vm/drop_caches", "2"), 0);
+}

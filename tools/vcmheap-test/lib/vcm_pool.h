@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pool in which the vcm heap keeps chunks for later buffers, for tests.
+ *
+ * Functions come in pairs where a test may want the failure: __x() returns
+ * -errno, x() asserts success.
+ */
+#ifndef VCM_POOL_H
+#define VCM_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vcm_debugfs.h"
+
+/* Module parameters; all in MiB. */
+#define VCM_POOL_CAP	"pool_mb"
+#define VCM_POOL_LOW	"pool_low_mb"
+#define VCM_POOL_HIGH	"pool_high_mb"
+
+/**
+ * struct vcm_pool - the file vcm/pool
+ * @cap: bytes that the pool may hold
+ * @total: bytes that it holds
+ * @clean: zeroed chunks by size
+ * @dirty: other chunks by size
+ */
+struct vcm_pool {
+	uint64_t cap;
+	uint64_t total;
+	uint64_t clean[VCM_CHUNKS];
+	uint64_t dirty[VCM_CHUNKS];
+};
+
+/**
+ * struct vcm_pool_params - the pool's module parameters
+ * @cap: VCM_POOL_CAP
+ * @low: VCM_POOL_LOW
+ * @high: VCM_POOL_HIGH
+ */
+struct vcm_pool_params {
+	uint64_t cap;
+	uint64_t low;
+	uint64_t high;
+};
+
+void vcm_require_pool(void);
+
+void vcm_pool_read(struct vcm_pool *pool);
+uint64_t vcm_pool_total(void);
+uint64_t vcm_pool_bytes(const uint64_t *chunks);
+bool vcm_pool_is_clean(const struct vcm_pool *pool);
+void vcm_pool_wait_clean(struct vcm_pool *pool);
+void vcm_pool_wait_total(uint64_t total);
+void vcm_pool_assert_empty(void);
+
+void vcm_pool_drain(void);
+int __vcm_pool_set(const char *param, const char *value);
+void vcm_pool_set(const char *param, uint64_t mib);
+uint64_t vcm_pool_get(const char *param);
+void vcm_pool_params_read(struct vcm_pool_params *params);
+void vcm_pool_params_write(const struct vcm_pool_params *params);
+void vcm_pool_renew(uint64_t cap_mib);
+
+uint64_t vcm_ram_reclaimable(void);
+uint64_t vcm_node_reclaimable(unsigned int node);
+void vcm_memory_policy(int mode, unsigned long nodes);
+uint64_t vcm_ram_unused(void);
+void vcm_drop_caches(void);
+
+#endif /* VCM_POOL_H */

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Mappings at addresses that a test chooses, and what they cost, for tests.
+ */
+
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "igt.h"
+#include "vcm_heap.h"
+#include "vcm_view.h"
+
+/**
+ * vcm_view_reserve:
+ * @view: filled in
+ * @len: bytes
+ * @skew: bytes from a multiple of VCM_HUGE_SIZE to where it begins
+ *
+ * Reserves addresses without any memory.
+ */
+void vcm_view_reserve(struct vcm_view *view, size_t len, size_t skew)
+{
+	uintptr_t start;
+
+	view->len = len;
+	view->area_len = len + skew + VCM_HUGE_SIZE;
+	view->area = mmap(NULL, view->area_len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	igt_assert(view->area != MAP_FAILED);
+	start = ((uintptr_t)view->area + VCM_HUGE_SIZE - 1) & ~(VCM_HUGE_SIZE - 1);
+	view->ptr = (char *)start + skew;
+}
+
+/**
+ * vcm_view_map:
+ * @view: filled in
+ * @dmabuf: a buffer
+ * @offset: where in the buffer it begins, in bytes
+ * @len: bytes
+ * @skew: bytes from a multiple of VCM_HUGE_SIZE to where it begins
+ * @prot: PROT_READ, PROT_WRITE
+ *
+ * Maps a part of a buffer at an address of that kind.
+ */
+void vcm_view_map(struct vcm_view *view, int dmabuf, uint64_t offset, size_t len, size_t skew,
+		  int prot)
+{
+	void *ptr;
+
+	vcm_view_reserve(view, len, skew);
+	ptr = mmap(view->ptr, len, prot, MAP_SHARED | MAP_FIXED, dmabuf, offset);
+	igt_assert(ptr == view->ptr);
+}
+
+/**
+ * vcm_view_unmap:
+ * @view: a view; what is not mapped any more does no harm
+ */
+void vcm_view_unmap(struct vcm_view *view)
+{
+	vcm_buffer_unmap(view->area, view->area_len);
+}
+
+static unsigned long minor_faults(void)
+{
+	struct rusage usage;
+
+	igt_assert_eq(getrusage(RUSAGE_THREAD, &usage), 0);
+	return usage.ru_minflt;
+}
+
+/**
+ * vcm_touch:
+ * @ptr: memory
+ * @len: bytes
+ * @step: bytes from one touch to the next
+ * @write: write what is there, or only read it
+ *
+ * Returns: how many page faults the thread had of it.
+ */
+unsigned long vcm_touch(volatile void *ptr, size_t len, size_t step, bool write)
+{
+	volatile char *byte = ptr;
+	unsigned long before;
+	size_t at;
+
+	/* Not those of the first call. */
+	minor_faults();
+	before = minor_faults();
+	for (at = 0; at < len; at += step) {
+		if (write)
+			byte[at] = byte[at];
+		else
+			(void)byte[at];
+	}
+	return minor_faults() - before;
+}
+
+/**
+ * vcm_page_tables:
+ *
+ * Returns: bytes in the process's page tables, all levels.
+ */
+size_t vcm_page_tables(void)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	size_t kib, found = 0;
+	char line[256];
+
+	igt_assert(file);
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "VmPTE: %zu kB", &kib) == 1)
+			found = kib << 10;
+	fclose(file);
+	igt_assert(found);
+	return found;
+}
+
+static sigjmp_buf touch_jmp;
+
+static void on_signal(int sig)
+{
+	siglongjmp(touch_jmp, sig);
+}
+
+/**
+ * vcm_touch_signal:
+ * @ptr: an address
+ * @write: write there, or read
+ *
+ * Returns: the signal that this was answered with, or 0.
+ */
+int vcm_touch_signal(volatile void *ptr, bool write)
+{
+	static const int signals[] = { SIGSEGV, SIGBUS };
+	struct sigaction action = { .sa_handler = on_signal }, old[ARRAY_SIZE(signals)];
+	volatile char *byte = ptr;
+	int i, sig;
+
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		igt_assert_eq(sigaction(signals[i], &action, &old[i]), 0);
+	sig = sigsetjmp(touch_jmp, 1);
+	if (!sig) {
+		if (write)
+			*byte = 1;
+		else
+			(void)*byte;
+	}
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaction(signals[i], &old[i], NULL);
+	return sig;
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The pool of the vcm heap on a machine with two memory nodes, such as one that
+ * was booted with numa=fake=2.
+ */
+
+#include <linux/mempolicy.h>
+#include <sched.h>
+#include <sys/syscall.h>
+
+#include "igt.h"
+#include "vcm_dev.h"
+#include "vcm_heap.h"
+#include "vcm_pool.h"
+
+/**
+ * TEST: vcm numa
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: dma-buf heaps
+ * Description: The pool on a machine with two memory nodes.
+ *
+ * SUBTEST: stays-on-its-node
+ * Description: What is released on a node is kept on that node.
+ *
+ * SUBTEST: local-only
+ * Description: What is kept on another node is not given out.
+ *
+ * SUBTEST: shrinks-on-both
+ * Description: All nodes give back what is above the cap.
+ */
+
+IGT_TEST_DESCRIPTION("The pool on a machine with two memory nodes.");
+
+#define LEN MIB(8)
+
+static int dev = -1;
+
+/* Bytes on @node that are counted as reclaimable and belong to no cache. */
+static uint64_t node_reclaimable(int node)
+{
+	unsigned long long pages = ~0ull;
+	char path[64], line[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/vmstat", node);
+	file = fopen(path, "re");
+	igt_assert_f(file, "no %s\n", path);
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "nr_kernel_misc_reclaimable %llu", &pages) == 1)
+			break;
+	fclose(file);
+	igt_assert_f(pages != ~0ull, "no nr_kernel_misc_reclaimable in %s\n", path);
+	return pages * vcm_page_size();
+}
+
+static void set_policy(int mode, unsigned long nodes)
+{
+	igt_assert_eq(syscall(SYS_set_mempolicy, mode, nodes ? &nodes : NULL,
+			      nodes ? 8 * sizeof(nodes) : 0), 0);
+}
+
+static int alloc_on(int node)
+{
+	int dmabuf;
+
+	set_policy(MPOL_BIND, 1ul << node);
+	dmabuf = vcm_dev_alloc_sizes(dev, LEN, DMA_HEAP_VCM_CHUNK_2M);
+	set_policy(MPOL_DEFAULT, 0);
+	return dmabuf;
+}
+
+static int this_node(void)
+{
+	unsigned int cpu, node;
+
+	igt_assert_eq(syscall(SYS_getcpu, &cpu, &node, NULL), 0);
+	return node;
+}
+
+/* Stay on a CPU: the node is that of the CPU. */
+static void pin(void)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(sched_getcpu(), &cpus);
+	igt_assert_eq(sched_setaffinity(0, sizeof(cpus), &cpus), 0);
+}
+
+static void test_stays_on_its_node(int node)
+{
+	uint64_t before[2], after;
+	int n;
+
+	vcm_pool_renew(64);
+	for (n = 0; n < 2; n++)
+		before[n] = node_reclaimable(n);
+
+	close(alloc_on(node));
+	for (n = 0; n < 2; n++) {
+		after = node_reclaimable(n);
+		igt_assert_eq_u64(after - before[n], n == node ? LEN : 0);
+	}
+}
+
+static void test_local_only(void)
+{
+	int local = this_node(), dmabuf;
+
+	vcm_pool_renew(64);
+	close(alloc_on(!local));
+	igt_assert_eq_u64(vcm_pool_total(), LEN);
+
+	dmabuf = vcm_dev_alloc_sizes(dev, LEN, DMA_HEAP_VCM_CHUNK_2M);
+	igt_assert_eq_u64(vcm_pool_total(), LEN);
+	close(dmabuf);
+	igt_assert_eq_u64(vcm_pool_total(), 2 * LEN);
+
+	dmabuf = vcm_dev_alloc_sizes(dev, LEN, DMA_HEAP_VCM_CHUNK_2M);
+	igt_assert_eq_u64(vcm_pool_total(), LEN);
+	close(dmabuf);
+}
+
+static void test_shrinks_on_both(void)
+{
+	uint64_t before[2];
+	int n;
+
+	vcm_pool_renew(64);
+	for (n = 0; n < 2; n++)
+		before[n] = node_reclaimable(n);
+	close(alloc_on(0));
+	close(alloc_on(1));
+	igt_assert_eq_u64(vcm_pool_total(), 2 * LEN);
+
+	vcm_pool_set(VCM_POOL_CAP, 0);
+	igt_assert_eq_u64(vcm_pool_total(), 0);
+	for (n = 0; n < 2; n++)
+		igt_assert_eq_u64(node_reclaimable(n), before[n]);
+}
+
+int igt_main()
+{
+	struct vcm_pool_params params;
+
+	igt_fixture() {
+		dev = vcm_dev_open();
+		vcm_require_pool();
+		igt_require_f(access("/sys/devices/system/node/node1", F_OK) == 0,
+			      "no second memory node: boot with numa=fake=2\n");
+		vcm_pool_params_read(&params);
+		pin();
+	}
+
+	igt_describe("What is released on a node is kept on that node");
+	igt_subtest("stays-on-its-node") {
+		test_stays_on_its_node(0);
+		test_stays_on_its_node(1);
+	}
+
+	igt_describe("What is kept on another node is not given out");
+	igt_subtest("local-only")
+		test_local_only();
+
+	igt_describe("All nodes give back what is above the cap");
+	igt_subtest("shrinks-on-both")
+		test_shrinks_on_both();
+
+	igt_fixture() {
+		vcm_pool_renew(0);
+		vcm_pool_params_write(&params);
+		close(dev);
+	}
+}

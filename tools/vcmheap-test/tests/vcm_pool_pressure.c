@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The vcm heap's pool where memory is short, and where many use it at once.
+ */
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "igt.h"
+#include "vcm_churn.h"
+#include "vcm_debugfs.h"
+#include "vcm_dev.h"
+#include "vcm_heap.h"
+#include "vcm_pool.h"
+
+/**
+ * TEST: vcm pool pressure
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: dma-buf heaps
+ * Description: The heap's pool where memory is short, and where many use it at once.
+ *
+ * SUBTEST: drop-caches
+ * Description: Dropping the kernel's caches drops the pool.
+ *
+ * SUBTEST: cheapest-first
+ * Description: Under pressure dirty chunks go before clean ones, and small before large.
+ *
+ * SUBTEST: before-the-oom-killer
+ * Description: A process gets the pool's memory before another would have to die.
+ *
+ * SUBTEST: other-sizes-%s
+ * Description: Memory that the pool has as %arg[1] is had, too.
+ *
+ * arg[1]:
+ *
+ * @large-as-64k:  2 MiB chunks, by a buffer of 64 KiB chunks,
+ * @large-as-page: 2 MiB chunks, by a buffer of pages,
+ * @64k-as-large:  64 KiB chunks, by a buffer of 2 MiB chunks,
+ *
+ * SUBTEST: other-sizes-together
+ * Description: ... by two processes at the same time.
+ *
+ * SUBTEST: killed
+ * Description: A process killed while it takes from the pool leaves nothing behind.
+ *
+ * SUBTEST: contention
+ * Description: Nothing is lost where many allocate, release, drain and change the cap.
+ */
+
+IGT_TEST_DESCRIPTION("The vcm heap's pool where memory is short, and where many use it at once.");
+
+/* What other users of the machine may take while a test looks at free memory. */
+#define FREE_NOISE MIB(16)
+/* What the kernel does not give to processes: watermarks, and what CPUs have at hand. */
+#define RESERVE MIB(128)
+
+#define ALL_SIZES	0
+#define SIZE_2M		DMA_HEAP_VCM_CHUNK_2M
+#define SIZE_64K	DMA_HEAP_VCM_CHUNK_64K
+#define SIZE_PAGE	KIB(4)
+
+static int dev = -1;
+
+static int alloc(uint64_t len, uint64_t sizes)
+{
+	return vcm_dev_alloc_sizes(dev, len, sizes);
+}
+
+/* Puts that much into the pool, in chunks of one size; the cap has room. */
+static void put(uint64_t len, uint64_t size)
+{
+	close(alloc(len, size));
+}
+
+static uint64_t round_down(uint64_t len)
+{
+	return len / SIZE_2M * SIZE_2M;
+}
+
+/* A pool that may have all of memory. */
+static void renew_unlimited(void)
+{
+	vcm_pool_renew(vcm_ram_size() >> 20);
+}
+
+static void test_drop_caches(void)
+{
+	struct vcm_pool pool;
+	uint64_t before;
+
+	vcm_pool_renew(128);
+	put(MIB(48) + KIB(68), ALL_SIZES);
+	put(MIB(16), SIZE_PAGE);
+	vcm_pool_wait_clean(&pool);
+	put(MIB(8), SIZE_64K);
+	before = vcm_ram_unused();
+	vcm_drop_caches();
+	vcm_pool_assert_empty();
+	igt_assert_lt_u64(before + MIB(72) - FREE_NOISE, vcm_ram_unused());
+}
+
+/* ---- In which order ---- */
+
+/**
+ * struct hog - memory that a process really uses
+ * @area: reserved addresses
+ * @size: bytes in @area
+ * @used: bytes of it that are in use
+ */
+struct hog {
+	char *area;
+	size_t size;
+	size_t used;
+};
+
+static void hog_init(struct hog *hog)
+{
+	hog->size = vcm_ram_size();
+	hog->used = 0;
+	hog->area = mmap(NULL, hog->size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	igt_assert(hog->area != MAP_FAILED);
+	/* Page by page, as the pressure is wanted in small steps. */
+	igt_assert_eq(madvise(hog->area, hog->size, MADV_NOHUGEPAGE), 0);
+}
+
+static void hog_use(struct hog *hog, size_t more)
+{
+	size_t end = hog->used + more;
+
+	igt_assert_lte_u64(end, hog->size);
+	for (; hog->used < end; hog->used += vcm_page_size())
+		hog->area[hog->used] = 1;
+}
+
+/* The pool's counters in the order in which they should go. */
+enum { RANKS = 2 * VCM_CHUNKS };
+
+static void rank(const struct vcm_pool *pool, uint64_t *ranks)
+{
+	int i;
+
+	for (i = 0; i < VCM_CHUNKS; i++) {
+		ranks[i] = pool->dirty[VCM_CHUNKS - 1 - i];
+		ranks[VCM_CHUNKS + i] = pool->clean[VCM_CHUNKS - 1 - i];
+	}
+}
+
+/*
+ * What has become less between @before and @now says that all that goes before
+ * it was gone: @later tells, as one reading of the file is not of one moment.
+ */
+static void assert_order(const struct vcm_pool *before, const struct vcm_pool *now,
+			 const struct vcm_pool *later)
+{
+	uint64_t was[RANKS], is[RANKS], then[RANKS];
+	int i, j;
+
+	rank(before, was);
+	rank(now, is);
+	rank(later, then);
+	for (i = 1; i < RANKS; i++) {
+		if (is[i] >= was[i])
+			continue;
+		for (j = 0; j < i; j++)
+			igt_assert_f(!then[j], "rank %d went from %llu to %llu, rank %d has %llu\n",
+				     i, (unsigned long long)was[i], (unsigned long long)is[i],
+				     j, (unsigned long long)then[j]);
+	}
+}
+
+/* Some of each size, and enough that it does not go in one go. */
+static const uint64_t mixture[VCM_CHUNKS] = { 20, 32, 512, 6144 };
+
+static void take_mixture(int *dmabufs)
+{
+	int i;
+
+	for (i = 0; i < VCM_CHUNKS; i++)
+		dmabufs[i] = alloc(mixture[i] * vcm_chunk_size(i), vcm_chunk_size(i));
+}
+
+static void give_mixture(const int *dmabufs)
+{
+	int i;
+
+	for (i = 0; i < VCM_CHUNKS; i++)
+		close(dmabufs[i]);
+}
+
+/* Until the pool had to give something: then its worker rests for a while. */
+static void press_until_shrunk(struct hog *hog)
+{
+	uint64_t total = vcm_pool_total(), free = vcm_ram_unused();
+
+	if (free > RESERVE)
+		hog_use(hog, free - RESERVE);
+	while (vcm_pool_total() >= total)
+		hog_use(hog, MIB(1));
+}
+
+/* Returns how many steps were seen; the worker must not have gone on to work. */
+static unsigned int press_in_steps(struct hog *hog)
+{
+	struct vcm_pool before, now, later;
+	unsigned int steps = 0;
+
+	vcm_pool_read(&before);
+	while (before.total) {
+		hog_use(hog, KIB(256));
+		vcm_pool_read(&now);
+		vcm_pool_read(&later);
+		if (vcm_pool_bytes(later.clean) > vcm_pool_bytes(before.clean))
+			return 0;
+		assert_order(&before, &now, &later);
+		steps += now.total && now.total < before.total;
+		before = now;
+	}
+	return steps;
+}
+
+/* In a process of its own, whose memory is gone with it. */
+static void press_out_mixtures(struct vcm_crew *crew)
+{
+	int clean[VCM_CHUNKS], dirty[VCM_CHUNKS];
+	struct vcm_pool pool;
+	unsigned int steps;
+	struct hog hog;
+
+	take_mixture(clean);
+	take_mixture(dirty);
+	give_mixture(clean);
+	vcm_pool_wait_clean(&pool);
+
+	hog_init(&hog);
+	press_until_shrunk(&hog);
+	give_mixture(dirty);
+	/* Who was in the middle of shrinking has not seen the dirty chunks. */
+	usleep(100000);
+	vcm_pool_read(&pool);
+	steps = press_in_steps(&hog);
+	igt_debug("%llu MiB of clean chunks went in %u steps\n",
+		  (unsigned long long)vcm_pool_bytes(pool.clean) >> 20, steps);
+	if (vcm_pool_bytes(pool.clean) && steps > 1)
+		vcm_crew_count(crew);
+}
+
+/* A round in which the worker was in the way does not count. */
+static void test_cheapest_first(void)
+{
+	enum { ROUNDS = 2, TRIES = 4 };
+	struct vcm_crew crew;
+	int i;
+
+	vcm_crew_init(&crew, ROUNDS);
+	for (i = 0; i < TRIES && !vcm_crew_complete(&crew); i++) {
+		vcm_pool_renew(512);
+		igt_fork(child, 1)
+			press_out_mixtures(&crew);
+		igt_waitchildren();
+	}
+	igt_assert_f(vcm_crew_complete(&crew), "the pool went in one go, %u of %d times\n",
+		     i - *crew.count, i);
+	vcm_crew_fini(&crew);
+}
+
+/* ---- Who needs it gets it ---- */
+
+static void test_before_oom(void)
+{
+	uint64_t kills = vcm_oom_kills(), part;
+
+	renew_unlimited();
+	part = round_down(vcm_ram_unused() / 2);
+	put(part, SIZE_2M);
+	igt_assert_eq_u64(vcm_pool_total(), part);
+	igt_fork(child, 1) {
+		struct hog hog;
+
+		hog_init(&hog);
+		hog_use(&hog, vcm_ram_unused() + part - RESERVE);
+	}
+	igt_waitchildren();
+	igt_assert_eq_u64(vcm_oom_kills(), kills);
+	igt_assert_lt_u64(vcm_pool_total(), RESERVE);
+}
+
+static const struct {
+	const char *name;
+	uint64_t pooled, wanted;
+} conversions[] = {
+	{ "large-as-64k", SIZE_2M, SIZE_64K },
+	{ "large-as-page", SIZE_2M, SIZE_PAGE },
+	{ "64k-as-large", SIZE_64K, SIZE_2M },
+};
+
+static void test_other_sizes(uint64_t pooled, uint64_t wanted)
+{
+	uint64_t kills = vcm_oom_kills(), part;
+	int dmabuf;
+
+	renew_unlimited();
+	part = round_down(vcm_ram_unused() * 6 / 10);
+	put(part, pooled);
+	igt_assert_eq_u64(vcm_pool_total(), part);
+	/* More than is free, and less than is free and pooled. */
+	igt_assert_lt_u64(vcm_ram_unused(), part);
+	dmabuf = alloc(part + SIZE_2M, wanted);
+	igt_assert_lt_u64(vcm_pool_total(), part);
+	close(dmabuf);
+	igt_assert_eq_u64(vcm_oom_kills(), kills);
+}
+
+/* Both meet the end of what is free, and there is enough for both in the pool. */
+static void test_other_sizes_together(void)
+{
+	enum { CHILDREN = 2, ROUNDS = 4 };
+	uint64_t kills = vcm_oom_kills(), part, each;
+	struct vcm_crew crew;
+	int i;
+
+	renew_unlimited();
+	part = round_down(vcm_ram_unused() / 2);
+	each = round_down((vcm_ram_unused() - RESERVE) / CHILDREN);
+	for (i = 0; i < ROUNDS; i++) {
+		vcm_pool_drain();
+		put(part, SIZE_2M);
+		vcm_crew_init(&crew, CHILDREN);
+		igt_fork(child, CHILDREN) {
+			vcm_crew_meet(&crew);
+			alloc(each, SIZE_64K);
+		}
+		igt_waitchildren();
+		vcm_crew_fini(&crew);
+	}
+	igt_assert_eq_u64(vcm_oom_kills(), kills);
+}
+
+/* ---- Many at once ---- */
+
+/* The parent hears over the pipe when it may kill. */
+static void allocate_and_wait(uint64_t len, int pipe_fd)
+{
+	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
+
+	if (write(pipe_fd, "", 1) == 1)
+		__vcm_dev_alloc(dev, &args);
+	pause();
+	_exit(0);
+}
+
+static void kill_allocation(uint64_t len, unsigned int delay_us)
+{
+	int status, fds[2];
+	char byte;
+	pid_t pid;
+
+	igt_assert_eq(pipe(fds), 0);
+	pid = fork();
+	igt_assert(pid >= 0);
+	if (!pid)
+		allocate_and_wait(len, fds[1]);
+	igt_assert_eq(read(fds[0], &byte, 1), 1);
+	usleep(delay_us);
+	kill(pid, SIGKILL);
+	igt_assert_eq(waitpid(pid, &status, 0), pid);
+	igt_assert(WIFSIGNALED(status));
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_killed(void)
+{
+	uint64_t unused, reclaimable;
+	struct vcm_totals before;
+	int i;
+
+	vcm_totals_read(&before);
+	vcm_pool_renew(256);
+	reclaimable = vcm_ram_reclaimable();
+	unused = vcm_ram_unused();
+	for (i = 0; i < 12; i++) {
+		put(MIB(160), SIZE_2M);
+		kill_allocation(MIB(256) + KIB(68), 500 << i % 9);
+		vcm_totals_assert_back(&before);
+	}
+	vcm_pool_drain();
+	vcm_pool_assert_empty();
+	igt_assert_eq_u64(vcm_ram_reclaimable(), reclaimable);
+	igt_assert_lt_u64(unused, vcm_ram_unused() + FREE_NOISE);
+}
+
+/* Everything that takes chunks from the pool but an allocation. */
+static void disturb(uint64_t *random)
+{
+	switch (vcm_random(random) % 6) {
+	case 0:
+		vcm_pool_drain();
+		break;
+	case 1:
+		vcm_drop_caches();
+		break;
+	case 2:
+	case 3:
+		vcm_pool_set(VCM_POOL_CAP, vcm_random(random) % 48);
+		break;
+	case 4:
+		vcm_pool_set(VCM_POOL_HIGH, vcm_random(random) % 8);
+		vcm_pool_set(VCM_POOL_LOW, vcm_random(random) % 8);
+		break;
+	default:
+		usleep(vcm_random(random) % 20000);
+	}
+}
+
+static void test_contention(void)
+{
+	enum { CHILDREN = 4, ROUNDS = 400 };
+	uint64_t unused, reclaimable, random = 7;
+	struct vcm_totals before;
+	struct vcm_crew crew;
+
+	vcm_totals_read(&before);
+	vcm_pool_renew(48);
+	reclaimable = vcm_ram_reclaimable();
+	unused = vcm_ram_unused();
+	vcm_crew_init(&crew, CHILDREN);
+	igt_fork(child, CHILDREN) {
+		vcm_churn(dev, child, ROUNDS);
+		vcm_crew_count(&crew);
+	}
+	while (!vcm_crew_complete(&crew))
+		disturb(&random);
+	igt_waitchildren();
+	vcm_crew_fini(&crew);
+
+	vcm_totals_assert_back(&before);
+	vcm_pool_renew(48);
+	igt_assert_eq_u64(vcm_ram_reclaimable(), reclaimable);
+	igt_assert_lt_u64(unused, vcm_ram_unused() + FREE_NOISE);
+}
+
+int igt_main()
+{
+	static struct vcm_pool_params params;
+	static int i;
+
+	igt_fixture() {
+		dev = vcm_dev_open();
+		vcm_require_pool();
+		igt_require_f(vcm_page_size() == SIZE_PAGE, "sizes are chosen for 4 KiB pages\n");
+		igt_require_f(vcm_ram_unused() >= MIB(700), "too little memory\n");
+		vcm_pool_params_read(&params);
+		vcm_pool_renew(64);
+		vcm_compact_memory();
+	}
+
+	igt_describe("Dropping the kernel's caches drops the pool");
+	igt_subtest("drop-caches")
+		test_drop_caches();
+
+	igt_describe("Under pressure dirty goes before clean, and small before large");
+	igt_subtest("cheapest-first")
+		test_cheapest_first();
+
+	igt_describe("A process gets the pool's memory before another would have to die");
+	igt_subtest("before-the-oom-killer")
+		test_before_oom();
+
+	for (i = 0; i < ARRAY_SIZE(conversions); i++) {
+		igt_describe("Memory that the pool has in other chunks is had, too");
+		igt_subtest_f("other-sizes-%s", conversions[i].name)
+			test_other_sizes(conversions[i].pooled, conversions[i].wanted);
+	}
+
+	igt_describe("Two processes get what the pool has in other chunks");
+	igt_subtest("other-sizes-together")
+		test_other_sizes_together();
+
+	igt_describe("A process killed while it takes from the pool leaves nothing behind");
+	igt_subtest("killed")
+		test_killed();
+
+	igt_describe("Nothing is lost where many allocate, release, drain and change the cap");
+	igt_subtest("contention")
+		test_contention();
+
+	igt_fixture() {
+		vcm_pool_renew(0);
+		vcm_pool_params_write(&params);
+		close(dev);
+	}
+}
