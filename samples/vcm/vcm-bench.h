@@ -98,9 +98,73 @@ struct vcm_bench_leaves {
 	__aligned_u64 count[VCM_BENCH_LEAF_SIZES];
 };
 
+/* What VCM_BENCH_IOC_VMAP times */
+enum vcm_bench_vmap_step {
+	VCM_BENCH_VMAP = 0,	/* dma_buf_vmap_unlocked() */
+	VCM_BENCH_VTOUCH = 1,	/* reading a byte of each page */
+	VCM_BENCH_VUNMAP = 2,	/* dma_buf_vunmap_unlocked() */
+	VCM_BENCH_VMAP_STEPS = 3,
+};
+
+/* What VCM_BENCH_IOC_ATTACH times */
+enum vcm_bench_attach_step {
+	VCM_BENCH_ATTACH = 0,	/* dma_buf_attach() */
+	VCM_BENCH_MAP = 1,	/* the first dma_buf_map_attachment() */
+	VCM_BENCH_UNMAP = 2,
+	VCM_BENCH_REMAP = 3,	/* the second one of the same attachment */
+	VCM_BENCH_REUNMAP = 4,
+	VCM_BENCH_DETACH = 5,	/* dma_buf_detach() */
+	VCM_BENCH_ATTACH_STEPS = 6,
+};
+
+/**
+ * struct vcm_bench_steps - the steps of using a buffer, many times
+ * @device: in: name of a PCI device that a driver is bound to; not looked at
+ *	for VCM_BENCH_IOC_VMAP
+ * @fd: in: the dma-buf
+ * @rounds: in: how many times, at most VCM_BENCH_MAX_ROUNDS
+ * @ns: in: address of @rounds times as many __u64 as there are steps, that are
+ *	set to nanoseconds
+ *
+ * Errors: as above, and what the steps return.
+ */
+struct vcm_bench_steps {
+	char device[VCM_BENCH_NAME_LEN];
+	__s32 fd;
+	__u32 rounds;
+	__aligned_u64 ns;
+};
+
+/**
+ * struct vcm_bench_runs - what a buffer's memory is made of
+ * @device: in: name of a PCI device that a driver is bound to
+ * @fd: in: the dma-buf
+ * @reserved: must be 0
+ * @min: in: bytes in a large run
+ * @length: out: bytes in the buffer
+ * @large: out: ... and in its physically contiguous runs of at least @min
+ * @runs: out: number of runs of any size
+ *
+ * Errors: as above.
+ */
+struct vcm_bench_runs {
+	char device[VCM_BENCH_NAME_LEN];
+	__s32 fd;
+	__u32 reserved;
+	__aligned_u64 min;
+	__aligned_u64 length;
+	__aligned_u64 large;
+	__aligned_u64 runs;
+};
+
 #define VCM_BENCH_IOC_MAGIC	0xE8
 #define VCM_BENCH_IOC_RUN	_IOWR(VCM_BENCH_IOC_MAGIC, 0, struct vcm_bench_run)
 #define VCM_BENCH_IOC_SLABS	_IOWR(VCM_BENCH_IOC_MAGIC, 1, struct vcm_bench_slabs)
 #define VCM_BENCH_IOC_LEAVES	_IOWR(VCM_BENCH_IOC_MAGIC, 2, struct vcm_bench_leaves)
+#define VCM_BENCH_IOC_VMAP	_IOW(VCM_BENCH_IOC_MAGIC, 3, struct vcm_bench_steps)
+#define VCM_BENCH_IOC_ATTACH	_IOW(VCM_BENCH_IOC_MAGIC, 4, struct vcm_bench_steps)
+#define VCM_BENCH_IOC_RUNS	_IOWR(VCM_BENCH_IOC_MAGIC, 5, struct vcm_bench_runs)
+/* Returns the fd of a dma-buf that has no memory: what any dma-buf costs */
+#define VCM_BENCH_IOC_EMPTY	_IO(VCM_BENCH_IOC_MAGIC, 6)
 
 #endif /* _VCM_BENCH_H */

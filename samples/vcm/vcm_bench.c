@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Measures what it costs to map a dma-buf for a device
+ * Measures what it costs to map a dma-buf for a device and for the kernel
  *
  * A measuring tool and not an example: it maps buffers behind the back of the
  * driver that is bound to the device, which nobody else should do. The device
@@ -16,7 +16,9 @@
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
+#include <linux/fcntl.h>
 #include <linux/iommu.h>
+#include <linux/iosys-map.h>
 #include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/miscdevice.h>
@@ -446,12 +448,259 @@ static int bench_leaves(struct vcm_bench_leaves *leaves)
 	return ret;
 }
 
+/* --- Runs -------------------------------------------------------------- */
+
+static void bench_runs_count(struct sg_table *sgt, struct vcm_bench_runs *runs)
+{
+	phys_addr_t next = 0;
+	struct scatterlist *sg;
+	u64 len = 0;
+	int i;
+
+	for_each_sgtable_sg(sgt, sg, i) {
+		if (!i || sg_phys(sg) != next) {
+			if (len >= runs->min)
+				runs->large += len;
+			runs->runs++;
+			len = 0;
+		}
+		len += sg->length;
+		runs->length += sg->length;
+		next = sg_phys(sg) + sg->length;
+	}
+	if (len >= runs->min)
+		runs->large += len;
+}
+
+static int bench_runs(struct vcm_bench_runs *runs)
+{
+	struct sg_table *sgt;
+	struct bench bench;
+	int ret;
+
+	if (runs->reserved || !runs->min)
+		return -EINVAL;
+
+	ret = bench_begin(&bench, runs->device, runs->fd);
+	if (ret)
+		return ret;
+
+	runs->length = 0;
+	runs->large = 0;
+	runs->runs = 0;
+	sgt = dma_buf_map_attachment_unlocked(bench.attachment,
+					      DMA_BIDIRECTIONAL);
+	if (IS_ERR(sgt)) {
+		ret = PTR_ERR(sgt);
+		goto end;
+	}
+	if (sg_page(sgt->sgl))
+		bench_runs_count(sgt, runs);
+	else
+		ret = -EOPNOTSUPP;
+	dma_buf_unmap_attachment_unlocked(bench.attachment, sgt,
+					  DMA_BIDIRECTIONAL);
+end:
+	bench_end(&bench);
+	return ret;
+}
+
+/* --- Steps ------------------------------------------------------------- */
+
+typedef int (*bench_round_fn)(struct device *dev, struct dma_buf *dmabuf,
+			      u64 *ns);
+
+/* Time @round as often as asked for: @nr_steps times each. */
+static int bench_steps_timed(struct vcm_bench_steps *steps, struct device *dev,
+			     bench_round_fn round, unsigned int nr_steps)
+{
+	size_t step_bytes = nr_steps * sizeof(u64);
+	struct dma_buf *dmabuf;
+	int ret = 0;
+	u64 *ns;
+	u32 i;
+
+	dmabuf = dma_buf_get(steps->fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	ns = kvcalloc(steps->rounds, step_bytes, GFP_KERNEL);
+	if (!ns) {
+		ret = -ENOMEM;
+		goto put_dmabuf;
+	}
+
+	for (i = 0; i < steps->rounds && !ret; i++) {
+		ret = round(dev, dmabuf, ns + i * nr_steps);
+		if (fatal_signal_pending(current))
+			ret = -EINTR;
+		cond_resched();
+	}
+	if (!ret && copy_to_user(u64_to_user_ptr(steps->ns), ns,
+				 steps->rounds * step_bytes))
+		ret = -EFAULT;
+	kvfree(ns);
+put_dmabuf:
+	dma_buf_put(dmabuf);
+	return ret;
+}
+
+static bool bench_rounds_valid(u32 rounds)
+{
+	return rounds && rounds <= VCM_BENCH_MAX_ROUNDS;
+}
+
+static void bench_read_pages(const void *vaddr, size_t len)
+{
+	size_t offset;
+
+	for (offset = 0; offset < len; offset += PAGE_SIZE)
+		READ_ONCE(*((const u8 *)vaddr + offset));
+}
+
+static int bench_vmap_round(struct device *dev, struct dma_buf *dmabuf, u64 *ns)
+{
+	u64 start = ktime_get_ns();
+	struct iosys_map map;
+	int ret;
+
+	ret = dma_buf_vmap_unlocked(dmabuf, &map);
+	ns[VCM_BENCH_VMAP] = ktime_get_ns() - start;
+	if (ret)
+		return ret;
+
+	start = ktime_get_ns();
+	if (!map.is_iomem)
+		bench_read_pages(map.vaddr, dmabuf->size);
+	ns[VCM_BENCH_VTOUCH] = ktime_get_ns() - start;
+
+	start = ktime_get_ns();
+	dma_buf_vunmap_unlocked(dmabuf, &map);
+	ns[VCM_BENCH_VUNMAP] = ktime_get_ns() - start;
+	return 0;
+}
+
+static int bench_vmap(struct vcm_bench_steps *steps)
+{
+	if (!bench_rounds_valid(steps->rounds))
+		return -EINVAL;
+
+	return bench_steps_timed(steps, NULL, bench_vmap_round,
+				 VCM_BENCH_VMAP_STEPS);
+}
+
+static int bench_map_unmap(struct dma_buf_attachment *attachment, u64 *map_ns,
+			   u64 *unmap_ns)
+{
+	struct sg_table *sgt;
+	u64 start;
+
+	start = ktime_get_ns();
+	sgt = dma_buf_map_attachment_unlocked(attachment, DMA_BIDIRECTIONAL);
+	*map_ns = ktime_get_ns() - start;
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+
+	start = ktime_get_ns();
+	dma_buf_unmap_attachment_unlocked(attachment, sgt, DMA_BIDIRECTIONAL);
+	*unmap_ns = ktime_get_ns() - start;
+	return 0;
+}
+
+static int bench_attach_round(struct device *dev, struct dma_buf *dmabuf,
+			      u64 *ns)
+{
+	struct dma_buf_attachment *attachment;
+	u64 start = ktime_get_ns();
+	int ret;
+
+	attachment = dma_buf_attach(dmabuf, dev);
+	ns[VCM_BENCH_ATTACH] = ktime_get_ns() - start;
+	if (IS_ERR(attachment))
+		return PTR_ERR(attachment);
+
+	ret = bench_map_unmap(attachment, &ns[VCM_BENCH_MAP],
+			      &ns[VCM_BENCH_UNMAP]);
+	if (!ret)
+		ret = bench_map_unmap(attachment, &ns[VCM_BENCH_REMAP],
+				      &ns[VCM_BENCH_REUNMAP]);
+
+	start = ktime_get_ns();
+	dma_buf_detach(dmabuf, attachment);
+	ns[VCM_BENCH_DETACH] = ktime_get_ns() - start;
+	return ret;
+}
+
+static int bench_attach(struct vcm_bench_steps *steps)
+{
+	struct device *dev;
+	int ret;
+
+	if (!bench_rounds_valid(steps->rounds))
+		return -EINVAL;
+
+	dev = bench_device_get(steps->device);
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+
+	ret = bench_steps_timed(steps, dev, bench_attach_round,
+				VCM_BENCH_ATTACH_STEPS);
+	bench_device_put(dev);
+	return ret;
+}
+
+/* --- A buffer of nothing ----------------------------------------------- */
+
+static struct sg_table *bench_empty_map(struct dma_buf_attachment *attachment,
+					enum dma_data_direction dir)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static void bench_empty_unmap(struct dma_buf_attachment *attachment,
+			      struct sg_table *sgt, enum dma_data_direction dir)
+{
+}
+
+static void bench_empty_release(struct dma_buf *dmabuf)
+{
+}
+
+static const struct dma_buf_ops bench_empty_ops = {
+	.map_dma_buf = bench_empty_map,
+	.unmap_dma_buf = bench_empty_unmap,
+	.release = bench_empty_release,
+};
+
+static int bench_empty(void)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
+	struct dma_buf *dmabuf;
+	int fd;
+
+	exp_info.ops = &bench_empty_ops;
+	exp_info.size = PAGE_SIZE;
+	exp_info.flags = O_RDWR;
+	/* The core insists on something. */
+	exp_info.priv = THIS_MODULE;
+	dmabuf = dma_buf_export(&exp_info);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	fd = dma_buf_fd(dmabuf, O_CLOEXEC);
+	if (fd < 0)
+		dma_buf_put(dmabuf);
+	return fd;
+}
+
 /* --- The character device ---------------------------------------------- */
 
 union bench_ioctl_args {
 	struct vcm_bench_run run;
 	struct vcm_bench_slabs slabs;
 	struct vcm_bench_leaves leaves;
+	struct vcm_bench_steps steps;
+	struct vcm_bench_runs runs;
 };
 
 static int bench_ioctl_run(unsigned int cmd, union bench_ioctl_args *args)
@@ -463,6 +712,14 @@ static int bench_ioctl_run(unsigned int cmd, union bench_ioctl_args *args)
 		return bench_slabs(&args->slabs);
 	case VCM_BENCH_IOC_LEAVES:
 		return bench_leaves(&args->leaves);
+	case VCM_BENCH_IOC_VMAP:
+		return bench_vmap(&args->steps);
+	case VCM_BENCH_IOC_ATTACH:
+		return bench_attach(&args->steps);
+	case VCM_BENCH_IOC_RUNS:
+		return bench_runs(&args->runs);
+	case VCM_BENCH_IOC_EMPTY:
+		return bench_empty();
 	default:
 		return -ENOTTY;
 	}
@@ -486,7 +743,7 @@ static long bench_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (copy_from_user(args, user, size))
 		goto free_args;
 	ret = bench_ioctl_run(cmd, args);
-	if (!ret && copy_to_user(user, args, size))
+	if (!ret && _IOC_DIR(cmd) & _IOC_READ && copy_to_user(user, args, size))
 		ret = -EFAULT;
 free_args:
 	kfree(args);

@@ -34,23 +34,40 @@ const char *heap_name(enum heap heap)
 	return heap == HEAP_VCM ? "vcm" : "system";
 }
 
-int heap_alloc(enum heap heap, uint64_t len)
+int heap_open(const char *name)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/dma_heap/%s", name);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int heap_alloc_from(int fd, uint64_t len)
 {
 	struct dma_heap_allocation_data data = {
 		.len = len,
 		.fd_flags = O_RDWR | O_CLOEXEC,
 	};
-	static int fds[HEAPS] = { -1, -1 };
-	char path[64];
 
-	if (fds[heap] < 0) {
-		snprintf(path, sizeof(path), "/dev/dma_heap/%s", heap_name(heap));
-		fds[heap] = open_or_die(path);
-	}
-	if (ioctl(fds[heap], DMA_HEAP_IOCTL_ALLOC, &data))
+	return ioctl(fd, DMA_HEAP_IOCTL_ALLOC, &data) ? -errno : (int)data.fd;
+}
+
+int heap_alloc(enum heap heap, uint64_t len)
+{
+	static int fds[HEAPS] = { -1, -1 };
+	int dmabuf;
+
+	if (fds[heap] < 0)
+		fds[heap] = heap_open(heap_name(heap));
+	if (fds[heap] < 0)
+		die("/dev/dma_heap/%s: %s", heap_name(heap), strerror(-fds[heap]));
+	dmabuf = heap_alloc_from(fds[heap], len);
+	if (dmabuf < 0)
 		die("%s: %llu bytes: %s", heap_name(heap), (unsigned long long)len,
-		    strerror(errno));
-	return data.fd;
+		    strerror(-dmabuf));
+	return dmabuf;
 }
 
 static int vcm_dev(void)
@@ -62,7 +79,7 @@ static int vcm_dev(void)
 	return fd;
 }
 
-int vcm_alloc(uint64_t len, uint64_t chunk_sizes, uint64_t align)
+int vcm_try_alloc(uint64_t len, uint64_t chunk_sizes, uint64_t align)
 {
 	struct dma_heap_vcm_alloc alloc = {
 		.size = sizeof(alloc),
@@ -72,19 +89,45 @@ int vcm_alloc(uint64_t len, uint64_t chunk_sizes, uint64_t align)
 		.fd_flags = O_RDWR | O_CLOEXEC,
 	};
 
-	if (ioctl(vcm_dev(), DMA_HEAP_VCM_IOCTL_ALLOC, &alloc))
+	return ioctl(vcm_dev(), DMA_HEAP_VCM_IOCTL_ALLOC, &alloc) ? -errno : alloc.out_fd;
+}
+
+int vcm_alloc(uint64_t len, uint64_t chunk_sizes, uint64_t align)
+{
+	int dmabuf = vcm_try_alloc(len, chunk_sizes, align);
+
+	if (dmabuf < 0)
 		die("/dev/vcm: %llu bytes in chunks of %#llx: %s", (unsigned long long)len,
-		    (unsigned long long)chunk_sizes, strerror(errno));
-	return alloc.out_fd;
+		    (unsigned long long)chunk_sizes, strerror(-dmabuf));
+	return dmabuf;
+}
+
+static void vcm_query(int dmabuf, struct dma_heap_vcm_query *query)
+{
+	*query = (struct dma_heap_vcm_query) { .size = sizeof(*query), .fd = dmabuf };
+	if (ioctl(vcm_dev(), DMA_HEAP_VCM_IOCTL_QUERY, query))
+		die("/dev/vcm: query: %s", strerror(errno));
 }
 
 uint64_t vcm_runs(int dmabuf)
 {
-	struct dma_heap_vcm_query query = { .size = sizeof(query), .fd = dmabuf };
+	struct dma_heap_vcm_query query;
 
-	if (ioctl(vcm_dev(), DMA_HEAP_VCM_IOCTL_QUERY, &query))
-		die("/dev/vcm: query: %s", strerror(errno));
+	vcm_query(dmabuf, &query);
 	return query.out_nr_runs;
+}
+
+uint64_t vcm_large(int dmabuf, uint64_t min)
+{
+	struct dma_heap_vcm_query query;
+	uint64_t bytes = 0;
+	int i;
+
+	vcm_query(dmabuf, &query);
+	for (i = 0; i < ARRAY_SIZE(query.out_chunks); i++)
+		if (query.out_chunks[i].size >= min)
+			bytes += query.out_chunks[i].size * query.out_chunks[i].count;
+	return bytes;
 }
 
 /* --- Importers --------------------------------------------------------- */
@@ -103,20 +146,35 @@ static void importer_find_name(struct importer *importer, unsigned int index)
 	snprintf(importer->name, sizeof(importer->name), "%s", strrchr(link, '/') + 1);
 }
 
-void importer_open(struct importer *importer, unsigned int index)
+static void importer_open_info(struct importer *importer, unsigned int index,
+			       struct vcm_edu_info *info)
 {
 	char path[32] = "/dev/vcm-edu";
-	struct vcm_edu_info info = {};
 
 	if (index)
 		snprintf(path, sizeof(path), "/dev/vcm-edu%u", index);
 	importer->fd = open_or_die(path);
 	importer_find_name(importer, index);
-	if (ioctl(importer->fd, VCM_EDU_IOC_INFO, &info))
+	memset(info, 0, sizeof(*info));
+	if (ioctl(importer->fd, VCM_EDU_IOC_INFO, info))
 		die("%s: %s", path, strerror(errno));
+	importer->bits = info->dma_bits;
+}
+
+void importer_open(struct importer *importer, unsigned int index)
+{
+	struct vcm_edu_info info;
+
+	importer_open_info(importer, index, &info);
 	if (!(info.flags & VCM_EDU_TRANSLATED))
-		die("%s: no IOMMU translates for it", path);
-	importer->bits = info.dma_bits;
+		die("%s: no IOMMU translates for it", importer->name);
+}
+
+void importer_open_any(struct importer *importer, unsigned int index)
+{
+	struct vcm_edu_info info;
+
+	importer_open_info(importer, index, &info);
 }
 
 void importer_close(struct importer *importer)
@@ -188,6 +246,50 @@ int bench_leaves(const struct importer *importer, int dmabuf, struct vcm_bench_l
 	memcpy(leaves->device, importer->name, sizeof(leaves->device));
 	leaves->fd = dmabuf;
 	return ioctl(bench_dev(), VCM_BENCH_IOC_LEAVES, leaves) ? -errno : 0;
+}
+
+static void bench_steps(unsigned long request, const char *device, int dmabuf, uint32_t rounds,
+			uint64_t *ns)
+{
+	struct vcm_bench_steps steps = {
+		.fd = dmabuf,
+		.rounds = rounds,
+		.ns = (uintptr_t)ns,
+	};
+
+	snprintf(steps.device, sizeof(steps.device), "%s", device);
+	if (ioctl(bench_dev(), request, &steps))
+		die("/dev/vcm-bench: %s: %s",
+		    request == VCM_BENCH_IOC_VMAP ? "vmap" : "attach and map", strerror(errno));
+}
+
+void bench_vmap(int dmabuf, uint32_t rounds, uint64_t *ns)
+{
+	bench_steps(VCM_BENCH_IOC_VMAP, "", dmabuf, rounds, ns);
+}
+
+void bench_attach(const struct importer *importer, int dmabuf, uint32_t rounds, uint64_t *ns)
+{
+	bench_steps(VCM_BENCH_IOC_ATTACH, importer->name, dmabuf, rounds, ns);
+}
+
+uint64_t bench_large(const struct importer *importer, int dmabuf, uint64_t min)
+{
+	struct vcm_bench_runs runs = { .fd = dmabuf, .min = min };
+
+	memcpy(runs.device, importer->name, sizeof(runs.device));
+	if (ioctl(bench_dev(), VCM_BENCH_IOC_RUNS, &runs))
+		die("/dev/vcm-bench: runs: %s", strerror(errno));
+	return runs.large;
+}
+
+int bench_empty(void)
+{
+	int dmabuf = ioctl(bench_dev(), VCM_BENCH_IOC_EMPTY, 0);
+
+	if (dmabuf < 0)
+		die("/dev/vcm-bench: a dma-buf without memory: %s", strerror(errno));
+	return dmabuf;
 }
 
 const char *iommu_name(void)

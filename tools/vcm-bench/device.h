@@ -21,12 +21,20 @@ enum heap {
 
 const char *heap_name(enum heap heap);
 
-/* A buffer of a heap, as any program gets it. */
+/* A file descriptor of /dev/dma_heap/@name, or -errno. */
+int heap_open(const char *name);
+/* A buffer of the heap that @fd is open on, as any program gets it; or -errno. */
+int heap_alloc_from(int fd, uint64_t len);
+/* The same, by heap; there has to be memory. */
 int heap_alloc(enum heap heap, uint64_t len);
 /* A vcm buffer of chunks of these sizes, of this alignment or 0. */
 int vcm_alloc(uint64_t len, uint64_t chunk_sizes, uint64_t align);
+/* The same, or -errno. */
+int vcm_try_alloc(uint64_t len, uint64_t chunk_sizes, uint64_t align);
 /* Physically contiguous runs in a vcm buffer. */
 uint64_t vcm_runs(int dmabuf);
+/* Bytes of a vcm buffer that are in chunks of at least @min bytes. */
+uint64_t vcm_large(int dmabuf, uint64_t min);
 
 /* --- Importers --- */
 
@@ -42,7 +50,10 @@ struct importer {
 	unsigned int bits;
 };
 
+/* An importer whose device an IOMMU translates for. */
 void importer_open(struct importer *importer, unsigned int index);
+/* Any importer. */
+void importer_open_any(struct importer *importer, unsigned int index);
 void importer_close(struct importer *importer);
 
 /* Returns 0 or -errno. */
@@ -60,6 +71,15 @@ size_t bench_slabs(const struct importer *importer, uint64_t size, uint64_t **ad
 
 /* Returns 0 or -errno. */
 int bench_leaves(const struct importer *importer, int dmabuf, struct vcm_bench_leaves *leaves);
+
+/* Times @rounds mappings into the kernel, VCM_BENCH_VMAP_STEPS each. */
+void bench_vmap(int dmabuf, uint32_t rounds, uint64_t *ns);
+/* Times using a buffer @rounds times, VCM_BENCH_ATTACH_STEPS each. */
+void bench_attach(const struct importer *importer, int dmabuf, uint32_t rounds, uint64_t *ns);
+/* Bytes in runs of at least @min bytes, of any exporter that shows its pages. */
+uint64_t bench_large(const struct importer *importer, int dmabuf, uint64_t min);
+/* A dma-buf without memory. */
+int bench_empty(void);
 
 /* "intel", "amd", "virtio" or "unknown" */
 const char *iommu_name(void);

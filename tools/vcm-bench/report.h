@@ -35,6 +35,15 @@ void report(enum verdict verdict, const char *name, const char *fmt, ...)
 /* What is printed besides the table. */
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* One line of progress, on standard error. */
+void progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* One line of the result for another program, its fields separated by tabs. */
+void result(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Some time, in nanoseconds. */
+uint64_t now_ns(void);
+
 /**
  * struct summary - many times, in nanoseconds
  * @median: half of them are less

@@ -5,6 +5,7 @@
 #ifndef VCM_BENCH_SECTIONS_H
 #define VCM_BENCH_SECTIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /**
@@ -12,11 +13,21 @@
  * @seed: of the first of the random sequences
  * @seeds: number of them
  * @rounds: how many times each mapping is timed
+ * @repeats: how many times each step of a buffer is timed
+ * @largest: bytes in the largest buffer
+ * @loops: how many times a loop allocates and closes a buffer
+ * @loop_seconds: when it ends at the latest, or 0
+ * @without_pool: do without the warm pool
  */
 struct options {
 	uint64_t seed;
 	unsigned int seeds;
 	unsigned int rounds;
+	unsigned int repeats;
+	uint64_t largest;
+	unsigned int loops;
+	unsigned int loop_seconds;
+	bool without_pool;
 };
 
 /* How much of a narrow address space buffers can take. */
@@ -31,5 +42,26 @@ void section_leaves(const struct options *options);
 void section_rounds(const struct options *options);
 /* Address spaces that are swapped under a device. */
 void section_space(const struct options *options);
+
+/*
+ * These write lines of fields for another program: a kind of line, and what
+ * tools/vcm-bench/results.py knows about it.
+ */
+
+/* What all of it was measured on. */
+void section_machine(const struct options *options);
+/* Allocating, touching, copying, mapping and freeing buffers of all sizes. */
+void section_steps(const struct options *options);
+/* The kernel's memory that a buffer takes besides its own. */
+void section_overhead(const struct options *options);
+/* Allocate and close in a loop. */
+void section_loop(const struct options *options);
+/* What large chunks are left when memory is in pieces. */
+void section_frag(const struct options *options);
+/* Allocating and freeing in several threads. */
+void section_threads(const struct options *options);
+
+/* The loop on one heap, which the result calls @name. */
+void loop_heap(const char *heap, const char *name, const struct options *options);
 
 #endif /* VCM_BENCH_SECTIONS_H */

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "device.h"
@@ -175,14 +174,6 @@ static void space_release(const struct importer *importer, uint32_t handle)
 
 	if (ioctl(importer->fd, VCM_EDU_IOC_RELEASE, &release))
 		die("unmapping in a space: %s", strerror(errno));
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
 /* Takes the time since @start for a step; the next one starts now. */

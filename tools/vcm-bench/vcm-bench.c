@@ -15,36 +15,76 @@
 static const char usage[] =
 	"usage: vcm-bench iova [OPTION]... [pack|holes|map|leaves|rounds]...\n"
 	"       vcm-bench space [OPTION]...\n"
+	"       vcm-bench heap [OPTION]... [machine|overhead|steps|loop|frag|threads]...\n"
+	"       vcm-bench loop [OPTION]... HEAP\n"
 	"\n"
-	"  --seed N     the first random sequence (default 1)\n"
-	"  --seeds N    how many of them (default 20)\n"
-	"  --rounds N   how often each mapping is timed (default 300)\n"
+	"iova, space:\n"
+	"  --seed N         the first random sequence (default 1)\n"
+	"  --seeds N        how many of them (default 20)\n"
+	"  --rounds N       how often each mapping is timed (default 300)\n"
+	"heap, loop:\n"
+	"  --repeats N      how often each step is timed, small buffers more (default 15)\n"
+	"  --largest MB     the largest buffer (default 256)\n"
+	"  --loops N        how often a loop allocates and closes (default 5000)\n"
+	"  --loop-seconds N when it ends at the latest (default 3 for heap)\n"
+	"  --without-pool   leave out what needs the warm pool\n"
 	"\n"
-	"Without a section all of them. Each line of the result says PASS or MISS of a\n"
-	"goal, or info; times are medians, with the quartiles behind them.\n";
+	"Without a section all of them. iova and space: each line of the result says PASS\n"
+	"or MISS of a goal, or info; times are medians, with the quartiles behind them.\n"
+	"heap and loop: lines of fields for a program. loop allocates and closes 4 KB, 1,\n"
+	"8 and 32 MB on the heap HEAP.\n";
 
-static const struct {
+struct section {
 	const char *name;
 	void (*run)(const struct options *options);
-} sections[] = {
+};
+
+static const struct section iova_sections[] = {
 	{ "pack", section_pack },
 	{ "holes", section_holes },
 	{ "map", section_map },
 	{ "leaves", section_leaves },
 	{ "rounds", section_rounds },
+	{}
 };
 
-static void run_section(const char *name, const struct options *options)
-{
-	int i;
+static const struct section space_sections[] = {
+	{ "space", section_space },
+	{}
+};
 
-	for (i = 0; i < ARRAY_SIZE(sections); i++) {
-		if (strcmp(name, sections[i].name))
+static const struct section heap_sections[] = {
+	{ "machine", section_machine },
+	{ "overhead", section_overhead },
+	{ "steps", section_steps },
+	{ "loop", section_loop },
+	{ "frag", section_frag },
+	{ "threads", section_threads },
+	{}
+};
+
+static void run_section(const struct section *section, const char *name,
+			const struct options *options)
+{
+	for (; section->name; section++) {
+		if (strcmp(name, section->name))
 			continue;
-		sections[i].run(options);
+		section->run(options);
 		return;
 	}
 	die("no section \"%s\"", name);
+}
+
+static void run_sections(const struct section *sections, char **names,
+			 const struct options *options)
+{
+	const struct section *section;
+
+	if (!*names)
+		for (section = sections; section->name; section++)
+			section->run(options);
+	for (; *names; names++)
+		run_section(sections, *names, options);
 }
 
 static unsigned long number(const char *text)
@@ -63,6 +103,11 @@ static void parse_options(int argc, char **argv, struct options *options)
 		{ "seed", required_argument, NULL, 's' },
 		{ "seeds", required_argument, NULL, 'n' },
 		{ "rounds", required_argument, NULL, 'r' },
+		{ "repeats", required_argument, NULL, 'R' },
+		{ "largest", required_argument, NULL, 'm' },
+		{ "loops", required_argument, NULL, 'l' },
+		{ "loop-seconds", required_argument, NULL, 't' },
+		{ "without-pool", no_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' },
 		{}
 	};
@@ -79,6 +124,21 @@ static void parse_options(int argc, char **argv, struct options *options)
 		case 'r':
 			options->rounds = number(optarg);
 			break;
+		case 'R':
+			options->repeats = number(optarg);
+			break;
+		case 'm':
+			options->largest = MIB(number(optarg));
+			break;
+		case 'l':
+			options->loops = number(optarg);
+			break;
+		case 't':
+			options->loop_seconds = number(optarg);
+			break;
+		case 'p':
+			options->without_pool = true;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			exit(0);
@@ -89,25 +149,43 @@ static void parse_options(int argc, char **argv, struct options *options)
 	}
 }
 
+static int wrong_use(void)
+{
+	fputs(usage, stderr);
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
-	struct options options = { .seed = 1, .seeds = 20, .rounds = 300 };
-	int i;
+	struct options options = {
+		.seed = 1,
+		.seeds = 20,
+		.rounds = 300,
+		.repeats = 15,
+		.largest = MIB(256),
+		.loops = 5000,
+	};
+	const char *what;
+	char **rest;
 
 	parse_options(argc, argv, &options);
-	if (optind + 1 == argc && !strcmp(argv[optind], "space")) {
-		section_space(&options);
-		return 0;
-	}
-	if (optind == argc || strcmp(argv[optind], "iova")) {
-		fputs(usage, stderr);
-		return 2;
-	}
+	if (optind == argc)
+		return wrong_use();
 
-	if (optind + 1 == argc)
-		for (i = 0; i < ARRAY_SIZE(sections); i++)
-			sections[i].run(&options);
-	for (i = optind + 1; i < argc; i++)
-		run_section(argv[i], &options);
+	what = argv[optind];
+	rest = argv + optind + 1;
+	if (!strcmp(what, "iova")) {
+		run_sections(iova_sections, rest, &options);
+	} else if (!strcmp(what, "space") && !*rest) {
+		run_sections(space_sections, rest, &options);
+	} else if (!strcmp(what, "heap")) {
+		if (!options.loop_seconds)
+			options.loop_seconds = 3;
+		run_sections(heap_sections, rest, &options);
+	} else if (!strcmp(what, "loop") && *rest && !rest[1]) {
+		loop_heap(*rest, *rest, &options);
+	} else {
+		return wrong_use();
+	}
 	return 0;
 }

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Allocate and close in a loop, as the dmabuf_heap_bench of Android does: four
+ * sizes, 5000 times each, on a heap by its name. Here a loop also ends after a
+ * time, for heaps that zero on an emulated CPU.
+ */
+
+#include <string.h>
+#include <unistd.h>
+
+#include "device.h"
+#include "peers.h"
+#include "pool.h"
+#include "report.h"
+#include "sections.h"
+
+static const uint64_t sizes[] = { KIB(4), MIB(1), MIB(8), MIB(32) };
+
+static void loop_size(int heap, const char *name, uint64_t len, const struct options *options)
+{
+	uint64_t limit = options->loop_seconds * 1000000000ull, start = now_ns(), ns;
+	unsigned int n = 0;
+
+	do {
+		int dmabuf = heap_alloc_from(heap, len);
+
+		if (dmabuf < 0)
+			die("%s: %llu bytes: %s", name, (unsigned long long)len,
+			    strerror(-dmabuf));
+		close(dmabuf);
+		ns = now_ns() - start;
+	} while (++n < options->loops && (!limit || ns < limit));
+	result("loop\t%s\t%llu\t%u\t%.0f", name, (unsigned long long)len, n, (double)ns / n);
+}
+
+void loop_heap(const char *heap, const char *name, const struct options *options)
+{
+	int fd = heap_open(heap), i;
+
+	if (fd < 0)
+		die("/dev/dma_heap/%s: %s", heap, strerror(-fd));
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		progress("loop on %s, size %d of %zu", name, i + 1, ARRAY_SIZE(sizes));
+		loop_size(fd, name, sizes[i], options);
+	}
+	close(fd);
+}
+
+void section_loop(const struct options *options)
+{
+	result("info\tloop_seconds\t%u", options->loop_seconds);
+	if (pool_present() && !options->without_pool) {
+		unsigned long cap = pool_cap();
+
+		/* What is freed in one round is there in the next, not zeroed. */
+		loop_heap("vcm", "vcm", options);
+		pool_off();
+		loop_heap("vcm", "vcm-cold", options);
+		pool_set_cap(cap);
+	} else {
+		loop_heap("vcm", "vcm-cold", options);
+	}
+	loop_heap("system", "system", options);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The vcm heap's warm pool, from outside.
+ */
+#ifndef VCM_BENCH_POOL_H
+#define VCM_BENCH_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Whether the heap has one. */
+bool pool_present(void);
+
+/* What it may hold, in MiB; 0 turns it off. */
+unsigned long pool_cap(void);
+void pool_set_cap(unsigned long mib);
+
+/* Off and empty. */
+void pool_off(void);
+
+/* Waits until all that it holds is zeroed, and that is at least @bytes. */
+void pool_wait_clean(uint64_t bytes);
+
+#endif /* VCM_BENCH_POOL_H */
