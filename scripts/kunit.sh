@@ -15,9 +15,10 @@ KSRC=${KSRC:-}
 
 usage() {
 	cat <<'USAGE'
-usage: scripts/kunit.sh [--seed NUMBER] [FILTER]
+usage: scripts/kunit.sh [--seed NUMBER] [--coverage] [FILTER]
 
   --seed NUMBER   repeat the random operations of the run that logged it
+  --coverage      count what code runs; scripts/coverage.sh reads it
   FILTER          suites, or suite.case (shell patterns)
 
 The first run takes minutes. The kernel's log is in out/kunit/log.
@@ -25,33 +26,20 @@ USAGE
 }
 
 seed=
+coverage=
 filter=()
 
 parse_args() {
 	while [[ $# -gt 0 ]]; do
 		case $1 in
 		--seed) seed=${2:?--seed needs a value}; shift ;;
+		--coverage) coverage=1 ;;
 		-h | --help) usage; exit 0 ;;
 		-*) die "unknown option '$1' (see --help)" ;;
 		*) filter=("$1") ;;
 		esac
 		shift
 	done
-}
-
-# A copy of the source that costs no space where hard links can be had;
-# overlay.sh breaks the links of what it changes. Made again for another source.
-copy_source() {
-	local origin
-	origin="$KSRC $(stat -c %Y "$KSRC/Makefile")"
-
-	[[ ! -f $cache/origin || $(<"$cache/origin") != "$origin" ]] || return 0
-	rm -rf "$cache/origin" "$cache/src"
-	cp -al "$KSRC" "$cache/src" 2>/dev/null || {
-		rm -rf "$cache/src"
-		cp -a "$KSRC" "$cache/src"
-	}
-	echo "$origin" >"$cache/origin"
 }
 
 # Every suite of the project in one kernel.
@@ -65,36 +53,40 @@ kunit_options() {
 	[[ -z $seed ]] || printf '%s\n' "--kernel_args=vcm_extent_kunit.seed=$seed"
 }
 
+# The project's own objects are to count, and not the whole kernel, which CONFIG_GCOV
+# would mean. libgcov writes the counts at the end of a program, by a destructor in
+# every object; the kernel's linker script has no place for these, so that the
+# function that they all call is made the one that ends the program. The options
+# of a file take the place of those in its Makefile.
+coverage_options() {
+	local file
+
+	[[ -n $coverage ]] || return 0
+	while read -r file; do
+		file=${file##*/}
+		printf '%s\n' "--make_options=CFLAGS_${file%.c}.o=-I\$(src) --coverage"
+	done < <(cd "$VCM_TOP" && find drivers -name '*.c' ! -name '*.mod.c' ! -path '*/tests/*')
+	printf '%s\n' "--make_options=LDFLAGS_EXECSTACK=-z noexecstack -u __gcov_init -u __gcov_exit -u __gcov_merge_add -fini=__gcov_exit -lgcov"
+}
+
+# Nothing of earlier runs, and linked again with the options above.
+prepare_coverage() {
+	[[ -n $coverage ]] || return 0
+	find "$build" \( -name '*.gcda' -o -name '*.gcno' \) -delete
+	rm -f "$build/vmlinux" "$build/vmlinux.unstripped"
+	# Without its notes file (.gcno) an object is of no use.
+	(cd "$VCM_TOP" && find drivers -name '*.c') | sed "s|^\(.*\)\.c$|$build/\1.o|" | xargs -d '\n' rm -f
+}
+
 run_kunit() {
 	local options
 
-	mapfile -t options < <(kunit_options)
+	mapfile -t options < <(kunit_options; coverage_options)
 	(cd "$cache/src" && PYTHONDONTWRITEBYTECODE=1 \
 		tools/testing/kunit/kunit.py run "${options[@]}" "${filter[@]}")
 }
 
 # ---- results -------------------------------------------------------------
-
-# A line per case from the kernel's log, and one for a suite that says fewer than
-# it announced.
-results() {
-	awk '
-		function complete() {
-			if (suite != "" && got != plan)
-				print "FAIL " suite " (" got " of " plan " results)"
-		}
-		$1 == "#" && $2 == "Subtest:" { complete(); suite = $3; plan = "?"; got = 0 }
-		/^ +1\.\.[0-9]+$/ { plan = substr($1, 4) }
-		/^ +(not )?ok [0-9]+ / {
-			state = $1 == "ok" ? "PASS" : "FAIL"
-			name = $1 == "ok" ? $3 : $4
-			if (/# SKIP/)
-				state = "SKIP"
-			print state " " suite "@" name
-			got++
-		}
-		END { complete() }' "$1"
-}
 
 # What a kernel says when something is wrong.
 splats() {
@@ -106,7 +98,7 @@ splats() {
 report() {
 	local status=$1 log=$OUT/log passed failed skipped
 
-	results "$log" | tee "$OUT/results"
+	ktap_results <"$log" | tee "$OUT/results"
 	[[ -z $(splats "$log") ]] || { echo "FAIL kernel log"; splats "$log" >&2; } | tee -a "$OUT/results"
 	passed=$(grep -c '^PASS' "$OUT/results" || true)
 	failed=$(grep -c '^FAIL' "$OUT/results" || true)
@@ -136,11 +128,12 @@ main() {
 	exec 9>"$cache/lock"
 	flock 9
 
-	copy_source
+	copy_source "$cache"
 	"$VCM_TOP/scripts/overlay.sh" "$cache/src"
 	[[ -e $build/.config ]] || say "building a kernel with the tests in it: minutes, the first time"
 	start=$SECONDS
 	rm -f "$build/test.log" "$OUT"/*
+	prepare_coverage
 	run_kunit >"$OUT/kunit.log" 2>&1 9>&- || status=$?
 	say "built and run: $((SECONDS - start)) s"
 	cp "$build/test.log" "$OUT/log" 2>/dev/null || : >"$OUT/log"

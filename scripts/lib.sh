@@ -70,6 +70,55 @@ is_selected() {
 	return 1
 }
 
+# What the project has for a kernel tree, and not what builds leave.
+project_files() {
+	(cd "$VCM_TOP" && find drivers include samples Documentation -type f \
+		\( -name '*.[ch]' -o -name '*.vcm' -o -name '*.rst' \) ! -name '*.mod.c') |
+		LC_ALL=C sort
+}
+
+# What a copy of the source is known by.
+source_origin() {
+	echo "$KSRC $(stat -c %Y "$KSRC/Makefile")"
+}
+
+# copy_source DIR: a copy of KSRC in DIR/src that costs no space where hard links
+# can be had; overlay.sh breaks the links of what it changes. Made again for another
+# source.
+copy_source() {
+	local dir=$1 origin
+
+	origin=$(source_origin)
+	[[ ! -f $dir/origin || $(<"$dir/origin") != "$origin" ]] || return 0
+	rm -rf "$dir/origin" "$dir/src"
+	cp -al "$KSRC" "$dir/src" 2>/dev/null || {
+		rm -rf "$dir/src"
+		cp -a "$KSRC" "$dir/src"
+	}
+	echo "$origin" >"$dir/origin"
+}
+
+# The lines "STATE suite@case" of KTAP on standard input, and one for a suite
+# that says fewer than it announced.
+ktap_results() {
+	awk '
+		function complete() {
+			if (suite != "" && got != plan)
+				print "FAIL " suite " (" got " of " plan " results)"
+		}
+		$1 == "#" && $2 == "Subtest:" { complete(); suite = $3; plan = "?"; got = 0 }
+		/^ +1\.\.[0-9]+$/ { plan = substr($1, 4) }
+		/^ +(not )?ok [0-9]+ / {
+			state = $1 == "ok" ? "PASS" : "FAIL"
+			name = $1 == "ok" ? $3 : $4
+			if (/# SKIP/)
+				state = "SKIP"
+			print state " " suite "@" name
+			got++
+		}
+		END { complete() }'
+}
+
 # The file name of a project or kernel module as the kernel writes it.
 module_name() {
 	local name=${1##*/}

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Puts the project into a kernel tree: copies its files, and has the Kconfig and
-# Makefile of their directories read the fragments that come with them. What was
-# copied is listed in the tree, so that it can be taken out again. Every file is
-# replaced, never written to: the tree may share files with another one by hard
-# links.
+# Puts the project into a kernel tree: copies its files, has the Kconfig and
+# Makefile of their directories read the fragments that come with them, and names
+# its documents in their indexes. What was copied is listed in the tree, so that
+# it can be taken out again. Every file is replaced, never written to: the tree
+# may share files with another one by hard links.
 
 set -euo pipefail
 
@@ -26,6 +26,9 @@ readonly HOOKS=(
 	'samples/Kconfig|endif # SAMPLES|source "samples/vcm/Kconfig.vcm"'
 	'samples/Makefile||vcm-edu-src := vcm/'
 	"samples/Makefile||include \$(src)/vcm/Makefile.vcm"
+	'Documentation/driver-api/index.rst|   vfio-mediated-device|   vcm-iommu'
+	'Documentation/driver-api/index.rst|   vfio-mediated-device|   vcm-design'
+	'Documentation/userspace-api/index.rst|   fwctl/index|   dma-heap-vcm'
 )
 
 usage() {
@@ -102,13 +105,6 @@ replace() {
 }
 
 # ---- files ---------------------------------------------------------------
-
-# What the project has for a kernel tree, and not what builds leave.
-project_files() {
-	(cd "$VCM_TOP" && find drivers include samples Documentation -type f \
-		\( -name '*.[ch]' -o -name '*.vcm' -o -name '*.rst' \) ! -name '*.mod.c') |
-		LC_ALL=C sort
-}
 
 listed_files() {
 	[[ ! -f $tree/$LIST ]] || cat "$tree/$LIST"
