@@ -10,6 +10,8 @@
 ##   VCM_CACHE=<dir> where set-up puts the kernel (default: ~/.cache/vcm)
 ##   VCM_MIRROR=<url> the Debian mirror to use instead of this machine's own
 ##   TESTS=<pattern> the suites that 'make test' runs (shell patterns, default: all)
+##   SEED=<number> what 'make soak' and 'make fuzz' printed, to repeat a run
+##   LINUX_DIR=<dir> source of a kernel, for 'make patches'
 KDIR ?=
 KIMAGE ?=
 KMODULES ?=
@@ -29,8 +31,8 @@ load_env = env=$$(scripts/setup.sh --print) && eval "$$env"
 
 ## Targets:
 .DEFAULT_GOAL := modules
-.PHONY: all modules setup tests demo test kunit check bench bench-iova bench-space \
-	help clean distclean
+.PHONY: all modules setup tests demo test kunit debug-kernel test-debug soak fuzz \
+	patches check bench bench-iova bench-space help clean distclean
 
 all: modules ## the same as modules
 
@@ -43,14 +45,13 @@ setup: ## install packages, download and prepare the kernel
 tests: ## build the test programs into out/tests
 	@$(load_env) && \
 	$(MAKE) -C tools/vcmheap-test O="$(OUT)/tests" KSRC="$$KSRC" && \
-	$(MAKE) -C tools/vcm-extent-test O="$(OUT)/tests" KSRC="$$KSRC"
-
-# The demo and the benchmark are one program.
-run_demo = $(load_env) && $(MAKE) -s -C tools/vcm-demo O="$(OUT)/demo" && \
-	scripts/vm.sh --file "$(OUT)/demo/vcm-demo:/vcm-demo"
+	$(MAKE) -C tools/vcm-extent-test O="$(OUT)/tests" KSRC="$$KSRC" && \
+	$(MAKE) -C tools/vcmctl O="$(OUT)/tests" all test
 
 demo: modules ## set up everything and show the main job
-	@$(run_demo) --file "$$KIMAGE:/kernel-image" -- vcm-demo /kernel-image
+	@$(load_env) && $(MAKE) -s -C tools/vcm-demo O="$(OUT)/demo" && \
+	scripts/vm.sh --file "$(OUT)/demo/vcm-demo:/vcm-demo" \
+		--file "$$KIMAGE:/kernel-image" -- vcm-demo /kernel-image
 
 test: modules tests ## set up everything and run the tests in a guest
 	@scripts/test.sh $(TESTS)
@@ -58,11 +59,26 @@ test: modules tests ## set up everything and run the tests in a guest
 kunit: ## run the KUnit tests in user-mode Linux (cold: 9 minutes)
 	@scripts/kunit.sh
 
+debug-kernel: ## build the kernels that check everything (cold: 10 minutes)
+	@scripts/kernel.sh debug debug-m debug-hide
+
+test-debug: tests ## run the tests again in kernels that check everything
+	@scripts/test.sh --kernel debug --kernel debug-m --kernel debug-hide $(TESTS)
+
+soak: modules ## use the heap in all ways at once for SECONDS (default 300)
+	@scripts/soak.sh soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+fuzz: modules ## a million ioctls with arguments of all kinds
+	@scripts/soak.sh fuzz $(if $(SEED),--seed $(SEED))
+
+patches: ## write a patch series for the kernel tree LINUX_DIR into out/patches
+	@scripts/patches.sh "$(LINUX_DIR)"
+
 check: ## checkpatch, kernel-doc, sparse, W=1, headers, shellcheck
 	@scripts/check.sh
 
-bench: modules ## measure cold allocations against the system heap
-	@$(run_demo) -- vcm-demo --cold-alloc
+bench: modules ## measure the heap beside the other heaps: tables and pictures
+	@scripts/bench.sh
 
 bench-iova: modules tests ## measure placement and mapping against the DMA API alone
 	@scripts/bench-iova.sh

@@ -9,21 +9,31 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-readonly OUT=$VCM_TOP/out/test
 readonly TESTS=$VCM_TOP/out/tests
 readonly KSELFTEST=$TESTS/kselftest/dmabuf-heap
 
 # The guests in which suites run: a name, and the options of vm.sh. The name "host" is this
 # machine.
+# With "bounce" all memory is below the narrowest device's 256 MB, also that of the
+# bounce buffers.
+# With "kunit" no allocation but the tests' own is there to fail: kmemleak would
+# have one for each of them.
 # The kernel itself must not zero pages (init_on_alloc), or a heap that forgets
 # to would pass.
 readonly BOOTS=(
 	"intel --iommu intel --module vgem --append init_on_alloc=0"
 	"strict --iommu intel --append iommu.strict=1"
+	"pool --iommu intel --append init_on_alloc=0"
+	"accounting --iommu intel --append dma_heap.mem_accounting=1"
+	"init_on_free --iommu none --append init_on_free=1"
+	"numa --iommu none --append numa=fake=2"
 	"amd --iommu amd"
 	"virtio --iommu virtio"
 	"none --iommu none --module vgem"
-	"bounce --iommu none --mem 256M --append swiotlb=8192,force"
+	"bounce --iommu none --mem 256M --append swiotlb=8192,force --append cma=0"
+	"debug --iommu intel --module vgem"
+	"kunit --iommu intel --append kmemleak=off"
+	"hide --iommu intel --module vgem"
 )
 
 programs() { printf " $TESTS/vcm_%s" "$@"; }
@@ -32,31 +42,87 @@ programs() { printf " $TESTS/vcm_%s" "$@"; }
 #   igt   subtests as igt prints them; --list-subtests says what must come
 #   plain lines as this script prints them; --list-subtests as with igt
 #   ksft  TAP of the kernel's dmabuf-heaps selftest; what is said of vcm counts
+#   ktap  KTAP of the suites in the kernel
+# The guests "debug" and "kunit" are for what only a kernel of scripts/kernel.sh has,
+# and run with the kernel debug alone; "hide" is what imports buffers, for the kernel
+# debug-hide.
 readonly SUITES=(
 	"host plain $TESTS/vcm-extent-test"
 	"intel igt $(programs alloc zero chunks mmap share sync vgem import dma vmap abi device)"
 	"intel igt $(programs policy space space_life)"
 	"intel ksft $KSELFTEST"
-	"strict igt $(programs policy)"
-	"amd igt $(programs space space_life)"
-	"virtio igt $(programs policy space space_life)"
+	"strict igt $(programs policy limits secure)"
+	"pool igt $(programs pool pool_pressure)"
+	"pool plain $TESTS/vcmctl-test"
+	"accounting igt $(programs pool_accounting limits)"
+	"init_on_free igt $(programs pool_accounting)"
+	"numa igt $(programs numa)"
+	"amd igt $(programs space space_life secure)"
+	"virtio igt $(programs policy space space_life secure)"
 	"none igt $(programs noiommu)"
 	"bounce igt $(programs bounce)"
+	"debug igt $(programs failnth)"
+	"kunit ktap $VCM_TOP/scripts/vm-kunit.sh"
+	"hide igt $(programs alloc share sync vgem import dma vmap device)"
+	"hide ksft $KSELFTEST"
+)
+
+# KERNEL PROGRAM SUBTEST...: what is not possible in a kernel. These count the users
+# of a module, vcm_iommu, that is in the image of debug.
+readonly NOT_POSSIBLE=(
+	"debug vcm_space_life unbind unbind-many-times unbind-busy close-after-bind remove
+	unload-refused unload parallel managed-unbind"
 )
 
 KSRC=${KSRC:-} KUAPI=${KUAPI:-}
-patterns=("$@")
+patterns=()
+kernels=()
+out=
 where=
-results=$OUT/results
+results=
 
 usage() {
 	cat <<'USAGE'
-usage: scripts/test.sh [PATTERN]...
+usage: scripts/test.sh [--kernel KERNEL]... [PATTERN]...
 
 Runs the suites (test programs) whose name matches a shell pattern, by default
 all: 'scripts/test.sh vcm_alloc', 'scripts/test.sh "vcm_*"'.
 Logs are in out/test/. 'make test' builds what is needed first.
+
+  --kernel KERNEL   debug, debug-m or debug-hide, of scripts/kernel.sh; repeatable.
+                    Names of results begin with KERNEL/ then, and logs are in
+                    out/test-debug/
 USAGE
+}
+
+parse_args() {
+	while [[ $# -gt 0 ]]; do
+		case $1 in
+		--kernel)
+			[[ ${2:-} == debug || ${2:-} == debug-[mh]* ]] || die "--kernel ${2:-}: not for tests (see --help)"
+			kernels+=("$2")
+			shift
+			;;
+		-h | --help) usage; exit 0 ;;
+		-*) die "unknown option '$1' (see --help)" ;;
+		*) patterns+=("$1") ;;
+		esac
+		shift
+	done
+	out=$VCM_TOP/out/test
+	[[ ${#kernels[@]} -eq 0 ]] || out=$VCM_TOP/out/test-debug
+	[[ ${#kernels[@]} -gt 0 ]] || kernels=(stock)
+}
+
+# Does boot $2 belong to kernel $1? Modules or not makes no difference to the
+# IOMMUs.
+is_boot_of() {
+	case $1:$2 in
+	*:hide) [[ $1 == debug-hide ]] ;;
+	stock:debug | stock:kunit | debug:host) return 1 ;;
+	stock:* | debug:* | debug-m:intel) ;;
+	*) return 1 ;;
+	esac
 }
 
 # ---- choosing ------------------------------------------------------------
@@ -75,6 +141,16 @@ programs_of() {
 	done
 }
 
+# The subtests of program $2 that kernel $1 makes impossible, one a line.
+not_possible() {
+	local line kernel program subtests
+
+	for line in "${NOT_POSSIBLE[@]}"; do
+		read -r -d '' kernel program subtests <<<"$line" || true
+		[[ $kernel != "$1" || $program != "${2##*/}" ]] || tr -s ' \t\n' '\n' <<<"$subtests"
+	done
+}
+
 # The kernel's selftest by its own Makefile, with nothing written to its source.
 build_kselftest() {
 	local dir=$KSRC/tools/testing/selftests/dmabuf-heaps
@@ -83,8 +159,8 @@ build_kselftest() {
 	[[ -d $dir ]] || die "no selftest in the kernel source (KSRC=$KSRC)"
 	mkdir -p "${KSELFTEST%/*}"
 	make -s -C "$dir" OUTPUT="${KSELFTEST%/*}" KHDR_INCLUDES="${KUAPI:+-isystem $KUAPI}" \
-		>"$OUT/kselftest-build.log" 2>&1 ||
-		die "cannot build the kernel's selftest: $(tail -n 1 "$OUT/kselftest-build.log")"
+		>"$out/kselftest-build.log" 2>&1 ||
+		die "cannot build the kernel's selftest: $(tail -n 1 "$out/kselftest-build.log")"
 }
 
 # ---- results -------------------------------------------------------------
@@ -154,7 +230,17 @@ complete_igt() {
 	fi
 	while read -r subtest; do
 		has_result "$prefix@$subtest" || result FAIL "$suite@$subtest" "no result"
-	done <<<"$subtests"
+	done < <(grep -vxFf <(not_possible "$kernel" "$program") <<<"$subtests")
+}
+
+complete_ktap() {
+	local state name line got=
+
+	while read -r state name line; do
+		result "$state" "$name" "${line//[()]/}"
+		got=1
+	done < <(ktap_results <"$3")
+	[[ -n $got ]] || result FAIL "$1" "no results"
 }
 
 # The name of the suite is the program's own affair.
@@ -187,7 +273,7 @@ parse_boot() {
 			suite=''
 		elif [[ -n $suite ]]; then
 			printf '%s\n' "$line" >>"$dir/$suite.log"
-			"parse_$kind" "$suite" "$line" "$dir/$suite.log"
+			[[ $kind == ktap ]] || "parse_$kind" "$suite" "$line" "$dir/$suite.log"
 		fi
 	done
 }
@@ -208,27 +294,31 @@ suite_status() {
 # The script that runs the programs of boot $1, read as "KIND PROGRAM", one
 # after the other. In a guest they lie in /.
 write_runner() {
-	local kind program
+	local kind program without
 
 	cat <<'RUNNER'
 #!/bin/sh
 suite() {
-	printf '\n@@begin %s %s\n' "$1" "${2##*/}"
-	"$2" 2>&1
+	kind=$1
+	shift
+	printf '\n@@begin %s %s\n' "$kind" "${1##*/}"
+	"$@" 2>&1
 	printf '\n@@end %s\n' $?
 }
 RUNNER
 	while read -r kind program; do
 		[[ $1 == host ]] || program=/${program##*/}
-		echo "suite $kind $program"
+		without=$(not_possible "$kernel" "$program" | sed '/./s/^/,!/' | tr -d '\n')
+		[[ -z $without ]] || without=" --run-subtest '*$without'"
+		echo "suite $kind $program$without"
 	done
 	# What failed says its own output.
 	echo "exit 0"
 }
 
-# Runs the runner of boot $1 where it belongs.
+# Runs the runner in directory $4 of boot $1 where it belongs.
 start_boot() {
-	local boot=$1 dir=$OUT/$1 kind program args
+	local boot=$1 dir=$4 kind program args
 	read -ra args <<<"$2"
 
 	if [[ $boot == host ]]; then
@@ -241,20 +331,28 @@ start_boot() {
 	"$VCM_TOP/scripts/vm.sh" "${args[@]}" --file "$dir/run.sh:/run.sh" -- /run.sh
 }
 
+# run_boot KERNEL BOOT OPTIONS
 run_boot() {
-	local boot=$1 dir=$OUT/$1 programs kind program status start=$SECONDS
+	local kernel=$1 boot=$2 options=$3 dir=$out/$1/$2 programs kind program status start=$SECONDS
 
 	programs=$(programs_of "$boot")
 	[[ -n $programs ]] || return 0
 	# The same suite may run in several guests.
-	[[ $boot == host || $boot == intel ]] && where='' || where=$boot/
+	case $boot in
+	host | intel | debug | kunit | hide) where= ;;
+	*) where=$boot/ ;;
+	esac
+	if [[ $kernel != stock ]]; then
+		where=$kernel/$where
+		options="--kernel $kernel $options"
+	fi
 	mkdir -p "$dir"
 	results=$dir/results
 	: >"$results"
 	write_runner "$boot" <<<"$programs" >"$dir/run.sh"
 	chmod +x "$dir/run.sh"
 	set +e
-	start_boot "$boot" "$2" "$programs" | tee "$dir/output.log" | parse_boot "$dir"
+	start_boot "$boot" "$options" "$programs" "$dir" | tee "$dir/output.log" | parse_boot "$dir"
 	status=${PIPESTATUS[0]}
 	set -e
 	if [[ $status -eq 0 ]]; then
@@ -270,21 +368,21 @@ run_boot() {
 # An emulated machine keeps one CPU busy: as many as there are run side by side.
 # What each prints comes at its end, in one piece.
 run_boots() {
-	local boot name options
+	local kernel=$1 boot name options
 
 	for boot in "host " "${BOOTS[@]}"; do
 		read -r name options <<<"$boot"
+		is_boot_of "$kernel" "$name" || continue
 		while [[ $(jobs -rp | wc -l) -ge $(nproc) ]]; do wait -n || true; done
 		(
-			run_boot "$name" "$options" >"$OUT/$name.txt" 2>&1
-			flock "$OUT/terminal" cat "$OUT/$name.txt"
+			run_boot "$kernel" "$name" "$options" >"$out/$kernel-$name.txt" 2>&1
+			flock "$out/terminal" cat "$out/$kernel-$name.txt"
 		) &
 	done
 	wait
-	cat "$OUT"/*/results >>"$OUT/results"
 }
 
-count() { grep -c "^$1 " "$OUT/results" || true; }
+count() { grep -c "^$1 " "$out/results" || true; }
 
 # The last line, and the exit status.
 finish() {
@@ -300,15 +398,23 @@ finish() {
 }
 
 main() {
-	[[ ${1:-} != -h && ${1:-} != --help ]] || { usage; exit 0; }
+	local kernel
+
+	parse_args "$@"
 	load_kernel_env x86_64
-	lock_output test
-	rm -rf "$OUT"
-	mkdir -p "$OUT"
-	: >"$OUT/results"
+	lock_output "${out##*/}"
+	rm -rf "$out"
+	mkdir -p "$out"
+	results=$out/results
+	: >"$results"
 	build_kselftest
 	compgen -G "$TESTS/vcm_*" >/dev/null || result FAIL vcm "no test program in out/tests (make tests)"
-	run_boots
+	for kernel in "${kernels[@]}"; do
+		# Before the guests, which would wait for it all at once.
+		[[ $kernel == stock ]] || "$VCM_TOP/scripts/kernel.sh" "$kernel"
+		run_boots "$kernel"
+	done
+	cat "$out"/*/*/results >>"$out/results"
 	finish
 }
 

@@ -29,7 +29,8 @@ mount_all() {
 	mount -t tmpfs tmpfs /dev/shm
 	mount -t devpts devpts /dev/pts
 	mount_tmp
-	ip link set lo up
+	# Not in every kernel.
+	ip link set lo up 2>/dev/null
 }
 
 # Files of the caller may lie below /tmp: they move into the new file system.
@@ -102,9 +103,24 @@ drain() {
 	done
 }
 
+# A kernel that can, looks for memory that nothing points to any more. It takes
+# an object for lost when that is 5 seconds old.
+check_leaks() {
+	leaks=/sys/kernel/debug/kmemleak
+	[ -e $leaks ] && echo scan 2>/dev/null >$leaks || return 0
+	sleep 6
+	echo scan >$leaks
+	sed 's/^/<4>leak: /' $leaks >/.vcm/leaks
+	while read -r line; do
+		echo "$line" >/dev/kmsg
+	done </.vcm/leaks
+}
+
 mount_all
 nonce=$(cat /.vcm/nonce)
 load_modules
 mark START 0
 run_command
-finish $?
+status=$?
+check_leaks
+finish $status

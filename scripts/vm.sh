@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Boots a guest with the unmodified kernel, loads the project's modules and
-# runs one command in it as root.
+# Boots a guest with the unmodified kernel or one of scripts/kernel.sh, loads the
+# project's modules and runs one command in it as root.
 
 set -euo pipefail
 
@@ -11,8 +11,9 @@ set -euo pipefail
 
 # In load order.
 readonly PROJECT_MODULES=(vcm_iommu vcm-heap vcm-edu)
-# Seconds until the command must have started: ten times what a boot takes.
-readonly BOOT_TIMEOUT=120
+# Seconds for the whole run, and until the command must have started: ten times
+# what a boot takes. With a kernel that checks everything as many times longer.
+readonly TIMEOUT=600 BOOT_TIMEOUT=120 SLOWNESS=5
 readonly EXIT_TIMEOUT=124 EXIT_KERNEL=125 EXIT_GUEST=126
 
 usage() {
@@ -21,19 +22,24 @@ usage: scripts/vm.sh [OPTION]... -- COMMAND [ARG]...
 
   --arch x86_64|arm64       (default x86_64)
   --iommu intel|amd|virtio|smmuv3|none   (default intel)
-  --kernel stock|debug      (default stock)
+  --kernel stock|debug|debug-m|debug-hide|kcsan|bench|gcov
+                            (default stock); the others are those of
+                            scripts/kernel.sh, built if they are not there
   --mem SIZE                memory of the guest (default 1G)
   --append KERNEL_ARGS      further arguments for the kernel
   --file HOST[:GUEST]       a file or directory for the guest, with the shared
                             libraries it needs (default /<its name>); repeatable
   --module NAME             a module of the kernel's own to load; repeatable
-  --timeout SEC             time for the whole run (default 600)
+  --timeout SEC             time for the whole run (default 600; 3000 with
+                            a kernel that checks)
 
-Exit status: COMMAND's; 124 timeout; 125 the kernel reported a bug; 126 the
-guest died; 1 wrong use or set-up. What the kernel said is in out/vm/.
+Exit status: COMMAND's; 124 timeout; 125 the kernel reported a bug, or at the
+end memory that was leaked; 126 the guest died; 1 wrong use or set-up. What the
+kernel said is in out/vm/.
 
-environment: VCM_VM_TIMEOUT (as --timeout), VCM_ACCEL=tcg|kvm (no trying out),
-VCM_MODULES (directory with the project's modules, default out/modules), and
+environment: VCM_VM_TIMEOUT (as --timeout), VCM_ACCEL=tcg|mttcg|kvm (no trying
+out; mttcg is tcg with a host thread for each CPU), VCM_MODULES (directory with
+the project's modules, default out/modules), and
 those of scripts/setup.sh
 USAGE
 }
@@ -46,12 +52,13 @@ append=()
 files=()
 modules=()
 command=()
-timeout=${VCM_VM_TIMEOUT:-600}
+timeout=${VCM_VM_TIMEOUT:-}
+slowness=1
 project_modules=1
 work=
 qemu_pid=
 readers=()
-# The kernel, set by load_kernel_env.
+# The kernel, set by load_kernel.
 KDIR=${KDIR:-} KIMAGE=${KIMAGE:-} KMODULES=${KMODULES:-}
 
 parse_args() {
@@ -70,7 +77,7 @@ parse_args() {
 		shift
 	done
 	[[ ${#command[@]} -gt 0 ]] || die "no command: give it behind -- (see --help)"
-	[[ $timeout =~ ^[1-9][0-9]*$ ]] || die "timeout '$timeout' is no number of seconds"
+	[[ -z $timeout || $timeout =~ ^[1-9][0-9]*$ ]] || die "timeout '$timeout' is no number of seconds"
 }
 
 set_option() {
@@ -90,10 +97,23 @@ check_options() {
 	*) die "unknown IOMMU '$iommu' (see --help)" ;;
 	esac
 	case $kernel in
-	stock) ;;
-	debug) die "--kernel debug: not yet" ;;
+	stock | bench) ;;
+	debug | debug-m | debug-hide | kcsan | gcov) slowness=$SLOWNESS ;;
 	*) die "unknown kernel '$kernel' (see --help)" ;;
 	esac
+	: "${timeout:=$((TIMEOUT * slowness))}"
+}
+
+load_kernel() {
+	local env
+
+	if [[ $kernel == stock ]]; then
+		load_kernel_env "$arch"
+		[[ -n $KIMAGE ]] || die "KDIR=$KDIR is given without KIMAGE=<kernel image>"
+	else
+		env=$("$VCM_TOP/scripts/kernel.sh" --print "$kernel") || exit 1
+		eval "$env"
+	fi
 }
 
 # ---- initramfs -----------------------------------------------------------
@@ -214,8 +234,9 @@ add_kernel_module() {
 find_project_module() {
 	local dir=${VCM_MODULES:-$VCM_TOP/out/modules} file=
 
+	[[ $kernel == stock ]] || dir=$KMODULES
 	[[ ! -d $dir ]] || file=$(find "$dir" -name "$1.ko" -print -quit)
-	[[ -n $file ]] || die "no $1.ko under $dir: run 'make' first"
+	[[ -n $file || $kernel != stock ]] || die "no $1.ko under $dir: run 'make' first"
 	echo "$file"
 }
 
@@ -223,6 +244,8 @@ add_project_module() {
 	local root=$1 file dep
 
 	file=$(find_project_module "$2")
+	# What a kernel of scripts/kernel.sh has no module of is in its image.
+	[[ -n $file ]] || return 0
 	while read -r dep; do
 		[[ -z $dep || " ${PROJECT_MODULES[*]//-/_} " == *" ${dep//-/_} "* ]] ||
 			add_kernel_module "$root" "$dep"
@@ -296,8 +319,9 @@ accel_args() {
 	case $1 in
 	# Multi-threaded TCG of QEMU 7.2 crashes one boot in twenty.
 	tcg) echo "-accel tcg,thread=single -cpu max" ;;
+	mttcg) echo "-accel tcg,thread=multi -cpu max" ;;
 	kvm) echo "-accel kvm -cpu host" ;;
-	*) die "VCM_ACCEL=$1: tcg or kvm" ;;
+	*) die "VCM_ACCEL=$1: tcg, mttcg or kvm" ;;
 	esac
 }
 
@@ -323,6 +347,13 @@ machine_args() {
 	esac
 }
 
+# Checks that have to be asked for.
+own_kernel_args() {
+	printf 'printk.devkmsg=on'
+	[[ $slowness -eq 1 ]] || printf ' %s' kasan_multi_shot debug_pagealloc=on \
+		iommu.debug_pagealloc=1 sysctl.kernel.hung_task_timeout_secs=600
+}
+
 # All of the kernel's log goes to the console, which costs no measurable time. An
 # oops ends the guest, because what the dead task held stays locked. The
 # watchdogs are patient, for a host that is busy and an emulated CPU, and the
@@ -330,8 +361,10 @@ machine_args() {
 kernel_args() {
 	local args="console=ttyS0 rdinit=/.vcm/init panic=-1 oops=panic loglevel=7"
 
-	args+=" watchdog_thresh=30 rcupdate.rcu_cpu_stall_timeout=60 no_timer_check"
+	args+=" watchdog_thresh=$((slowness == 1 ? 30 : 60)) no_timer_check"
+	args+=" rcupdate.rcu_cpu_stall_timeout=$((slowness == 1 ? 60 : 300))"
 	[[ $iommu != intel ]] || args+=" intel_iommu=on"
+	[[ $kernel == stock ]] || args+=" $(own_kernel_args)"
 	echo "$args ${append[*]}"
 }
 
@@ -378,7 +411,7 @@ watch_qemu() {
 
 	while kill -0 "$qemu_pid" 2>/dev/null; do
 		[[ -n $started ]] || started=$(marker "$console" START)
-		if [[ -z $started && $((SECONDS - began)) -ge $BOOT_TIMEOUT ]]; then
+		if [[ -z $started && $((SECONDS - began)) -ge $((BOOT_TIMEOUT * slowness)) ]]; then
 			outcome=boot-timeout
 			return
 		fi
@@ -388,7 +421,7 @@ watch_qemu() {
 		fi
 		if [[ -z $ended ]]; then
 			[[ -z $(marker "$console" END) ]] || ended=$SECONDS
-		elif [[ $((SECONDS - ended)) -ge 20 ]]; then
+		elif [[ $((SECONDS - ended)) -ge $((20 * slowness)) ]]; then
 			return
 		fi
 		sleep 0.2
@@ -447,16 +480,20 @@ boot_once() {
 # What begins a report of the kernel, behind the time stamp. Some of its boot
 # messages have these words too, in other places of the line.
 report_pattern() {
-	local stamp='^(\[ *[0-9]+\.[0-9]+\] ?(\[ *[TC][0-9]+\] ?)?)?'
+	local stamp='^(\[ *[0-9]+\.[0-9]+\] ?(\[ *[TC][0-9]+\] ?)?)?' bug='BUG: '
 
+	# Data races of the kernel's own are many, and not what is looked for.
+	[[ $kernel != kcsan ]] || bug='BUG: ([^K]|KASAN|KCSAN: .*(vcm|edu)_)'
 	printf '%s(' "$stamp"
 	printf '%s|' \
-		'------------\[ cut here \]' 'WARNING: ' 'BUG: ' 'kernel BUG at ' \
+		'------------\[ cut here \]' 'WARNING: ' "$bug" 'kernel BUG at ' \
 		'Oops' 'Kernel panic' 'general protection fault' 'Unable to handle kernel' \
 		'watchdog: BUG: ' 'INFO: task .* blocked for more than' 'INFO: .*detected stall' \
 		'rcu: INFO: .*stall' 'INFO: possible recursive' 'INFO: trying to register non-static key' \
 		'UBSAN: ' 'KASAN: ' 'KFENCE: ' 'kmemleak: [0-9]+ new suspected' 'possible circular locking' \
-		'suspicious RCU usage' 'DMA-API: [^ ]+ [^ ]+: ' 'DMA-API: debugging out of memory' \
+		'suspicious RCU usage' 'DMA-API: [^ ]+ [^ ]+: ' 'DMA-API: .*(disab|out of memory)' \
+		'INFO: lockdep is turned off' 'ODEBUG: [^s]' 'refcount_t: ' \
+		'kmemleak: (Cannot allocate a kmemleak_object|Memory pool empty|Kmemleak disabled)' \
 		'kobject: .*tried to init an initialized' 'sysfs: cannot create duplicate'
 	printf 'list_(add|del) corruption)'
 }
@@ -519,8 +556,7 @@ main() {
 	parse_args "$@"
 	check_options
 	need_tools qemu-system-x86_64 busybox cpio modprobe modinfo
-	load_kernel_env "$arch"
-	[[ -n $KIMAGE ]] || die "KDIR=$KDIR is given without KIMAGE=<kernel image>"
+	load_kernel
 	work=$(mktemp -d "${TMPDIR:-/tmp}/vcm-vm.XXXXXX")
 	trap cleanup EXIT
 	trap 'exit 130' INT

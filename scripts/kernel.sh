@@ -1,0 +1,221 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Builds kernels for the guest with the project in them, from the source that
+# set-up downloaded. The source stays as it is: the project goes into a copy of
+# it in the cache, where the builds stay for the next time.
+
+set -euo pipefail
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+readonly CONFIGS=$VCM_TOP/scripts/configs
+KSRC=${KSRC:-}
+
+# FLAVOUR|TREE|FRAGMENT...: two flavours of one TREE share the objects that are
+# the same in both.
+readonly FLAVOURS=(
+	'debug|debug|guest watch debug failures kunit builtin'
+	'debug-m|debug|guest watch debug failures modules'
+	'debug-hide|debug|guest watch debug hide-pages failures builtin'
+	'kcsan|kcsan|guest watch kcsan builtin'
+	'bench|bench|guest bench modules'
+	'gcov|gcov|guest watch gcov failures kunit builtin'
+)
+
+usage() {
+	cat <<'USAGE'
+usage: scripts/kernel.sh [--print] FLAVOUR...
+
+  debug     every check that finds what the project may do wrong, the project
+            in the image
+  debug-m   the same with the project as modules
+  debug-hide  as debug, and the pages of a buffer are hidden from importers
+  kcsan     the check for data races, the project in the image
+  bench     nothing that costs time, the project as modules
+  gcov      counts what code runs, and failures to order, the project in the image
+
+  --print   build, then print KIMAGE and KMODULES as assignments
+
+Builds are in the cache, in kernels/; done again when the sources have changed.
+The first one takes minutes.
+USAGE
+}
+
+print=
+flavours=()
+
+parse_args() {
+	while [[ $# -gt 0 ]]; do
+		case $1 in
+		--print) print=1 ;;
+		-h | --help) usage; exit 0 ;;
+		-*) die "unknown option '$1' (see --help)" ;;
+		*) flavours+=("$1") ;;
+		esac
+		shift
+	done
+	[[ ${#flavours[@]} -gt 0 ]] || die "which kernel? (see --help)"
+}
+
+# Sets flavour and fragments, and the places: of the tree's copy of the source, of
+# its build, of the result.
+set_flavour() {
+	local line name
+
+	for line in "${FLAVOURS[@]}"; do
+		IFS='|' read -r flavour name fragments <<<"$line"
+		[[ $flavour != "$1" ]] || break
+	done
+	[[ $flavour == "$1" ]] || die "unknown kernel '$1' (see --help)"
+	tree=$cache/tree-$name
+	build=$tree/build
+	result=$cache/$flavour
+	log=$cache/$flavour.log
+}
+
+# ---- configuration -------------------------------------------------------
+
+# The suites come from the files that name them for user-mode Linux too.
+kunit_fragment() {
+	find "$VCM_TOP/drivers" -name .kunitconfig.vcm -exec cat {} + |
+		grep -E '^CONFIG_.*KUNIT.*=y$' | sort -u
+}
+
+fragment() {
+	case $1 in
+	kunit) kunit_fragment ;;
+	*) cat "$CONFIGS/$1.config" ;;
+	esac
+}
+
+asked_config() {
+	local name
+
+	echo 'CONFIG_LOCALVERSION="-vcm"'
+	for name in $fragments; do
+		fragment "$name"
+	done
+}
+
+# Kconfig leaves out without a word what a dependency does not allow.
+check_config() {
+	local line missing=()
+
+	while read -r line; do
+		case $line in
+		CONFIG_*=*) grep -qxF -- "$line" "$build/.config" || missing+=("$line") ;;
+		'# CONFIG_'*' is not set')
+			line=${line#\# }
+			! grep -q "^${line% is not set}=" "$build/.config" || missing+=("${line% is not set}=n")
+			;;
+		esac
+	done <"$build/asked"
+	[[ ${#missing[@]} -eq 0 ]] || die "kernel $flavour: not possible in this kernel: ${missing[*]}"
+}
+
+configure() {
+	asked_config >"$build/asked.new"
+	if [[ -f $build/.config ]] && cmp -s "$build/asked" "$build/asked.new"; then
+		# The project's Kconfig may have changed.
+		run_make olddefconfig
+	else
+		mv "$build/asked.new" "$build/asked"
+		run_make KCONFIG_ALLCONFIG="$build/asked" allnoconfig
+	fi
+	check_config
+}
+
+# ---- building ------------------------------------------------------------
+
+# Of the flavour gcov the project's objects alone count. Not in its fragments,
+# for the sake of which a make variable per object is as good.
+gcov_options() {
+	local file
+
+	[[ $flavour == gcov ]] || return 0
+	while read -r file; do
+		file=${file##*/}
+		printf 'GCOV_PROFILE_%s.o=y\n' "${file%.c}"
+	done < <(cd "$VCM_TOP" && find drivers samples -name '*.c' ! -name '*.mod.c' ! -path '*/tests/*')
+}
+
+run_make() {
+	nice make -C "$tree/src" O="$build" LOCALVERSION= -j"$(nproc)" "$@" >>"$log" 2>&1 9>&- ||
+		die "kernel $flavour: $(grep -m1 -E 'error:|Error |\*\*\*' "$log" || tail -n 1 "$log") (log: $log)"
+}
+
+# What decides about the result: the source, what was asked for, the project.
+key() {
+	{
+		source_origin
+		cat "${BASH_SOURCE[0]}"
+		asked_config
+		cd "$VCM_TOP"
+		project_files | grep -v '^Documentation/' | xargs -d '\n' sha256sum
+	} | sha256sum | cut -d' ' -f1
+}
+
+is_built() {
+	[[ -f $result/key && $(<"$result/key") == "$now" ]]
+}
+
+# The copy of the source with the project in it.
+prepare_source() {
+	copy_source "$tree"
+	"$VCM_TOP/scripts/overlay.sh" "$tree/src" 2>"$log" || die "$(tail -n 1 "$log")"
+}
+
+install_result() {
+	rm -rf "$result"
+	mkdir -p "$result"
+	run_make INSTALL_MOD_PATH="$result" INSTALL_MOD_STRIP=1 modules_install
+	cp "$build/arch/x86/boot/bzImage" "$build/.config" "$build/System.map" "$result/"
+	mv "$result/.config" "$result/config"
+	cp "$build/include/config/kernel.release" "$result/release"
+}
+
+build_flavour() {
+	local start=$SECONDS options now
+
+	now=$(key)
+	! is_built || return 0
+	# Two runs at a time wait for each other instead of doing it all twice.
+	mkdir -p "$build"
+	exec 9>"$tree/lock"
+	flock 9
+	! is_built || return 0
+	: >"$log"
+	prepare_source
+	[[ -f $build/vmlinux ]] || say "kernel $flavour: building, minutes the first time (log: $log)"
+	configure
+	mapfile -t options < <(gcov_options)
+	run_make "${options[@]}" bzImage modules
+	install_result
+	echo "$now" >"$result/key"
+	exec 9>&-
+	say "kernel $flavour: built in $((SECONDS - start)) s"
+}
+
+print_env() {
+	printf '%s=%q\n' KIMAGE "$result/bzImage" KMODULES "$result/lib/modules/$(<"$result/release")"
+}
+
+main() {
+	local name
+
+	parse_args "$@"
+	load_kernel_env x86_64
+	[[ -f $KSRC/Kconfig ]] || die "no kernel source in $KSRC: give KSRC="
+	cache=$(vcm_cache)/kernels
+	mkdir -p "$cache"
+	cache=$(realpath "$cache")
+	for name in "${flavours[@]}"; do
+		set_flavour "$name"
+		build_flavour
+		[[ -z $print ]] || print_env
+	done
+}
+
+main "$@"
