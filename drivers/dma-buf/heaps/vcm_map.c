@@ -14,6 +14,7 @@
 #include <linux/highmem.h>
 #include <linux/huge_mm.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -42,6 +43,8 @@ static bool vcm_piece_find(const struct vcm_chunks *chunks,
 	i = vcm_chunks_find(chunks, pgoff, &first);
 	if (i >= chunks->nr)
 		return false;
+	/* The offset comes from userspace. */
+	i = array_index_nospec(i, chunks->nr);
 
 	/* The VMA may begin in the middle of the chunk. */
 	skip = first - min(first, (addr - vma->vm_start) >> PAGE_SHIFT);
