@@ -23,6 +23,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/swap.h>
+#include <linux/vmstat.h>
 
 #include "vcm_pool.h"
 
@@ -48,7 +49,7 @@ static void vcm_chunk_list_free(struct list_head *list)
 	struct page *page, *next;
 
 	list_for_each_entry_safe(page, next, list, lru)
-		__free_pages(page, compound_order(page));
+		vcm_pool_free_pages(page);
 }
 
 /*
@@ -58,7 +59,12 @@ static void vcm_chunk_list_free(struct list_head *list)
  */
 static bool vcm_chunks_affordable(size_t len)
 {
-	return len >> PAGE_SHIFT <= si_mem_available() + get_nr_swap_pages();
+	unsigned long nr = len >> PAGE_SHIFT;
+
+	/* What is available takes longer to find out than that much is free. */
+	return nr + totalram_pages() / 16 <=
+		       global_zone_page_state(NR_FREE_PAGES) ||
+	       nr <= si_mem_available() + get_nr_swap_pages();
 }
 
 /* As many chunks of @size as fit @left and can be had. */
@@ -79,7 +85,7 @@ static int vcm_chunk_list_fill_size(struct vcm_chunks *chunks, size_t *left,
 			break;
 		}
 		/* Now and then: others allocate, too. */
-		if (IS_ALIGNED(done, SZ_2M) &&
+		if (done && IS_ALIGNED(done, SZ_2M) &&
 		    !vcm_chunks_affordable(*left - done)) {
 			ret = -ENOMEM;
 			break;
@@ -106,7 +112,8 @@ static int vcm_chunk_list_fill(struct vcm_chunks *chunks, size_t *left,
 
 	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++) {
 		if (!vcm_chunk_size_usable(size) ||
-		    !(sizes & vcm_chunk_bytes(size)))
+		    !(sizes & vcm_chunk_bytes(size)) ||
+		    *left < vcm_chunk_bytes(size))
 			continue;
 		ret = vcm_chunk_list_fill_size(chunks, left, size, list);
 		if (ret)
@@ -123,6 +130,23 @@ static int vcm_chunk_cmp(const void *a, const void *b)
 	if (page_size(pa) != page_size(pb))
 		return page_size(pa) > page_size(pb) ? -1 : 1;
 	return cmp_int(page_to_pfn(pa), page_to_pfn(pb));
+}
+
+/*
+ * Neighbours become runs, which an IOMMU maps in one go. Chunks that come from a
+ * buffer by way of the pool are sorted already.
+ */
+static void vcm_chunks_sort(struct vcm_chunks *chunks)
+{
+	struct page **pages = chunks->pages;
+	unsigned long i;
+
+	for (i = 1; i < chunks->nr; i++)
+		if (vcm_chunk_cmp(&pages[i - 1], &pages[i]) > 0)
+			break;
+	if (i < chunks->nr)
+		sort_nonatomic(pages, chunks->nr, sizeof(*pages), vcm_chunk_cmp,
+			       NULL);
 }
 
 /*
@@ -169,14 +193,19 @@ int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes)
 	unsigned long i = 0;
 	int ret;
 
-	if (len >> PAGE_SHIFT > totalram_pages())
+	if (len >> PAGE_SHIFT > totalram_pages() || !vcm_chunks_affordable(len))
 		return -ENOMEM;
 
 	*chunks = (struct vcm_chunks){};
 	ret = vcm_chunk_list_fill(chunks, &left, sizes, &list);
-	/* Large chunks do not reclaim, and the pool may have what is missing. */
-	if (ret == -ENOMEM && vcm_pool_drain())
+	/*
+	 * Large chunks do not reclaim, and the pool may have what is missing,
+	 * or had it until somebody else drained it just now.
+	 */
+	if (ret == -ENOMEM) {
+		vcm_pool_drain();
 		ret = vcm_chunk_list_fill(chunks, &left, sizes, &list);
+	}
 	if (ret)
 		goto free_list;
 
@@ -192,9 +221,7 @@ int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes)
 		chunks->pages[i++] = page;
 	}
 
-	/* Neighbours become runs, which an IOMMU maps in one go. */
-	sort(chunks->pages, chunks->nr, sizeof(*chunks->pages), vcm_chunk_cmp,
-	     NULL);
+	vcm_chunks_sort(chunks);
 	chunks->nr_runs = vcm_chunks_count_runs(chunks);
 	vcm_pool_kick();
 	return 0;
@@ -208,7 +235,7 @@ free_list:
  * vcm_chunks_free - undo vcm_chunks_alloc()
  * @chunks: the chunks
  *
- * Context: Any that vfree() can be called from.
+ * Context: Process context, sleeps.
  */
 void vcm_chunks_free(struct vcm_chunks *chunks)
 {

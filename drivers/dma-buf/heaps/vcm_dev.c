@@ -6,6 +6,7 @@
  * struct vcm_alloc_args. The errors are those of uapi/linux/dma-heap-vcm.h.
  */
 
+#include <kunit/visibility.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/file.h>
@@ -292,8 +293,8 @@ static const struct vcm_ioctl_op *vcm_ioctl_find(unsigned int cmd)
 	return NULL;
 }
 
-static long vcm_dev_ioctl(struct file *file, unsigned int cmd,
-			  unsigned long arg)
+VISIBLE_IF_KUNIT long vcm_dev_ioctl(struct file *file, unsigned int cmd,
+				    unsigned long arg)
 {
 	const struct vcm_ioctl_op *op = vcm_ioctl_find(cmd);
 	void __user *user = (void __user *)arg;

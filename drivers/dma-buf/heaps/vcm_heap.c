@@ -19,6 +19,7 @@
 #include <linux/dma-heap.h>
 #include <linux/dma-resv.h>
 #include <linux/err.h>
+#include <linux/highmem.h>
 #include <linux/iosys-map.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
@@ -319,7 +320,7 @@ static void vcm_buffer_publish(struct vcm_buffer *buffer,
 struct dma_buf *vcm_buffer_alloc(const struct vcm_alloc_args *args)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
-	u64 start = ktime_get_ns();
+	u64 start = trace_vcm_heap_alloc_enabled() ? ktime_get_ns() : 0;
 	struct vcm_buffer *buffer;
 	struct dma_buf *dmabuf;
 
@@ -339,7 +340,8 @@ struct dma_buf *vcm_buffer_alloc(const struct vcm_alloc_args *args)
 	}
 
 	vcm_buffer_publish(buffer, dmabuf, args->name);
-	trace_vcm_heap_alloc(buffer, ktime_get_ns() - start);
+	if (start)
+		trace_vcm_heap_alloc(buffer, ktime_get_ns() - start);
 	return dmabuf;
 }
 

@@ -17,6 +17,7 @@
 
 struct device;
 struct dma_buf;
+struct file;
 struct page;
 struct vm_area_struct;
 
@@ -165,6 +166,9 @@ extern struct mutex vcm_buffers_lock;
 extern struct vcm_iova_policy vcm_default_policy;
 int vcm_dev_init(void);
 int vcm_default_policy_check(void);
+#if IS_ENABLED(CONFIG_KUNIT)
+long vcm_dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+#endif
 
 #ifdef CONFIG_DEBUG_FS
 void vcm_heap_debugfs_init(void);

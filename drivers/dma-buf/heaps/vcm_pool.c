@@ -17,6 +17,8 @@
  * pools of this kind.
  */
 
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/atomic.h>
 #include <linux/cpuset.h>
 #include <linux/dma-heap.h>
@@ -104,6 +106,31 @@ static struct vcm_pool_list *vcm_pool_list(int nid, enum vcm_chunk_size size)
 static unsigned long vcm_pool_chunk_pages(enum vcm_chunk_size size)
 {
 	return vcm_chunk_bytes(size) >> PAGE_SHIFT;
+}
+
+/* ---- The buddy allocator, or what a test has in its place ---- */
+
+VISIBLE_IF_KUNIT struct page *vcm_pool_alloc_pages(int nid, gfp_t gfp,
+						   unsigned int order)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vcm_pool_alloc_pages, nid, gfp, order);
+
+	/* Only the first one respects the memory policy of the caller. */
+	return nid == NUMA_NO_NODE ? alloc_pages(gfp, order) :
+				     alloc_pages_node(nid, gfp, order);
+}
+
+/**
+ * vcm_pool_free_pages - free a chunk
+ * @page: its first page
+ *
+ * Context: Any that __free_pages() can be called from.
+ */
+void vcm_pool_free_pages(struct page *page)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vcm_pool_free_pages, page);
+
+	__free_pages(page, compound_order(page));
 }
 
 /* ---- Limits ---- */
@@ -206,11 +233,11 @@ static unsigned long vcm_pool_pop_dirty(struct vcm_pool_list *list,
 	return nr;
 }
 
-/* What was used last is used first: the cache may still have it. */
+/* At the end: chunks that were sorted in a buffer stay so. */
 static void vcm_pool_push_clean(struct vcm_pool_list *list, struct page *page)
 {
 	spin_lock(&list->lock);
-	list_add(&page->lru, &list->clean);
+	list_add_tail(&page->lru, &list->clean);
 	list->nr_clean++;
 	spin_unlock(&list->lock);
 }
@@ -248,9 +275,23 @@ static void vcm_pool_zero(struct page *page)
 
 /* ---- Taking and giving ---- */
 
+/**
+ * vcm_pool_is_empty - is there nothing in the pool?
+ *
+ * Context: Any.
+ * Return: true if there is nothing.
+ */
+bool vcm_pool_is_empty(void)
+{
+	return !atomic_long_read(&vcm_pool_pages);
+}
+
 /* The list that the current task may take from, or NULL. */
 static struct vcm_pool_list *vcm_pool_local(enum vcm_chunk_size size, int *nid)
 {
+	if (vcm_pool_is_empty())
+		return NULL;
+
 	*nid = numa_mem_id();
 #ifdef CONFIG_NUMA
 	/* Who says where memory is to come from is served by who listens. */
@@ -331,8 +372,8 @@ static struct page *vcm_pool_get_dirty(enum vcm_chunk_size size)
 struct page *vcm_pool_get(enum vcm_chunk_size size)
 {
 	return vcm_pool_get_dirty(size) ?:
-	       alloc_pages(vcm_pool_gfp(size),
-			   get_order(vcm_chunk_bytes(size)));
+	       vcm_pool_alloc_pages(NUMA_NO_NODE, vcm_pool_gfp(size),
+				    get_order(vcm_chunk_bytes(size)));
 }
 
 /* Who still holds a page of it must not see what the next buffer has in it. */
@@ -354,12 +395,13 @@ static unsigned long vcm_pool_put_node(enum vcm_chunk_size size,
 	LIST_HEAD(chunks);
 
 	for (i = 0; i < nr && page_to_nid(pages[i]) == nid; i++) {
+		cond_resched();
 		if (vcm_pool_takes(pages[i])) {
 			list_add_tail(&pages[i]->lru, &chunks);
 			taken++;
 		} else {
 			vcm_pool_unreserve(size, 1);
-			__free_pages(pages[i], compound_order(pages[i]));
+			vcm_pool_free_pages(pages[i]);
 		}
 	}
 	if (taken) {
@@ -377,7 +419,7 @@ static unsigned long vcm_pool_put_node(enum vcm_chunk_size size,
  *
  * What the pool does not take is freed.
  *
- * Context: Process context, does not sleep.
+ * Context: Process context, sleeps.
  */
 void vcm_pool_put(enum vcm_chunk_size size, struct page **pages,
 		  unsigned long nr)
@@ -392,7 +434,7 @@ void vcm_pool_put(enum vcm_chunk_size size, struct page **pages,
 		i += vcm_pool_put_node(size, pages + i, room - i);
 
 	for (; i < nr; i++)
-		__free_pages(pages[i], compound_order(pages[i]));
+		vcm_pool_free_pages(pages[i]);
 }
 
 /* ---- Giving back to the buddy allocator ---- */
@@ -408,7 +450,7 @@ static void vcm_pool_free_chunks(int nid, enum vcm_chunk_size size,
 	vcm_pool_unreserve(size, nr);
 	vcm_pool_account(nid, size, -(long)nr);
 	list_for_each_entry_safe(page, next, chunks, lru)
-		__free_pages(page, compound_order(page));
+		vcm_pool_free_pages(page);
 }
 
 static unsigned long vcm_pool_free_size(unsigned long nr_pages, int nid,
@@ -552,8 +594,8 @@ bool vcm_pool_add_one(int nid, enum vcm_chunk_size size)
 
 	if (!list || !vcm_pool_reserve(size, 1))
 		return false;
-	page = alloc_pages_node(nid, vcm_pool_gfp(size) | __GFP_THISNODE,
-				get_order(vcm_chunk_bytes(size)));
+	page = vcm_pool_alloc_pages(nid, vcm_pool_gfp(size) | __GFP_THISNODE,
+				    get_order(vcm_chunk_bytes(size)));
 	if (!page) {
 		vcm_pool_unreserve(size, 1);
 		return false;

@@ -9,8 +9,13 @@
 
 #include "vcm_heap.h"
 
+struct kernel_param;
+struct kthread_delayed_work;
+struct kthread_work;
 struct list_head;
 struct page;
+struct shrink_control;
+struct shrinker;
 
 /**
  * struct vcm_pool_stats - what the pool holds
@@ -34,10 +39,12 @@ unsigned long vcm_pool_get_clean(enum vcm_chunk_size size, unsigned long nr,
 struct page *vcm_pool_get(enum vcm_chunk_size size);
 void vcm_pool_put(enum vcm_chunk_size size, struct page **pages,
 		  unsigned long nr);
+void vcm_pool_free_pages(struct page *page);
 unsigned long vcm_pool_drain(void);
 void vcm_pool_stats(struct vcm_pool_stats *stats);
 
 /* vcm_pool.c for vcm_pool_work.c */
+bool vcm_pool_is_empty(void);
 unsigned long vcm_pool_cap_pages(void);
 void vcm_pool_set_cap(unsigned long pages);
 void vcm_pool_trim(void);
@@ -52,5 +59,24 @@ bool vcm_pool_add_one(int nid, enum vcm_chunk_size size);
 int vcm_pool_work_init(void);
 void vcm_pool_work_exit(void);
 void vcm_pool_kick(void);
+
+#if IS_ENABLED(CONFIG_KUNIT)
+/* What tests look at inside */
+extern unsigned int vcm_pool_low_mb;
+extern unsigned int vcm_pool_high_mb;
+extern unsigned long vcm_pool_pressure;
+extern struct kthread_delayed_work vcm_pool_work;
+
+struct page *vcm_pool_alloc_pages(int nid, gfp_t gfp, unsigned int order);
+void vcm_pool_queue_work(unsigned long delay);
+void vcm_pool_work_fn(struct kthread_work *work);
+unsigned long vcm_pool_count(struct shrinker *shrinker,
+			     struct shrink_control *sc);
+unsigned long vcm_pool_scan(struct shrinker *shrinker,
+			    struct shrink_control *sc);
+int vcm_pool_cap_param_set(const char *val, const struct kernel_param *kp);
+int vcm_pool_cap_param_get(char *buffer, const struct kernel_param *kp);
+int vcm_pool_mark_param_set(const char *val, const struct kernel_param *kp);
+#endif
 
 #endif /* _VCM_POOL_H */

@@ -6,6 +6,8 @@
  * asked for a refill: an idle machine stays idle.
  */
 
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/err.h>
 #include <linux/freezer.h>
 #include <linux/jiffies.h>
@@ -15,6 +17,7 @@
 #include <linux/nodemask.h>
 #include <linux/sched.h>
 #include <linux/shrinker.h>
+#include <linux/swap.h>
 
 #include "vcm_pool.h"
 
@@ -33,15 +36,15 @@
 #define VCM_POOL_PAGES_PER_MB	(1UL << (20 - PAGE_SHIFT))
 
 /* Marks of the refill, in MB of each large chunk size. */
-static unsigned int vcm_pool_low_mb;
-static unsigned int vcm_pool_high_mb;
+VISIBLE_IF_KUNIT unsigned int vcm_pool_low_mb;
+VISIBLE_IF_KUNIT unsigned int vcm_pool_high_mb;
 
 /* Until when, in jiffies, the worker rests. */
-static unsigned long vcm_pool_pressure = INITIAL_JIFFIES;
+VISIBLE_IF_KUNIT unsigned long vcm_pool_pressure = INITIAL_JIFFIES;
 
 /* Changes under kernel_param_lock(), as a parameter may be what wakes it. */
 static struct kthread_worker *vcm_pool_worker;
-static struct kthread_delayed_work vcm_pool_work;
+VISIBLE_IF_KUNIT struct kthread_delayed_work vcm_pool_work;
 static struct shrinker *vcm_pool_shrinker;
 
 static bool vcm_pool_may_work(void)
@@ -83,18 +86,29 @@ static bool vcm_pool_has_dirty(void)
 {
 	int nid;
 
+	if (vcm_pool_is_empty())
+		return false;
 	for_each_node_state(nid, N_MEMORY)
 		if (vcm_pool_node_has_dirty(nid))
 			return true;
 	return false;
 }
 
-static void vcm_pool_work_fn(struct kthread_work *work)
+VISIBLE_IF_KUNIT void vcm_pool_queue_work(unsigned long delay)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vcm_pool_queue_work, delay);
+
+	kthread_queue_delayed_work(vcm_pool_worker, &vcm_pool_work, delay);
+}
+
+static bool vcm_pool_has_work(void)
+{
+	return vcm_pool_refills() || vcm_pool_has_dirty();
+}
+
+VISIBLE_IF_KUNIT void vcm_pool_work_fn(struct kthread_work *work)
 {
 	int nid;
-
-	/* A release may have added chunks just when the cap was lowered. */
-	vcm_pool_trim();
 
 	for_each_node_state(nid, N_MEMORY) {
 		while (vcm_pool_may_work() && vcm_pool_zero_one(nid))
@@ -102,31 +116,32 @@ static void vcm_pool_work_fn(struct kthread_work *work)
 		if (vcm_pool_refills())
 			vcm_pool_refill(nid);
 	}
-	if (vcm_pool_has_dirty())
-		kthread_queue_delayed_work(vcm_pool_worker, &vcm_pool_work,
-					   VCM_POOL_REST);
+	/* A release, or a refill, may have added just when the cap was lowered. */
+	vcm_pool_trim();
+
+	if (!vcm_pool_may_work() && vcm_pool_has_work())
+		vcm_pool_queue_work(VCM_POOL_REST);
 }
 
 /**
  * vcm_pool_kick - tell the worker that chunks came or went
  *
- * Context: Any process context, does not sleep.
+ * Context: Any, does not sleep.
  */
 void vcm_pool_kick(void)
 {
-	if (vcm_pool_refills() || vcm_pool_has_dirty())
-		kthread_queue_delayed_work(vcm_pool_worker, &vcm_pool_work,
-					   VCM_POOL_DELAY);
+	if (vcm_pool_has_work())
+		vcm_pool_queue_work(VCM_POOL_DELAY);
 }
 
-static unsigned long vcm_pool_count(struct shrinker *shrinker,
-				    struct shrink_control *sc)
+VISIBLE_IF_KUNIT unsigned long vcm_pool_count(struct shrinker *shrinker,
+					      struct shrink_control *sc)
 {
 	return vcm_pool_node_pages(sc->nid) ?: SHRINK_EMPTY;
 }
 
-static unsigned long vcm_pool_scan(struct shrinker *shrinker,
-				   struct shrink_control *sc)
+VISIBLE_IF_KUNIT unsigned long vcm_pool_scan(struct shrinker *shrinker,
+					     struct shrink_control *sc)
 {
 	unsigned long freed;
 
@@ -135,13 +150,17 @@ static unsigned long vcm_pool_scan(struct shrinker *shrinker,
 
 	freed = vcm_pool_free_node(sc->nr_to_scan, sc->nid);
 	sc->nr_scanned = freed;
+	/* Reclaim counts what it got, and gives up when that is nothing. */
+	mm_account_reclaimed_pages(freed);
+	/* The worker may have to refill when it has rested. */
+	vcm_pool_kick();
 	return freed ?: SHRINK_STOP;
 }
 
 /* ---- Parameters ---- */
 
-static int vcm_pool_cap_param_set(const char *val,
-				  const struct kernel_param *kp)
+VISIBLE_IF_KUNIT int vcm_pool_cap_param_set(const char *val,
+					    const struct kernel_param *kp)
 {
 	unsigned long mb;
 	int ret;
@@ -156,7 +175,8 @@ static int vcm_pool_cap_param_set(const char *val,
 	return 0;
 }
 
-static int vcm_pool_cap_param_get(char *buffer, const struct kernel_param *kp)
+VISIBLE_IF_KUNIT int vcm_pool_cap_param_get(char *buffer,
+					    const struct kernel_param *kp)
 {
 	return sysfs_emit(buffer, "%lu\n",
 			  vcm_pool_cap_pages() / VCM_POOL_PAGES_PER_MB);
@@ -169,8 +189,8 @@ static const struct kernel_param_ops vcm_pool_cap_param_ops = {
 module_param_cb(pool_mb, &vcm_pool_cap_param_ops, NULL, 0644);
 MODULE_PARM_DESC(pool_mb, "Most memory that is kept for later buffers, in MB (default a twelfth of RAM, 0: none)");
 
-static int vcm_pool_mark_param_set(const char *val,
-				   const struct kernel_param *kp)
+VISIBLE_IF_KUNIT int vcm_pool_mark_param_set(const char *val,
+					     const struct kernel_param *kp)
 {
 	int ret = param_set_uint(val, kp);
 

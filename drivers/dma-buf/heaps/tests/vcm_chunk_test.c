@@ -1,0 +1,602 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests of the memory of a buffer
+ *
+ * A case is named after what it proves. The page allocator is one that counts
+ * and fails as told (vcm_fake_buddy.c); after each case all of its pages have
+ * to be back.
+ */
+
+#include <kunit/test.h>
+#include <linux/align.h>
+#include <linux/device.h>
+#include <linux/dma-heap.h>
+#include <linux/dma-mapping.h>
+#include <linux/limits.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "../../../iommu/tests/vcm-fail-nth.h"
+#include "vcm_fake_buddy.h"
+
+#define ANY	ULONG_MAX
+
+/* --- Looking at chunks ------------------------------------------------- */
+
+static bool ordered(struct page *a, struct page *b)
+{
+	if (page_size(a) != page_size(b))
+		return page_size(a) > page_size(b);
+	return page_to_pfn(a) < page_to_pfn(b);
+}
+
+static bool joined(struct page *a, struct page *b)
+{
+	return page_to_pfn(a) + (page_size(a) >> PAGE_SHIFT) == page_to_pfn(b);
+}
+
+/* What is said of the chunks, and what they are. */
+static void check_chunks(struct kunit *test, const struct vcm_chunks *chunks,
+			 size_t len)
+{
+	unsigned long i, j, nr[VCM_NR_CHUNK_SIZES] = {}, runs = 0;
+	enum vcm_chunk_size size;
+	size_t sum = 0;
+
+	for (i = 0; i < chunks->nr; i++) {
+		struct page *page = chunks->pages[i];
+
+		for (size = 0; size < VCM_CHUNK_PAGE; size++)
+			if (page_size(page) == vcm_chunk_bytes(size))
+				break;
+		nr[size]++;
+		sum += page_size(page);
+		runs += !i || !joined(chunks->pages[i - 1], page);
+		if (i)
+			KUNIT_EXPECT_TRUE(test, ordered(chunks->pages[i - 1],
+							page));
+		for (j = 0; j < page_size(page) >> PAGE_SHIFT; j++)
+			if (memchr_inv(page_address(page + j), 0, PAGE_SIZE))
+				KUNIT_FAIL(test, "page %lu of chunk %lu is not zero",
+					   j, i);
+	}
+	KUNIT_EXPECT_EQ(test, sum, len);
+	KUNIT_EXPECT_EQ(test, chunks->nr_runs, runs);
+	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++)
+		KUNIT_EXPECT_EQ(test, chunks->nr_of[size], nr[size]);
+}
+
+/* --- Which sizes ------------------------------------------------------- */
+
+/**
+ * struct greedy_case - a request, and what it is to be made of
+ * @name: what it shows
+ * @len: bytes
+ * @sizes: OR of the sizes that are allowed; 0 for all
+ * @left: chunks of each size that there are
+ * @nr_of: chunks that it is made of
+ * @ret: or the error
+ */
+struct greedy_case {
+	const char *name;
+	size_t len;
+	u64 sizes;
+	unsigned long left[VCM_NR_CHUNK_SIZES];
+	unsigned long nr_of[VCM_NR_CHUNK_SIZES];
+	int ret;
+};
+
+#define ALL_LEFT	{ ANY, ANY, ANY, ANY }
+
+static const struct greedy_case greedy_cases[] = {
+	{ "page", PAGE_SIZE, 0, ALL_LEFT, { 0, 0, 0, 1 } },
+#if PAGE_SIZE == SZ_4K
+	{ "one of each", SZ_2M + SZ_1M + SZ_64K + SZ_4K, 0, ALL_LEFT,
+	  { 1, 1, 1, 1 } },
+	{ "less than the next size", SZ_1M - SZ_4K, 0, ALL_LEFT,
+	  { 0, 0, 15, 15 } },
+	{ "33 MB", 33 * SZ_1M, 0, ALL_LEFT, { 16, 1, 0, 0 } },
+	{ "exactly one", SZ_2M, 0, ALL_LEFT, { 1, 0, 0, 0 } },
+	{ "only 1 MB", SZ_4M, SZ_1M, ALL_LEFT, { 0, 4, 0, 0 } },
+	{ "only 64 KB", SZ_128K, SZ_64K, ALL_LEFT, { 0, 0, 2, 0 } },
+	{ "only pages", SZ_128K, SZ_4K, ALL_LEFT, { 0, 0, 0, 32 } },
+	{ "2 MB and 64 KB", SZ_2M + SZ_1M, SZ_2M | SZ_64K, ALL_LEFT,
+	  { 1, 0, 16, 0 } },
+	{ "no 2 MB left", SZ_4M, 0, { 0, ANY, ANY, ANY }, { 0, 4, 0, 0 } },
+	{ "one 2 MB left", SZ_4M, 0, { 1, ANY, ANY, ANY }, { 1, 2, 0, 0 } },
+	{ "one of each left", SZ_4M, 0, { 1, 1, 1, ANY },
+	  { 1, 1, 1, 240 } },
+	{ "no large ones left", SZ_64K, 0, { 0, 0, 0, ANY }, { 0, 0, 0, 16 } },
+	{ "a gap in what is left", SZ_2M, 0, { 0, 1, 0, ANY },
+	  { 0, 1, 0, 256 } },
+	{ "nothing left", SZ_64K, 0, {}, {}, -ENOMEM },
+	{ "too few pages left", SZ_64K, 0, { 0, 0, 0, 15 }, {}, -ENOMEM },
+	{ "just enough pages left", SZ_64K, 0, { 0, 0, 0, 16 },
+	  { 0, 0, 0, 16 } },
+	{ "1 MB asked for, 64 KB left", SZ_1M, SZ_1M, { 0, 0, ANY, ANY }, {},
+	  -ENOMEM },
+	{ "rest too small for the sizes", SZ_2M, SZ_2M | SZ_1M, { 0, 1, 0, 0 },
+	  {}, -ENOMEM },
+#endif
+};
+
+static void check_greedy_case(struct kunit *test, const struct greedy_case *c)
+{
+	struct vcm_chunks chunks;
+	enum vcm_chunk_size size;
+
+	memcpy(vcm_fake_buddy.left, c->left, sizeof(c->left));
+	KUNIT_ASSERT_EQ_MSG(test, vcm_chunks_alloc(&chunks, c->len, c->sizes ?:
+						   vcm_chunk_sizes()),
+			    c->ret, "%s", c->name);
+	if (c->ret)
+		return;
+	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++)
+		KUNIT_EXPECT_EQ_MSG(test, chunks.nr_of[size], c->nr_of[size],
+				    "%s", c->name);
+	check_chunks(test, &chunks, c->len);
+	vcm_chunks_free(&chunks);
+}
+
+static void largest_sizes_are_taken_first(struct kunit *test)
+{
+	int i;
+
+	/* Nothing comes from the pool. */
+	vcm_pool_set_cap(0);
+	for (i = 0; i < ARRAY_SIZE(greedy_cases); i++) {
+		check_greedy_case(test, &greedy_cases[i]);
+		KUNIT_EXPECT_EQ_MSG(test, vcm_fake_buddy.nr_pages, 0, "%s",
+				    greedy_cases[i].name);
+	}
+}
+
+static void all_sizes_can_be_asked_for(struct kunit *test)
+{
+	u64 sizes = vcm_chunk_sizes(), left = sizes;
+	enum vcm_chunk_size size;
+
+	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++)
+		if (vcm_chunk_size_usable(size)) {
+			KUNIT_EXPECT_TRUE(test, left & vcm_chunk_bytes(size));
+			left &= ~(u64)vcm_chunk_bytes(size);
+		}
+	KUNIT_EXPECT_EQ(test, left, 0);
+	KUNIT_EXPECT_TRUE(test, sizes & PAGE_SIZE);
+}
+
+static void a_size_that_failed_is_not_tried_again(struct kunit *test)
+{
+	struct vcm_chunks chunks;
+
+	vcm_fake_buddy.left[VCM_CHUNK_2M] = 1;
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, SZ_8M,
+					       vcm_chunk_sizes()), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_calls[VCM_CHUNK_2M], 2);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_calls[VCM_CHUNK_1M], 6);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_calls[VCM_CHUNK_64K], 0);
+	vcm_chunks_free(&chunks);
+}
+
+/* Whatever is left of each size: all is used, in order, and all is back. */
+static void every_mixture_is_counted_and_freed(struct kunit *test)
+{
+	unsigned long i;
+
+	for (i = 0; i < 3 * 3 * 3; i++) {
+		struct vcm_chunks chunks;
+
+		vcm_fake_buddy.left[VCM_CHUNK_2M] = i % 3;
+		vcm_fake_buddy.left[VCM_CHUNK_1M] = i / 3 % 3;
+		vcm_fake_buddy.left[VCM_CHUNK_64K] = i / 9 % 3;
+		KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, SZ_4M,
+						       vcm_chunk_sizes()), 0);
+		check_chunks(test, &chunks, SZ_4M);
+		vcm_chunks_free(&chunks);
+	}
+}
+
+static void large_sizes_do_not_reclaim(struct kunit *test)
+{
+	struct vcm_chunks chunks;
+
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, SZ_2M,
+					       vcm_chunk_sizes()), 0);
+	vcm_chunks_free(&chunks);
+	KUNIT_EXPECT_FALSE(test, vcm_fake_buddy.gfp & __GFP_RECLAIM);
+	KUNIT_EXPECT_TRUE(test, vcm_fake_buddy.gfp & __GFP_NOWARN);
+
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, PAGE_SIZE,
+					       vcm_chunk_sizes()), 0);
+	vcm_chunks_free(&chunks);
+	KUNIT_EXPECT_TRUE(test, vcm_fake_buddy.gfp & __GFP_DIRECT_RECLAIM);
+	/* That is what keeps the OOM killer away. */
+	KUNIT_EXPECT_TRUE(test, vcm_fake_buddy.gfp & __GFP_RETRY_MAYFAIL);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nid, NUMA_NO_NODE);
+}
+
+/* --- Runs -------------------------------------------------------------- */
+
+#define NR_SPLIT	16
+
+/* Pages that are neighbours, to be given in the order of @perm. */
+static void give_split_pages(struct kunit *test, const u8 *perm,
+			     unsigned int nr)
+{
+	struct page *page = alloc_pages(GFP_KERNEL | __GFP_ZERO,
+					ilog2(NR_SPLIT));
+	struct page **give;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	split_page(page, ilog2(NR_SPLIT));
+	give = kunit_kcalloc(test, nr, sizeof(*give), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, give);
+	for (i = 0; i < nr; i++)
+		give[i] = page + perm[i];
+	vcm_fake_buddy.give = give;
+	vcm_fake_buddy.nr_give = nr;
+	for (i = 0; i < NR_SPLIT; i++)
+		if (!memchr(perm, i, nr))
+			__free_page(page + i);
+}
+
+static void neighbours_become_runs_in_any_order(struct kunit *test)
+{
+	/* Pages 0 to 2, 4, 6 to 9 and 15 */
+	static const u8 perm[] = { 15, 1, 9, 4, 0, 7, 2, 8, 6 };
+	struct vcm_chunks chunks;
+
+	give_split_pages(test, perm, ARRAY_SIZE(perm));
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, ARRAY_SIZE(perm) *
+					       PAGE_SIZE, PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, chunks.nr_runs, 4);
+	check_chunks(test, &chunks, ARRAY_SIZE(perm) * PAGE_SIZE);
+	vcm_chunks_free(&chunks);
+}
+
+static void one_run_is_one_run(struct kunit *test)
+{
+	static const u8 perm[] = { 3, 2, 1, 0 };
+	struct vcm_chunks chunks;
+
+	give_split_pages(test, perm, ARRAY_SIZE(perm));
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, 4 * PAGE_SIZE,
+					       PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, chunks.nr_runs, 1);
+	check_chunks(test, &chunks, 4 * PAGE_SIZE);
+	vcm_chunks_free(&chunks);
+}
+
+/* --- Finding ----------------------------------------------------------- */
+
+static void every_page_is_found_in_its_chunk(struct kunit *test)
+{
+	unsigned long pgoff = 0, i, j, first;
+	size_t len = SZ_4M + SZ_1M;
+	struct vcm_chunks chunks;
+
+	vcm_fake_buddy.left[VCM_CHUNK_2M] = 1;
+	vcm_fake_buddy.left[VCM_CHUNK_1M] = 2;
+	vcm_fake_buddy.left[VCM_CHUNK_64K] = 3;
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, len,
+					       vcm_chunk_sizes()), 0);
+	for (i = 0; i < chunks.nr; i++) {
+		for (j = 0; j < page_size(chunks.pages[i]) >> PAGE_SHIFT; j++) {
+			KUNIT_EXPECT_EQ(test, vcm_chunks_find(&chunks, pgoff++,
+							      &first), i);
+			KUNIT_EXPECT_EQ(test, first, j);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, pgoff, len >> PAGE_SHIFT);
+	vcm_chunks_free(&chunks);
+}
+
+static void nothing_is_found_behind_the_end(struct kunit *test)
+{
+	static const unsigned long behind[] = { 0, 1, 511, 512, ULONG_MAX / 2 };
+	struct vcm_chunks chunks;
+	unsigned long first, i;
+
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, SZ_2M + PAGE_SIZE,
+					       vcm_chunk_sizes()), 0);
+	for (i = 0; i < ARRAY_SIZE(behind); i++) {
+		first = 1;
+		KUNIT_EXPECT_EQ(test, vcm_chunks_find(&chunks,
+						      (SZ_2M >> PAGE_SHIFT) +
+						      1 + behind[i], &first),
+				chunks.nr);
+		KUNIT_EXPECT_EQ(test, first, 0);
+	}
+	first = 1;
+	KUNIT_EXPECT_EQ(test, vcm_chunks_find(&chunks, ULONG_MAX, &first),
+			chunks.nr);
+	vcm_chunks_free(&chunks);
+}
+
+/* --- Segments ---------------------------------------------------------- */
+
+/**
+ * struct seg_case - limits of a device
+ * @name: what it shows
+ * @max: its longest segment, or 0 for what a device has by default
+ * @boundary: mask of its segments, or 0 for none
+ * @large: chunks of 2 MB and 1 MB that there are
+ */
+struct seg_case {
+	const char *name;
+	unsigned int max;
+	unsigned long boundary;
+	unsigned long large;
+};
+
+static const struct seg_case seg_cases[] = {
+	{ "default", 0, 0, ANY },
+	{ "no limits", UINT_MAX, 0, ANY },
+	{ "a page", PAGE_SIZE, 0, ANY },
+	{ "less than a page", PAGE_SIZE / 2, 0, 0 },
+	{ "not whole pages", 3 * PAGE_SIZE - 1, 0, 1 },
+	{ "64 KB", SZ_64K, 0, ANY },
+	{ "boundary of 64 KB", UINT_MAX, SZ_64K - 1, ANY },
+	{ "boundary of a page", UINT_MAX, PAGE_SIZE - 1, 1 },
+	{ "boundary of 1 MB", UINT_MAX, SZ_1M - 1, ANY },
+	{ "boundary of 4 GB", UINT_MAX, 0xffffffff, ANY },
+	{ "both", SZ_64K + PAGE_SIZE, SZ_128K - 1, ANY },
+	{ "both, small chunks", SZ_64K + PAGE_SIZE, SZ_128K - 1, 0 },
+};
+
+/**
+ * struct seg_device - a device with nothing but limits
+ * @dev: the device
+ * @parms: its limits
+ */
+struct seg_device {
+	struct device dev;
+	struct device_dma_parameters parms;
+};
+
+static struct device *seg_device(struct kunit *test, unsigned int max,
+				 unsigned long boundary)
+{
+	struct seg_device *seg = kunit_kzalloc(test, sizeof(*seg), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, seg);
+	seg->dev.dma_parms = &seg->parms;
+	seg->parms.max_segment_size = max;
+	seg->parms.segment_boundary_mask = boundary;
+	return &seg->dev;
+}
+
+static bool crosses(u64 start, u64 len, u64 boundary)
+{
+	return (start & ~boundary) != ((start + len - 1) & ~boundary);
+}
+
+/*
+ * Is @len bytes the longest segment that may be at @phys, at @offset in the
+ * buffer, of @left bytes that are contiguous?
+ */
+static void check_seg(struct kunit *test, struct device *dev, u64 phys,
+		      u64 offset, size_t len, size_t left)
+{
+	u64 boundary = dma_get_seg_boundary(dev);
+	size_t max = dma_get_max_seg_size(dev);
+
+	if (max > PAGE_SIZE)
+		max = ALIGN_DOWN(max, PAGE_SIZE);
+	KUNIT_EXPECT_NE(test, len, 0);
+	KUNIT_EXPECT_LE(test, len, max);
+	KUNIT_EXPECT_FALSE(test, crosses(phys, len, boundary));
+	KUNIT_EXPECT_FALSE(test, crosses(offset, len, boundary));
+	KUNIT_EXPECT_TRUE(test, len == left || len == max ||
+			  crosses(phys, len + 1, boundary) ||
+			  crosses(offset, len + 1, boundary));
+}
+
+/* Bytes from @pgoff pages and @in bytes on that are contiguous in memory */
+static size_t contiguous(const struct vcm_chunks *chunks, u64 offset)
+{
+	unsigned long first, i;
+	size_t left;
+
+	i = vcm_chunks_find(chunks, offset >> PAGE_SHIFT, &first);
+	left = page_size(chunks->pages[i]) - (first << PAGE_SHIFT) -
+	       offset_in_page(offset);
+	for (; i + 1 < chunks->nr && joined(chunks->pages[i],
+					    chunks->pages[i + 1]); i++)
+		left += page_size(chunks->pages[i + 1]);
+	return left;
+}
+
+static void check_seg_case(struct kunit *test, const struct seg_case *c)
+{
+	struct device *dev = seg_device(test, c->max, c->boundary);
+	size_t len = SZ_2M + SZ_1M + SZ_64K + PAGE_SIZE;
+	struct vcm_chunks chunks;
+	struct scatterlist *sg;
+	struct sg_table sgt;
+	u64 offset = 0;
+	int i;
+
+	vcm_fake_buddy.left[VCM_CHUNK_2M] = c->large;
+	vcm_fake_buddy.left[VCM_CHUNK_1M] = c->large;
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, len,
+					       vcm_chunk_sizes()), 0);
+	KUNIT_ASSERT_EQ(test, vcm_chunks_to_sgt(&chunks, dev, &sgt), 0);
+	for_each_sgtable_sg(&sgt, sg, i) {
+		unsigned long first, chunk;
+
+		chunk = vcm_chunks_find(&chunks, offset >> PAGE_SHIFT, &first);
+		KUNIT_EXPECT_EQ(test, sg_phys(sg),
+				page_to_phys(chunks.pages[chunk]) +
+				(first << PAGE_SHIFT) + offset_in_page(offset));
+		check_seg(test, dev, sg_phys(sg), offset, sg->length,
+			  contiguous(&chunks, offset));
+		offset += sg->length;
+	}
+	KUNIT_EXPECT_EQ_MSG(test, offset, len, "%s", c->name);
+	sg_free_table(&sgt);
+	vcm_chunks_free(&chunks);
+}
+
+static void segments_respect_the_device(struct kunit *test)
+{
+	int i;
+
+	vcm_pool_set_cap(0);
+	for (i = 0; i < ARRAY_SIZE(seg_cases); i++)
+		check_seg_case(test, &seg_cases[i]);
+}
+
+/* --- When something fails ---------------------------------------------- */
+
+static void more_than_the_machine_has_fails_at_once(struct kunit *test)
+{
+	struct vcm_chunks chunks;
+
+	KUNIT_EXPECT_EQ(test, vcm_chunks_alloc(&chunks,
+					       (totalram_pages() + 1)
+					       << PAGE_SHIFT,
+					       vcm_chunk_sizes()), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_calls[VCM_CHUNK_2M], 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_calls[VCM_CHUNK_PAGE], 0);
+}
+
+/* Whatever there is room for before nothing is left: all of it is back. */
+static void out_of_memory_loses_no_page(struct kunit *test)
+{
+	size_t len = SZ_2M + SZ_64K + 2 * PAGE_SIZE;
+	struct vcm_chunks chunks;
+	unsigned long pages;
+	int ret;
+
+	for (pages = 0; pages < len >> PAGE_SHIFT; pages += 7) {
+		vcm_fake_buddy.budget = pages;
+		ret = vcm_chunks_alloc(&chunks, len, vcm_chunk_sizes());
+		KUNIT_ASSERT_EQ(test, ret, -ENOMEM);
+		KUNIT_ASSERT_EQ(test, vcm_fake_buddy.nr_pages, 0);
+	}
+	vcm_fake_buddy.budget = len >> PAGE_SHIFT;
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, len,
+					       vcm_chunk_sizes()), 0);
+	vcm_chunks_free(&chunks);
+}
+
+/* What is in the pool in a size that does not fit is memory all the same. */
+static void the_pool_gives_way_before_a_request_fails(struct kunit *test)
+{
+	unsigned long large = SZ_2M >> PAGE_SHIFT;
+	struct vcm_chunks chunks;
+
+	vcm_pool_set_cap(2 * large);
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, SZ_2M, SZ_2M), 0);
+	vcm_chunks_free(&chunks);
+	KUNIT_ASSERT_EQ(test, vcm_fake_buddy.nr_pages, large);
+
+	vcm_fake_buddy.budget = large + 10;
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, 100 * PAGE_SIZE,
+					       PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_pages, 100);
+	check_chunks(test, &chunks, 100 * PAGE_SIZE);
+	vcm_chunks_free(&chunks);
+}
+
+static void a_killed_task_gets_nothing(struct kunit *test)
+{
+	struct vcm_chunks chunks;
+	int ret;
+
+	sigaddset(&current->pending.signal, SIGKILL);
+	set_thread_flag(TIF_SIGPENDING);
+	ret = vcm_chunks_alloc(&chunks, SZ_2M, vcm_chunk_sizes());
+	sigdelset(&current->pending.signal, SIGKILL);
+	clear_thread_flag(TIF_SIGPENDING);
+
+	KUNIT_EXPECT_EQ(test, ret, -EINTR);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_calls[VCM_CHUNK_2M], 0);
+}
+
+#ifdef VCM_HAVE_FAIL_NTH
+/* An allocation that fails may not be needed: with kmemleak for one. */
+static void no_room_for_the_list_loses_no_page(struct kunit *test)
+{
+	unsigned int n = 0, failures = 0;
+	struct vcm_chunks chunks;
+	bool failed;
+	int ret;
+
+	do {
+		vcm_fail_nth_start(test, ++n);
+		ret = vcm_chunks_alloc(&chunks, SZ_64K, vcm_chunk_sizes());
+		failed = vcm_fail_nth_end();
+		if (ret) {
+			KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+			failures++;
+		} else {
+			vcm_chunks_free(&chunks);
+		}
+	} while (failed && n < VCM_FAIL_NTH_MAX);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_GT(test, failures, 0);
+}
+
+static void no_room_for_the_table_is_an_error(struct kunit *test)
+{
+	struct device *dev = seg_device(test, PAGE_SIZE, 0);
+	unsigned int n = 0, failures = 0;
+	struct vcm_chunks chunks;
+	struct sg_table sgt;
+	bool failed;
+	int ret;
+
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, SZ_2M,
+					       vcm_chunk_sizes()), 0);
+	do {
+		vcm_fail_nth_start(test, ++n);
+		ret = vcm_chunks_to_sgt(&chunks, dev, &sgt);
+		failed = vcm_fail_nth_end();
+		if (ret) {
+			KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+			failures++;
+		} else {
+			sg_free_table(&sgt);
+		}
+	} while (failed && n < VCM_FAIL_NTH_MAX);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_GT(test, failures, 0);
+	vcm_chunks_free(&chunks);
+}
+#endif
+
+static struct kunit_case chunk_test_cases[] = {
+	KUNIT_CASE(all_sizes_can_be_asked_for),
+	KUNIT_CASE(largest_sizes_are_taken_first),
+	KUNIT_CASE(a_size_that_failed_is_not_tried_again),
+	KUNIT_CASE(every_mixture_is_counted_and_freed),
+	KUNIT_CASE(large_sizes_do_not_reclaim),
+	KUNIT_CASE(neighbours_become_runs_in_any_order),
+	KUNIT_CASE(one_run_is_one_run),
+	KUNIT_CASE(every_page_is_found_in_its_chunk),
+	KUNIT_CASE(nothing_is_found_behind_the_end),
+	KUNIT_CASE(segments_respect_the_device),
+	KUNIT_CASE(more_than_the_machine_has_fails_at_once),
+	KUNIT_CASE(out_of_memory_loses_no_page),
+	KUNIT_CASE(the_pool_gives_way_before_a_request_fails),
+	KUNIT_CASE(a_killed_task_gets_nothing),
+#ifdef VCM_HAVE_FAIL_NTH
+	KUNIT_CASE(no_room_for_the_list_loses_no_page),
+	KUNIT_CASE(no_room_for_the_table_is_an_error),
+#endif
+	{}
+};
+
+static struct kunit_suite chunk_test_suite = {
+	.name = "vcm_chunk",
+	.init = vcm_fake_buddy_init,
+	.exit = vcm_fake_buddy_exit,
+	.test_cases = chunk_test_cases,
+};
+
+kunit_test_suite(chunk_test_suite);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A page allocator that counts and fails as told, for KUnit tests
+ *
+ * It stands between the pool and the buddy allocator, for the task of a case
+ * alone: the pool's worker is not told of anything meanwhile.
+ */
+#ifndef _VCM_FAKE_BUDDY_H
+#define _VCM_FAKE_BUDDY_H
+
+#include <linux/gfp.h>
+#include <linux/mmzone.h>
+#include <linux/xarray.h>
+
+#include "../vcm_pool.h"
+
+struct kunit;
+
+/**
+ * struct vcm_fake_buddy - what it does and did
+ * @left: chunks of each size that there are; ULONG_MAX stands for any number
+ * @budget: pages that may be out at once
+ * @give: pages to give for VCM_CHUNK_PAGE, in this order, or NULL for new ones
+ * @nr_give: how many there are in @give
+ * @nr_calls: allocations of each size that were tried
+ * @nr_pages: pages that are out
+ * @nr_kicks: how often the worker would have been told
+ * @gfp: flags of the last allocation
+ * @nid: node of the last allocation
+ * @out: the chunks that are out, their order by page frame number
+ * @strangers: chunks that were freed and are not ours, or are in another size
+ */
+struct vcm_fake_buddy {
+	unsigned long left[VCM_NR_CHUNK_SIZES];
+	unsigned long budget;
+	struct page **give;
+	unsigned long nr_give;
+
+	unsigned long nr_calls[VCM_NR_CHUNK_SIZES];
+	unsigned long nr_pages;
+	unsigned long nr_kicks;
+	gfp_t gfp;
+	int nid;
+	struct xarray out;
+	unsigned long strangers;
+};
+
+extern struct vcm_fake_buddy vcm_fake_buddy;
+
+int vcm_fake_buddy_init(struct kunit *test);
+void vcm_fake_buddy_exit(struct kunit *test);
+unsigned int vcm_size_order(enum vcm_chunk_size size);
+
+#endif /* _VCM_FAKE_BUDDY_H */

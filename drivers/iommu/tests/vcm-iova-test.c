@@ -1,0 +1,967 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests of mapping buffers for devices
+ *
+ * A case is named after what it proves. The devices and their IOMMU are made
+ * up (vcm-fake-iommu.c), what is in between is the DMA API as it is. After each
+ * case nothing may be left of it.
+ */
+
+#include <kunit/device.h>
+#include <kunit/test.h>
+#include <linux/align.h>
+#include <linux/dma-mapping.h>
+#include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/limits.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+#include <linux/sizes.h>
+
+#include "../vcm-iova.h"
+#include "../vcm-space.h"
+#include "vcm-fail-nth.h"
+#include "vcm-fake-iommu.h"
+
+#define WIDE	DMA_BIT_MASK(48)
+#define NARROW	DMA_BIT_MASK(28)
+
+/* --- The policy -------------------------------------------------------- */
+
+struct policy_case {
+	const char *name;
+	struct vcm_iova_policy policy;
+	int ret;
+};
+
+static const struct policy_case policy_cases[] = {
+	{ "nothing asked for", {}, 0 },
+	{ "strict", { .flags = VCM_IOVA_STRICT }, 0 },
+	{ "unknown flag", { .flags = 2 }, -EOPNOTSUPP },
+	{ "highest flag", { .flags = BIT(31) }, -EOPNOTSUPP },
+	{ "page", { .align = PAGE_SIZE }, 0 },
+	{ "less than a page", { .align = PAGE_SIZE / 2 }, -EDOM },
+	{ "one", { .align = 1 }, -EDOM },
+	{ "no power of two", { .align = 3 * PAGE_SIZE }, -EDOM },
+	{ "largest", { .align = VCM_IOVA_SPACE_MAX }, 0 },
+	{ "too large", { .align = VCM_IOVA_SPACE_MAX << 1 }, -EDOM },
+	{ "all bits", { .align = U64_MAX }, -EDOM },
+	{ "highest bit", { .align = BIT_ULL(63) }, -EDOM },
+	{ "byte of guard", { .guard = 1 }, 0 },
+	{ "largest guard", { .guard = VCM_IOVA_SPACE_MAX }, 0 },
+	{ "too large guard", { .guard = VCM_IOVA_SPACE_MAX + 1 }, -ERANGE },
+	{ "all of guard", { .guard = U64_MAX }, -ERANGE },
+	{ "flag before alignment", { .flags = 2, .align = 3 }, -EOPNOTSUPP },
+	{ "alignment before guard", { .align = 3, .guard = U64_MAX }, -EDOM },
+};
+
+static void policies_are_checked(struct kunit *test)
+{
+	const struct policy_case *c = policy_cases;
+
+	for (; c < policy_cases + ARRAY_SIZE(policy_cases); c++)
+		KUNIT_EXPECT_EQ_MSG(test, vcm_iova_policy_check(&c->policy),
+				    c->ret, "%s", c->name);
+}
+
+/* --- Tables ------------------------------------------------------------ */
+
+/**
+ * struct iova_test - what a case works on
+ * @block: 2 MB of memory, aligned; the DMA is made up, so that a buffer can
+ *	have it many times
+ */
+struct iova_test {
+	struct page *block;
+};
+
+#define BLOCK_ORDER	get_order(SZ_2M)
+
+static int iova_test_init(struct kunit *test)
+{
+	struct iova_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	if (!t)
+		return -ENOMEM;
+	test->priv = t;
+	vcm_fake_reset();
+	t->block = alloc_pages(GFP_KERNEL, BLOCK_ORDER);
+	return t->block ? 0 : -ENOMEM;
+}
+
+static void iova_test_exit(struct kunit *test)
+{
+	struct iova_test *t = test->priv;
+
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_devices));
+	if (t && t->block)
+		__free_pages(t->block, BLOCK_ORDER);
+}
+
+static void free_table(void *data)
+{
+	sg_free_table(data);
+}
+
+/* A table of @nr times @len bytes of the block, from @offset on in it. */
+static struct sg_table *new_table(struct kunit *test, unsigned int nr,
+				  size_t offset, size_t len)
+{
+	struct iova_test *t = test->priv;
+	struct scatterlist *sg;
+	struct sg_table *sgt;
+	int i;
+
+	sgt = kunit_kzalloc(test, sizeof(*sgt), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, sgt);
+	KUNIT_ASSERT_EQ(test, sg_alloc_table(sgt, nr, GFP_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, free_table, sgt),
+			0);
+	for_each_sgtable_sg(sgt, sg, i)
+		sg_set_page(sg, t->block + (offset >> PAGE_SHIFT), len, 0);
+	return sgt;
+}
+
+/* A buffer of @len bytes in chunks of 2 MB and what is left. */
+static struct sg_table *new_buffer(struct kunit *test, size_t len)
+{
+	unsigned int nr = DIV_ROUND_UP(len, SZ_2M);
+	struct sg_table *sgt = new_table(test, nr, 0, SZ_2M);
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sgtable_sg(sgt, sg, i)
+		if (i == nr - 1)
+			sg->length = len - (nr - 1) * SZ_2M;
+	return sgt;
+}
+
+/* The block as a table of @nr neighbours */
+static struct sg_table *new_split(struct kunit *test, unsigned int nr)
+{
+	struct sg_table *sgt = new_table(test, nr, 0, SZ_2M / nr);
+	struct iova_test *t = test->priv;
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sgtable_sg(sgt, sg, i)
+		sg_set_page(sg, t->block + (i * (SZ_2M / nr) >> PAGE_SHIFT),
+			    SZ_2M / nr, 0);
+	return sgt;
+}
+
+static struct vcm_iova_device *new_vdev(struct kunit *test,
+					const struct vcm_fake_args *args)
+{
+	struct device *dev = vcm_fake_device(test, args);
+	struct vcm_iova_device *vdev = vcm_iommu_get(dev);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
+	return vdev;
+}
+
+static struct vcm_iova_device *new_masked(struct kunit *test, u64 mask)
+{
+	return new_vdev(test, &(struct vcm_fake_args){ .mask = mask });
+}
+
+/* The same without IOMMU */
+static struct vcm_iova_device *new_direct(struct kunit *test, u64 mask)
+{
+	const struct vcm_fake_args args = { .mask = mask, .direct = true };
+
+	return new_vdev(test, &args);
+}
+
+static const struct vcm_iova_policy no_policy;
+
+static int map_it(struct vcm_iova_device *vdev, struct sg_table *sgt,
+		  struct vcm_mapping *map)
+{
+	return vcm_iommu_map_sgtable(vdev, sgt, DMA_BIDIRECTIONAL, &no_policy,
+				     map);
+}
+
+/* --- Looking at what came out ------------------------------------------ */
+
+/* What the device finds in the range is what is in the table. */
+static void check_pages(struct kunit *test, struct vcm_iova_device *vdev,
+			struct sg_table *sgt, const struct vcm_mapping *map)
+{
+	struct scatterlist *sg;
+	u64 iova = map->iova;
+	unsigned int off;
+	int i;
+
+	for_each_sgtable_sg(sgt, sg, i) {
+		for (off = 0; off < sg->length; off += PAGE_SIZE)
+			if (vcm_fake_phys(vdev->dev, iova + off) !=
+			    sg_phys(sg) + off)
+				KUNIT_FAIL(test, "segment %d, offset %u", i,
+					   off);
+		iova += sg->length;
+	}
+	KUNIT_EXPECT_EQ(test, iova, map->iova + map->len);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(vdev->dev, map->iova - 1), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(vdev->dev, iova), 0);
+}
+
+/* The importer's segments are the range, and as the device wants them. */
+static void check_segs(struct kunit *test, struct vcm_iova_device *vdev,
+		       struct sg_table *sgt, const struct vcm_mapping *map)
+{
+	u64 boundary = dma_get_seg_boundary(vdev->dev);
+	struct scatterlist *sg;
+	u64 iova = map->iova;
+	int i;
+
+	KUNIT_EXPECT_EQ(test, sgt->nents, map->segs);
+	KUNIT_EXPECT_LE(test, sgt->nents, sgt->orig_nents);
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		u64 last = iova + sg_dma_len(sg) - 1;
+
+		KUNIT_EXPECT_EQ(test, sg_dma_address(sg), iova);
+		KUNIT_EXPECT_LE(test, sg_dma_len(sg),
+				dma_get_max_seg_size(vdev->dev));
+		KUNIT_EXPECT_EQ(test, iova & ~boundary, last & ~boundary);
+		iova = last + 1;
+	}
+	KUNIT_EXPECT_EQ(test, iova, map->iova + map->len);
+	KUNIT_EXPECT_LE(test, iova - 1, dma_get_mask(vdev->dev));
+}
+
+static void check_map(struct kunit *test, struct vcm_iova_device *vdev,
+		      struct sg_table *sgt, const struct vcm_mapping *map)
+{
+	KUNIT_EXPECT_TRUE(test, map->linked);
+	KUNIT_EXPECT_FALSE(test, map->degraded);
+	KUNIT_EXPECT_TRUE(test, IS_ALIGNED(map->iova, map->align));
+	check_pages(test, vdev, sgt, map);
+	check_segs(test, vdev, sgt, map);
+}
+
+/* As if nothing had been mapped for the device */
+static void check_empty(struct kunit *test, struct vcm_iova_device *vdev,
+			struct sg_table *sgt)
+{
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
+	KUNIT_EXPECT_EQ(test, vdev->nr_slabs, 0);
+	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&vdev->slabs));
+	KUNIT_EXPECT_TRUE(test, list_empty(&vdev->mappings));
+	KUNIT_EXPECT_EQ(test, vdev->extents.total, 0);
+	KUNIT_EXPECT_EQ(test, sgt->nents, sgt->orig_nents);
+}
+
+static void map_and_check(struct kunit *test, struct vcm_iova_device *vdev,
+			  struct sg_table *sgt)
+{
+	struct vcm_mapping map;
+
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	check_map(test, vdev, sgt, &map);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	check_empty(test, vdev, sgt);
+}
+
+/* --- Devices ----------------------------------------------------------- */
+
+static void a_device_is_known_while_it_is_used(struct kunit *test)
+{
+	struct vcm_fake_args args = { .mask = WIDE };
+	struct device *a = vcm_fake_device(test, &args);
+	struct device *b = vcm_fake_device(test, &args);
+	struct vcm_iova_device *va, *vb;
+
+	KUNIT_EXPECT_FALSE(test, vcm_iommu_attached(a));
+	va = vcm_iommu_get(a);
+	vb = vcm_iommu_get(b);
+	KUNIT_EXPECT_PTR_NE(test, va, vb);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_iommu_get(a), va);
+	KUNIT_EXPECT_TRUE(test, vcm_iommu_attached(a));
+	vcm_iommu_put(va);
+	KUNIT_EXPECT_TRUE(test, vcm_iommu_attached(a));
+	vcm_iommu_put(va);
+	KUNIT_EXPECT_FALSE(test, vcm_iommu_attached(a));
+	KUNIT_EXPECT_TRUE(test, vcm_iommu_attached(b));
+	vcm_iommu_put(vb);
+}
+
+static void it_is_known_who_translates(struct kunit *test)
+{
+	struct vcm_iova_device *linked = new_masked(test, WIDE);
+	struct vcm_iova_device *plain = new_direct(test, WIDE);
+
+	KUNIT_EXPECT_TRUE(test, vcm_iommu_translates(linked));
+	KUNIT_EXPECT_TRUE(test, linked->linked);
+	KUNIT_EXPECT_FALSE(test, vcm_iommu_translates(plain));
+	KUNIT_EXPECT_FALSE(test, plain->linked);
+	vcm_iommu_put(linked);
+	vcm_iommu_put(plain);
+}
+
+/* --- Placement --------------------------------------------------------- */
+
+static void a_buffer_is_one_range(struct kunit *test)
+{
+	static const size_t lens[] = {
+		PAGE_SIZE, SZ_64K, SZ_1M, SZ_2M, SZ_2M + PAGE_SIZE, SZ_4M,
+		33 * SZ_1M, 64 * SZ_1M, 65 * SZ_1M,
+	};
+	static const u64 masks[] = { WIDE, DMA_BIT_MASK(32), NARROW };
+	struct vcm_iova_device *vdev;
+	int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(masks); i++) {
+		vdev = new_masked(test, masks[i]);
+		for (j = 0; j < ARRAY_SIZE(lens); j++)
+			map_and_check(test, vdev, new_buffer(test, lens[j]));
+		vcm_iommu_put(vdev);
+	}
+}
+
+struct align_case {
+	size_t offset;
+	size_t len;
+	unsigned int nr;
+	u64 mask;
+	u64 policy;
+	u64 align;
+};
+
+static const struct align_case align_cases[] = {
+	{ 0, SZ_2M, 2, WIDE, 0, SZ_2M },
+	{ 0, SZ_1M, 2, WIDE, 0, SZ_1M },
+	{ SZ_1M, SZ_1M, 2, WIDE, 0, SZ_1M },
+	{ SZ_64K, SZ_1M, 2, WIDE, 0, SZ_64K },
+	{ SZ_64K, SZ_64K, 2, WIDE, 0, SZ_64K },
+	{ SZ_32K, SZ_64K, 2, WIDE, 0, PAGE_SIZE },
+	{ 0, SZ_32K, 2, WIDE, 0, PAGE_SIZE },
+	{ 0, PAGE_SIZE, 1, WIDE, 0, PAGE_SIZE },
+	/* The policy asks for more, or for less. */
+	{ 0, PAGE_SIZE, 1, WIDE, SZ_1G, SZ_1G },
+	{ 0, SZ_2M, 1, WIDE, SZ_4M, SZ_4M },
+	{ 0, SZ_2M, 1, WIDE, PAGE_SIZE, SZ_2M },
+	/* For a narrow device a little may be lost, and not a lot. */
+	{ 0, SZ_2M, 1, NARROW, 0, SZ_2M },
+	{ 0, SZ_2M, 8, NARROW, 0, SZ_2M },
+};
+
+static void the_largest_chunk_decides_the_alignment(struct kunit *test)
+{
+	const struct align_case *c = align_cases;
+
+	for (; c < align_cases + ARRAY_SIZE(align_cases); c++) {
+		struct vcm_iova_policy policy = { .align = c->policy };
+		struct vcm_iova_device *vdev = new_masked(test, c->mask);
+		struct sg_table *sgt;
+		struct vcm_mapping map;
+
+		sgt = new_table(test, c->nr, c->offset, c->len);
+		KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
+							    DMA_TO_DEVICE,
+							    &policy, &map), 0);
+		KUNIT_EXPECT_EQ_MSG(test, map.align, c->align, "case %zd",
+				    c - align_cases);
+		check_map(test, vdev, sgt, &map);
+		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+		check_empty(test, vdev, sgt);
+		vcm_iommu_put(vdev);
+	}
+}
+
+static void a_narrow_device_wastes_no_quarter(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct vcm_mapping map;
+	struct sg_table *sgt;
+
+	sgt = new_buffer(test, 3 * SZ_1M);
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	KUNIT_EXPECT_EQ(test, map.align, SZ_1M);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+
+	/* 41 MB: one of 42 */
+	sgt = new_buffer(test, 41 * SZ_1M);
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	KUNIT_EXPECT_EQ(test, map.align, SZ_2M);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iommu_put(vdev);
+}
+
+static void a_guard_stays_unmapped(struct kunit *test)
+{
+	struct vcm_iova_policy policy = { .guard = SZ_64K + 1 };
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct vcm_mapping maps[8];
+	struct sg_table *sgts[8];
+	u64 off;
+	int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(maps); i++) {
+		sgts[i] = new_buffer(test, SZ_1M);
+		KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgts[i],
+							    DMA_TO_DEVICE,
+							    &policy, &maps[i]),
+				0);
+		KUNIT_EXPECT_EQ(test, maps[i].guard,
+				PAGE_ALIGN(policy.guard));
+	}
+	for (i = 0; i < ARRAY_SIZE(maps); i++) {
+		u64 end = maps[i].iova + maps[i].len;
+
+		for (off = 0; off < maps[i].guard; off += PAGE_SIZE)
+			KUNIT_EXPECT_EQ(test, vcm_fake_phys(vdev->dev,
+							    end + off), 0);
+		for (j = 0; j < ARRAY_SIZE(maps); j++)
+			KUNIT_EXPECT_FALSE(test, maps[j].iova >= end &&
+					   maps[j].iova < end + maps[i].guard);
+	}
+	for (i = 0; i < ARRAY_SIZE(maps); i++)
+		vcm_iommu_unmap_sgtable(vdev, sgts[i], &maps[i]);
+	check_empty(test, vdev, sgts[0]);
+	vcm_iommu_put(vdev);
+}
+
+static void a_run_is_mapped_by_one_call(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, WIDE);
+	struct sg_table *sgt = new_split(test, 8);
+	struct vcm_mapping map;
+
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_maps, 1);
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.calls[0].pgsize, SZ_2M);
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.calls[0].pgcount, 1);
+	KUNIT_EXPECT_EQ(test, map.segs, 1);
+	check_map(test, vdev, sgt, &map);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	check_empty(test, vdev, sgt);
+	vcm_iommu_put(vdev);
+}
+
+static void unmapping_forgets_at_once(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, WIDE);
+	struct sg_table *sgt = new_buffer(test, SZ_4M);
+	struct vcm_mapping map;
+	unsigned long syncs;
+
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	syncs = vcm_fake_iommu.nr_syncs + vcm_fake_iommu.nr_flushes;
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	KUNIT_EXPECT_GT(test, vcm_fake_iommu.nr_syncs +
+			vcm_fake_iommu.nr_flushes, syncs);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(vdev->dev, map.iova), 0);
+	vcm_iommu_put(vdev);
+}
+
+static void the_direction_is_the_permission(struct kunit *test)
+{
+	static const struct {
+		enum dma_data_direction dir;
+		int prot;
+	} cases[] = {
+		{ DMA_TO_DEVICE, IOMMU_READ },
+		/* So that nothing that the CPU wrote is lost */
+		{ DMA_FROM_DEVICE, IOMMU_READ | IOMMU_WRITE },
+		{ DMA_BIDIRECTIONAL, IOMMU_READ | IOMMU_WRITE },
+	};
+	struct vcm_iova_device *vdev = new_masked(test, WIDE);
+	struct sg_table *sgt = new_buffer(test, PAGE_SIZE);
+	struct vcm_mapping map;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
+							    cases[i].dir,
+							    &no_policy, &map),
+				0);
+		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.calls[i].prot &
+				(IOMMU_READ | IOMMU_WRITE), cases[i].prot);
+		/* Nothing to do for a coherent device, and no harm. */
+		vcm_iommu_sync_for_cpu(vdev, sgt, &map, cases[i].dir);
+		vcm_iommu_sync_for_device(vdev, sgt, &map, cases[i].dir);
+		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	}
+	vcm_iommu_put(vdev);
+}
+
+/* --- Segments ---------------------------------------------------------- */
+
+static void segments_are_cut_for_the_device(struct kunit *test)
+{
+	static const struct {
+		unsigned int max;
+		unsigned long boundary;
+		unsigned int nr;
+		unsigned int segs;
+	} cases[] = {
+		{ 0, 0, 8, 1 },
+		{ SZ_1M, 0, 8, 2 },
+		{ SZ_1M + 1, 0, 8, 2 },
+		{ SZ_512K, 0, 8, 4 },
+		{ 0, SZ_1M - 1, 8, 2 },
+		{ 0, SZ_2M - 1, 8, 1 },
+		{ 0, SZ_64K - 1, 32, 32 },
+		{ SZ_64K, SZ_1M - 1, 32, 32 },
+		{ 0, 0xffffffff, 8, 1 },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct vcm_fake_args args = {
+			.mask = WIDE,
+			.max_seg_size = cases[i].max,
+			.boundary = cases[i].boundary,
+		};
+		struct sg_table *sgt = new_split(test, cases[i].nr);
+		struct vcm_iova_device *vdev = new_vdev(test, &args);
+		struct vcm_mapping map;
+
+		KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+		KUNIT_EXPECT_EQ_MSG(test, map.segs, cases[i].segs, "case %d",
+				    i);
+		check_map(test, vdev, sgt, &map);
+		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+		check_empty(test, vdev, sgt);
+		vcm_iommu_put(vdev);
+	}
+}
+
+static void a_device_that_changed_its_mind_gets_nothing(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, WIDE);
+	struct sg_table *sgt = new_split(test, 2);
+	struct vcm_mapping map;
+	int ret = 0;
+
+	/* Two segments of 1 MB are there, and now 64 are needed. */
+	dma_set_max_seg_size(vdev->dev, SZ_32K);
+	kunit_warning_suppress(test)
+		ret = map_it(vdev, sgt, &map);
+	KUNIT_EXPECT_EQ(test, ret, -EINVAL);
+	check_empty(test, vdev, sgt);
+	vcm_iommu_put(vdev);
+}
+
+/* --- Slabs ------------------------------------------------------------- */
+
+static void slabs_are_a_part_of_the_address_space(struct kunit *test)
+{
+	static const struct {
+		unsigned int bits;
+		unsigned long boundary;
+		u64 slab_size;
+	} cases[] = {
+		{ 48, 0, SZ_64M },
+		{ 32, 0, SZ_64M },
+		{ 30, 0, SZ_64M },
+		{ 29, 0, SZ_32M },
+		{ 28, 0, SZ_16M },
+		{ 26, 0, SZ_4M },
+		{ 24, 0, SZ_2M },
+		{ 28, SZ_4M - 1, SZ_4M },
+		{ 28, SZ_1M - 1, SZ_1M },
+		{ 28, SZ_512K - 1, 0 },
+		{ 28, DMA_BIT_MASK(28), SZ_16M },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct vcm_fake_args args = {
+			.mask = DMA_BIT_MASK(cases[i].bits),
+			.boundary = cases[i].boundary,
+		};
+		struct sg_table *sgt = new_table(test, 3, 0, SZ_64K);
+		struct vcm_iova_device *vdev = new_vdev(test, &args);
+		struct vcm_mapping map;
+
+		KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+		KUNIT_EXPECT_EQ_MSG(test, vdev->slab_size, cases[i].slab_size,
+				    "case %d", i);
+		KUNIT_EXPECT_EQ(test, vdev->nr_slabs, 1);
+		KUNIT_EXPECT_EQ(test, !map.own, !!cases[i].slab_size);
+		check_map(test, vdev, sgt, &map);
+		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+		check_empty(test, vdev, sgt);
+		vcm_iommu_put(vdev);
+	}
+}
+
+#define MAX_BUFFERS	80
+
+/**
+ * struct buffers - many of them, mapped for one device
+ * @vdev: the device
+ * @nr: how many there are
+ * @sgt: their tables
+ * @map: their mappings
+ */
+struct buffers {
+	struct vcm_iova_device *vdev;
+	unsigned int nr;
+	struct sg_table *sgt[MAX_BUFFERS];
+	struct vcm_mapping map[MAX_BUFFERS];
+};
+
+/* Map buffers of @len until there is no room. */
+static struct buffers *fill(struct kunit *test, struct vcm_iova_device *vdev,
+			    size_t len)
+{
+	struct buffers *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	b->vdev = vdev;
+	do {
+		b->sgt[b->nr] = new_buffer(test, len);
+		ret = map_it(vdev, b->sgt[b->nr], &b->map[b->nr]);
+	} while (!ret && ++b->nr < MAX_BUFFERS);
+	KUNIT_EXPECT_EQ(test, ret, -ENOSPC);
+	return b;
+}
+
+static void empty(struct kunit *test, struct buffers *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < b->nr; i++)
+		vcm_iommu_unmap_sgtable(b->vdev, b->sgt[i], &b->map[i]);
+	check_empty(test, b->vdev, b->sgt[0]);
+}
+
+static void seven_buffers_of_33_mb_fit_28_bits(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct buffers *b = fill(test, vdev, 33 * SZ_1M);
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, b->nr, 7);
+	for (i = 0; i < b->nr; i++)
+		check_pages(test, vdev, b->sgt[i], &b->map[i]);
+	/* One goes, one comes. */
+	vcm_iommu_unmap_sgtable(vdev, b->sgt[3], &b->map[3]);
+	KUNIT_EXPECT_EQ(test, map_it(vdev, b->sgt[3], &b->map[3]), 0);
+	empty(test, b);
+	vcm_iommu_put(vdev);
+}
+
+static void small_address_spaces_are_used_to_the_end(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, DMA_BIT_MASK(24));
+	struct buffers *b;
+
+	b = fill(test, vdev, SZ_1M);
+	KUNIT_EXPECT_EQ(test, b->nr, 15);
+	empty(test, b);
+	b = fill(test, vdev, SZ_2M);
+	KUNIT_EXPECT_EQ(test, b->nr, 7);
+	empty(test, b);
+	vcm_iommu_put(vdev);
+}
+
+static void what_others_leave_is_found_in_smaller_slabs(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct dma_iova_state others[3];
+	struct vcm_mapping map;
+	struct sg_table *sgt;
+	int i;
+
+	/* Below 64 MB there is one of 16 MB missing, for page 0 is. */
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(vdev->dev,
+							   &others[i], 0,
+							   SZ_64M));
+	sgt = new_buffer(test, 62 * SZ_1M);
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	KUNIT_EXPECT_LT(test, map.iova + map.len, SZ_64M + 1);
+	check_map(test, vdev, sgt, &map);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	check_empty(test, vdev, sgt);
+
+	sgt = new_buffer(test, 64 * SZ_1M);
+	KUNIT_EXPECT_EQ(test, map_it(vdev, sgt, &map), -ENOSPC);
+	check_empty(test, vdev, sgt);
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		dma_iova_free(vdev->dev, &others[i]);
+	vcm_iommu_put(vdev);
+}
+
+static void a_power_of_two_is_a_reservation_of_its_own(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct vcm_mapping small, own;
+	struct sg_table *a, *b;
+
+	a = new_buffer(test, SZ_1M);
+	b = new_buffer(test, SZ_32M);
+	KUNIT_ASSERT_EQ(test, map_it(vdev, a, &small), 0);
+	KUNIT_ASSERT_EQ(test, map_it(vdev, b, &own), 0);
+	KUNIT_EXPECT_NULL(test, small.own);
+	KUNIT_EXPECT_NOT_NULL(test, own.own);
+	KUNIT_EXPECT_EQ(test, vdev->nr_slabs, 2);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_slab_find(vdev, own.iova), own.own);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_slab_find(vdev, own.iova + own.len - 1),
+			    own.own);
+	KUNIT_EXPECT_NULL(test, vcm_slab_find(vdev, 0));
+	KUNIT_EXPECT_NULL(test, vcm_slab_find(vdev, U64_MAX));
+	check_map(test, vdev, b, &own);
+	vcm_iommu_unmap_sgtable(vdev, a, &small);
+	KUNIT_EXPECT_EQ(test, vdev->nr_slabs, 1);
+	vcm_iommu_unmap_sgtable(vdev, b, &own);
+	check_empty(test, vdev, b);
+	vcm_iommu_put(vdev);
+}
+
+static void what_fits_no_address_space_is_refused(struct kunit *test)
+{
+	static const struct vcm_iova_policy policies[] = {
+		{ .align = BIT_ULL(29) },
+		{ .align = VCM_IOVA_SPACE_MAX },
+		{ .guard = BIT_ULL(28) },
+		{ .guard = VCM_IOVA_SPACE_MAX },
+		{ .align = VCM_IOVA_SPACE_MAX, .guard = VCM_IOVA_SPACE_MAX },
+	};
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct sg_table *sgt = new_buffer(test, SZ_2M);
+	struct vcm_mapping map;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(policies); i++) {
+		KUNIT_EXPECT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
+							    DMA_TO_DEVICE,
+							    &policies[i],
+							    &map), -ENOSPC);
+		check_empty(test, vdev, sgt);
+	}
+	vcm_iommu_put(vdev);
+}
+
+/* --- When something fails ---------------------------------------------- */
+
+static void senseless_requests_are_refused(struct kunit *test)
+{
+	struct vcm_iova_policy bad = { .align = 3 };
+	struct vcm_iova_device *vdev = new_masked(test, WIDE);
+	struct vcm_iova_device *none = new_masked(test, 0);
+	struct sg_table *sgt = new_buffer(test, SZ_2M);
+	struct vcm_mapping map;
+
+	KUNIT_EXPECT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_NONE,
+						    &no_policy, &map),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, 4, &no_policy,
+						    &map), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
+						    &bad, &map), -EINVAL);
+	KUNIT_EXPECT_EQ(test, map_it(none, sgt, &map), -EINVAL);
+	check_empty(test, vdev, sgt);
+	check_empty(test, none, sgt);
+	vcm_iommu_put(vdev);
+	vcm_iommu_put(none);
+}
+
+/* The n-th call below fails, whichever it is: nothing is left. */
+static void check_every_failure(struct kunit *test, unsigned int *countdown,
+				unsigned int more_than)
+{
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct sg_table *sgt = new_buffer(test, 33 * SZ_1M);
+	struct vcm_mapping map;
+	unsigned int n = 0;
+	int ret;
+
+	do {
+		*countdown = ++n;
+		ret = map_it(vdev, sgt, &map);
+		if (!ret)
+			break;
+		KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+		check_empty(test, vdev, sgt);
+	} while (n < 100);
+	*countdown = 0;
+	KUNIT_ASSERT_EQ(test, ret, 0);
+	KUNIT_EXPECT_GT(test, n, more_than);
+	check_map(test, vdev, sgt, &map);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iommu_put(vdev);
+}
+
+static void a_run_that_cannot_be_mapped_leaves_nothing(struct kunit *test)
+{
+	check_every_failure(test, &vcm_fake_iommu.fail_map, 17);
+}
+
+static void a_slab_that_cannot_be_synced_leaves_nothing(struct kunit *test)
+{
+	check_every_failure(test, &vcm_fake_iommu.fail_sync, 2);
+}
+
+#ifdef VCM_HAVE_FAIL_NTH
+static void out_of_memory_leaves_no_device(struct kunit *test)
+{
+	struct vcm_fake_args args = { .mask = WIDE };
+	struct device *dev = vcm_fake_device(test, &args);
+	unsigned int n = 0, failures = 0;
+	struct vcm_iova_device *vdev;
+	bool failed;
+
+	do {
+		vcm_fail_nth_start(test, ++n);
+		vdev = vcm_iommu_get(dev);
+		failed = vcm_fail_nth_end();
+		if (IS_ERR(vdev)) {
+			KUNIT_EXPECT_PTR_EQ(test, vdev, ERR_PTR(-ENOMEM));
+			failures++;
+		} else {
+			vcm_iommu_put(vdev);
+		}
+		KUNIT_EXPECT_FALSE(test, vcm_iommu_attached(dev));
+	} while (failed && n < VCM_FAIL_NTH_MAX);
+	KUNIT_EXPECT_FALSE(test, IS_ERR(vdev));
+	KUNIT_EXPECT_GT(test, failures, 0);
+}
+
+/* There may be another way round an allocation that failed. */
+static void out_of_memory_leaves_no_mapping(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct sg_table *sgt = new_buffer(test, 33 * SZ_1M);
+	unsigned int n = 0, failures = 0;
+	struct vcm_mapping map;
+	bool failed;
+	int ret;
+
+	do {
+		vcm_fail_nth_start(test, ++n);
+		ret = map_it(vdev, sgt, &map);
+		failed = vcm_fail_nth_end();
+		if (!ret) {
+			check_map(test, vdev, sgt, &map);
+			vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+		} else if (ret == -ENOMEM || ret == -ENOSPC) {
+			failures++;
+		} else {
+			KUNIT_FAIL(test, "n=%u ret=%d", n, ret);
+		}
+		check_empty(test, vdev, sgt);
+	} while (failed && n < VCM_FAIL_NTH_MAX);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_GT(test, failures, 3);
+	vcm_iommu_put(vdev);
+}
+#endif
+
+/* --- Without IOMMU ----------------------------------------------------- */
+
+static void without_iommu_a_run_keeps_the_policy(struct kunit *test)
+{
+	struct vcm_iova_policy strict = { .flags = VCM_IOVA_STRICT };
+	struct vcm_iova_device *vdev = new_direct(test, DMA_BIT_MASK(64));
+	struct sg_table *sgt = new_split(test, 4);
+	struct vcm_mapping map;
+
+	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
+						    DMA_FROM_DEVICE, &strict,
+						    &map), 0);
+	KUNIT_EXPECT_FALSE(test, map.linked);
+	KUNIT_EXPECT_FALSE(test, map.degraded);
+	KUNIT_EXPECT_EQ(test, map.iova, sg_dma_address(sgt->sgl));
+	KUNIT_EXPECT_EQ(test, map.segs, sgt->nents);
+	KUNIT_EXPECT_FALSE(test, list_empty(&vdev->mappings));
+	vcm_iommu_sync_for_cpu(vdev, sgt, &map, DMA_FROM_DEVICE);
+	vcm_iommu_sync_for_device(vdev, sgt, &map, DMA_TO_DEVICE);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	check_empty(test, vdev, sgt);
+	vcm_iommu_put(vdev);
+}
+
+static void what_cannot_be_kept_is_counted_or_refused(struct kunit *test)
+{
+	struct vcm_iova_policy policies[] = {
+		{ .guard = 1 }, { .align = BIT_ULL(50) }, {},
+	};
+	struct vcm_iova_device *vdev = new_direct(test, DMA_BIT_MASK(64));
+	struct vcm_mapping map;
+	struct sg_table *sgt;
+	int i, ret;
+
+	for (i = 0; i < ARRAY_SIZE(policies); i++) {
+		/* The last one is two runs. */
+		sgt = new_table(test, i == 2 ? 2 : 1, 0, SZ_64K);
+		KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
+							    DMA_TO_DEVICE,
+							    &policies[i],
+							    &map), 0);
+		KUNIT_EXPECT_TRUE(test, map.degraded);
+		KUNIT_EXPECT_EQ(test, vdev->nr_degraded, i + 1);
+		/* Other directions than that of the mapping are that one. */
+		vcm_iommu_sync_for_cpu(vdev, sgt, &map, DMA_BIDIRECTIONAL);
+		vcm_iommu_sync_for_device(vdev, sgt, &map, DMA_BIDIRECTIONAL);
+		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+
+		policies[i].flags = VCM_IOVA_STRICT;
+		ret = vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
+					    &policies[i], &map);
+		KUNIT_EXPECT_EQ(test, ret, -EOPNOTSUPP);
+		KUNIT_EXPECT_EQ(test, vdev->nr_refused, i + 1);
+		check_empty(test, vdev, sgt);
+	}
+	vcm_iommu_put(vdev);
+}
+
+static void memory_beyond_reach_is_refused(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_direct(test, DMA_BIT_MASK(16));
+	struct sg_table *sgt = new_table(test, 1, SZ_1M, SZ_1M);
+	struct vcm_mapping map;
+
+	KUNIT_EXPECT_EQ(test, map_it(vdev, sgt, &map), -EIO);
+	check_empty(test, vdev, sgt);
+	vcm_iommu_put(vdev);
+}
+
+static struct kunit_case iova_test_cases[] = {
+	KUNIT_CASE(policies_are_checked),
+	KUNIT_CASE(a_device_is_known_while_it_is_used),
+	KUNIT_CASE(it_is_known_who_translates),
+	KUNIT_CASE(a_buffer_is_one_range),
+	KUNIT_CASE(the_largest_chunk_decides_the_alignment),
+	KUNIT_CASE(a_narrow_device_wastes_no_quarter),
+	KUNIT_CASE(a_guard_stays_unmapped),
+	KUNIT_CASE(a_run_is_mapped_by_one_call),
+	KUNIT_CASE(unmapping_forgets_at_once),
+	KUNIT_CASE(the_direction_is_the_permission),
+	KUNIT_CASE(segments_are_cut_for_the_device),
+	KUNIT_CASE(a_device_that_changed_its_mind_gets_nothing),
+	KUNIT_CASE(slabs_are_a_part_of_the_address_space),
+	KUNIT_CASE(seven_buffers_of_33_mb_fit_28_bits),
+	KUNIT_CASE(small_address_spaces_are_used_to_the_end),
+	KUNIT_CASE(what_others_leave_is_found_in_smaller_slabs),
+	KUNIT_CASE(a_power_of_two_is_a_reservation_of_its_own),
+	KUNIT_CASE(what_fits_no_address_space_is_refused),
+	KUNIT_CASE(senseless_requests_are_refused),
+	KUNIT_CASE(a_run_that_cannot_be_mapped_leaves_nothing),
+	KUNIT_CASE(a_slab_that_cannot_be_synced_leaves_nothing),
+#ifdef VCM_HAVE_FAIL_NTH
+	KUNIT_CASE(out_of_memory_leaves_no_device),
+	KUNIT_CASE(out_of_memory_leaves_no_mapping),
+#endif
+	KUNIT_CASE(without_iommu_a_run_keeps_the_policy),
+	KUNIT_CASE(what_cannot_be_kept_is_counted_or_refused),
+	KUNIT_CASE(memory_beyond_reach_is_refused),
+	{}
+};
+
+static struct kunit_suite iova_test_suite = {
+	.name = "vcm_iova",
+	.suite_init = vcm_fake_init,
+	.suite_exit = vcm_fake_exit,
+	.init = iova_test_init,
+	.exit = iova_test_exit,
+	.test_cases = iova_test_cases,
+};
+
+kunit_test_suite(iova_test_suite);

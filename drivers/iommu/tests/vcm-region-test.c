@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests of addresses that are no IOVAs
+ *
+ * The device is a PCI device that is made up: only the windows and ranges of its
+ * host bridge are looked at, and the IOMMU that it is behind is that of a
+ * made-up device (vcm-fake-iommu.c).
+ */
+
+#include <kunit/test.h>
+#include <linux/err.h>
+#include <linux/iommu.h>
+#include <linux/ioport.h>
+#include <linux/limits.h>
+#include <linux/list.h>
+#include <linux/pci.h>
+#include <linux/resource_ext.h>
+#include <linux/sizes.h>
+
+#include "../vcm-space.h"
+#include "vcm-fail-nth.h"
+#include "vcm-fake-iommu.h"
+
+/**
+ * struct region_test - what a case works on
+ * @parent: the device as the code under test knows it
+ * @pdev: the device
+ * @bus: the bus that it is on
+ * @bridge: the host bridge of that
+ */
+struct region_test {
+	struct vcm_parent parent;
+	struct pci_dev pdev;
+	struct pci_bus bus;
+	struct pci_host_bridge *bridge;
+};
+
+static void free_bridge(void *data)
+{
+	pci_free_host_bridge(data);
+}
+
+static int region_test_init(struct kunit *test)
+{
+	struct region_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	if (!t)
+		return -ENOMEM;
+	test->priv = t;
+	vcm_fake_reset();
+	t->bridge = pci_alloc_host_bridge(0);
+	if (!t->bridge)
+		return -ENOMEM;
+	t->bus.bridge = &t->bridge->dev;
+	t->pdev.bus = &t->bus;
+	t->pdev.dev.bus = &pci_bus_type;
+	t->parent.dev = &t->pdev.dev;
+	INIT_LIST_HEAD(&t->parent.regions);
+	return kunit_add_action_or_reset(test, free_bridge, t->bridge);
+}
+
+/* Behind the IOMMU, with what was said of the regions until now. */
+static struct vcm_parent *new_parent(struct kunit *test)
+{
+	struct vcm_fake_args args = { .mask = DMA_BIT_MASK(48) };
+	struct device *dev = vcm_fake_device(test, &args);
+	struct region_test *t = test->priv;
+
+	t->pdev.dev.iommu = dev->iommu;
+	t->pdev.dev.iommu_group = dev->iommu_group;
+	return &t->parent;
+}
+
+static void add_window(struct kunit *test, struct list_head *list, u64 start,
+		       u64 end, u64 offset, unsigned long type)
+{
+	struct resource_entry *entry = resource_list_create_entry(NULL, 0);
+
+	KUNIT_ASSERT_NOT_NULL(test, entry);
+	entry->res->start = start + offset;
+	entry->res->end = end + offset;
+	entry->res->flags = type;
+	entry->offset = offset;
+	resource_list_add_tail(entry, list);
+}
+
+/* --- Overlaps ---------------------------------------------------------- */
+
+static void overlaps_are_seen(struct kunit *test)
+{
+	static const struct {
+		u64 start;
+		u64 len;
+		bool overlap;
+	} cases[] = {
+		{ 0, SZ_1M, false },
+		{ 0, SZ_1M + 1, true },
+		{ SZ_1M, 1, true },
+		{ SZ_1M + SZ_64K - 1, 1, true },
+		{ SZ_1M + SZ_64K, 1, false },
+		{ SZ_1M - 1, SZ_64K + 2, true },
+		{ SZ_1M + 1, 1, true },
+		{ SZ_2M, -(u64)SZ_2M, false },
+		{ 0, U64_MAX, true },
+		{ U64_MAX, 1, false },
+	};
+	struct vcm_parent *parent;
+	int i;
+
+	vcm_fake_iommu.regions[0].start = SZ_1M;
+	vcm_fake_iommu.regions[0].length = SZ_64K;
+	vcm_fake_iommu.regions[0].type = IOMMU_RESV_RESERVED;
+	parent = new_parent(test);
+	KUNIT_ASSERT_EQ(test, vcm_regions_find(parent), 0);
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		KUNIT_EXPECT_EQ_MSG(test, vcm_regions_overlap(parent,
+							      cases[i].start,
+							      cases[i].len),
+				    cases[i].overlap, "case %d", i);
+	vcm_regions_free(parent);
+}
+
+static void without_regions_nothing_overlaps(struct kunit *test)
+{
+	struct vcm_parent *parent = new_parent(test);
+
+	KUNIT_ASSERT_EQ(test, vcm_regions_find(parent), 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&parent->regions));
+	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(parent, 0, U64_MAX));
+	vcm_regions_free(parent);
+}
+
+/* --- PCI --------------------------------------------------------------- */
+
+static void windows_of_the_bridge_are_no_iovas(struct kunit *test)
+{
+	struct region_test *t = test->priv;
+	struct vcm_parent *parent;
+
+	add_window(test, &t->bridge->windows, SZ_1M, SZ_2M - 1, 0,
+		   IORESOURCE_MEM);
+	/* As the bus sees it, not the CPU */
+	add_window(test, &t->bridge->windows, SZ_16M, SZ_32M - 1, SZ_1G,
+		   IORESOURCE_MEM);
+	add_window(test, &t->bridge->windows, SZ_64M, SZ_128M - 1, 0,
+		   IORESOURCE_IO);
+	parent = new_parent(test);
+	KUNIT_ASSERT_EQ(test, vcm_regions_find(parent), 0);
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&parent->regions), 2);
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_1M, SZ_1M));
+	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(parent, SZ_2M, SZ_1M));
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_32M - 1, 1));
+	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(parent, SZ_32M,
+						     SZ_1G));
+	vcm_regions_free(parent);
+}
+
+static void between_inbound_ranges_there_are_no_iovas(struct kunit *test)
+{
+	struct region_test *t = test->priv;
+	struct vcm_parent *parent;
+
+	/* Not in order, and one with an offset */
+	add_window(test, &t->bridge->dma_ranges, SZ_64M, SZ_128M - 1, SZ_1G,
+		   IORESOURCE_MEM);
+	add_window(test, &t->bridge->dma_ranges, SZ_1M, SZ_2M - 1, 0,
+		   IORESOURCE_MEM);
+	parent = new_parent(test);
+	KUNIT_ASSERT_EQ(test, vcm_regions_find(parent), 0);
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&parent->regions), 3);
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, 0, 1));
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_1M - 1, 1));
+	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(parent, SZ_1M, SZ_1M));
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_2M, 1));
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_64M - 1, 1));
+	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(parent, SZ_64M, SZ_64M));
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_128M, 1));
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, BIT_ULL(60), 1));
+	vcm_regions_free(parent);
+}
+
+static void a_bridge_may_forward_all(struct kunit *test)
+{
+	struct region_test *t = test->priv;
+	struct vcm_parent *parent;
+
+	add_window(test, &t->bridge->dma_ranges, 0, U64_MAX, 0, IORESOURCE_MEM);
+	parent = new_parent(test);
+	KUNIT_ASSERT_EQ(test, vcm_regions_find(parent), 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&parent->regions));
+	vcm_regions_free(parent);
+}
+
+/* --- Reserving --------------------------------------------------------- */
+
+static void all_regions_are_reserved_in_a_space(struct kunit *test)
+{
+	struct iommu_resv_region *region;
+	struct vcm_parent *parent;
+	LIST_HEAD(list);
+	int i;
+
+	for (i = 0; i < VCM_FAKE_NR_REGIONS; i++) {
+		vcm_fake_iommu.regions[i].start = SZ_1M * (i + 1);
+		vcm_fake_iommu.regions[i].length = SZ_64K;
+		vcm_fake_iommu.regions[i].prot = IOMMU_READ;
+	}
+	vcm_fake_iommu.regions[0].type = IOMMU_RESV_DIRECT;
+	vcm_fake_iommu.regions[1].type = IOMMU_RESV_DIRECT_RELAXABLE;
+	vcm_fake_iommu.regions[2].type = IOMMU_RESV_MSI;
+	vcm_fake_iommu.regions[3].type = IOMMU_RESV_SW_MSI;
+	parent = new_parent(test);
+	KUNIT_ASSERT_EQ(test, vcm_regions_find(parent), 0);
+	/* It translates messages, but the device has no vectors. */
+	KUNIT_EXPECT_EQ(test, parent->doorbell, 0);
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&parent->regions), 4);
+
+	vcm_regions_reserve(parent, &list);
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&list), 4);
+	list_for_each_entry(region, &list, list) {
+		KUNIT_EXPECT_EQ(test, region->type, IOMMU_RESV_RESERVED);
+		KUNIT_EXPECT_EQ(test, region->length, SZ_64K);
+	}
+	iommu_put_resv_regions(parent->dev, &list);
+	vcm_regions_free(parent);
+}
+
+#ifdef VCM_HAVE_FAIL_NTH
+static void out_of_memory_is_an_error(struct kunit *test)
+{
+	struct region_test *t = test->priv;
+	unsigned int n = 0, failures = 0;
+	struct vcm_parent *parent;
+	bool failed;
+	int ret;
+
+	vcm_fake_iommu.regions[0].start = SZ_1M;
+	vcm_fake_iommu.regions[0].length = SZ_64K;
+	vcm_fake_iommu.regions[0].type = IOMMU_RESV_RESERVED;
+	add_window(test, &t->bridge->windows, SZ_1M, SZ_2M - 1, 0,
+		   IORESOURCE_MEM);
+	add_window(test, &t->bridge->dma_ranges, SZ_16M, SZ_32M - 1, 0,
+		   IORESOURCE_MEM);
+	parent = new_parent(test);
+	do {
+		vcm_fail_nth_start(test, ++n);
+		ret = vcm_regions_find(parent);
+		failed = vcm_fail_nth_end();
+		vcm_regions_free(parent);
+		INIT_LIST_HEAD(&parent->regions);
+		if (ret)
+			KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+		failures += !!ret;
+	} while (failed && n < VCM_FAIL_NTH_MAX);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	/* That of the IOMMU, the window, and two gaps */
+	KUNIT_EXPECT_EQ(test, failures, 4);
+}
+
+static void a_region_may_be_missing(struct kunit *test)
+{
+	struct vcm_fake_args args = { .mask = DMA_BIT_MASK(48) };
+	LIST_HEAD(list);
+
+	/* There is no way to tell the IOMMU core. */
+	vcm_fail_nth_start(test, 1);
+	vcm_region_reserve(&list, SZ_1M, SZ_1M);
+	KUNIT_EXPECT_TRUE(test, vcm_fail_nth_end());
+	iommu_put_resv_regions(vcm_fake_device(test, &args), &list);
+}
+#endif
+
+static struct kunit_case region_test_cases[] = {
+	KUNIT_CASE(overlaps_are_seen),
+	KUNIT_CASE(without_regions_nothing_overlaps),
+	KUNIT_CASE(windows_of_the_bridge_are_no_iovas),
+	KUNIT_CASE(between_inbound_ranges_there_are_no_iovas),
+	KUNIT_CASE(a_bridge_may_forward_all),
+	KUNIT_CASE(all_regions_are_reserved_in_a_space),
+#ifdef VCM_HAVE_FAIL_NTH
+	KUNIT_CASE(out_of_memory_is_an_error),
+	KUNIT_CASE(a_region_may_be_missing),
+#endif
+	{}
+};
+
+static struct kunit_suite region_test_suite = {
+	.name = "vcm_region",
+	.suite_init = vcm_fake_init,
+	.suite_exit = vcm_fake_exit,
+	.init = region_test_init,
+	.test_cases = region_test_cases,
+};
+
+kunit_test_suite(region_test_suite);

@@ -1,0 +1,1070 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests of address spaces
+ *
+ * A case is named after what it proves. The parents and their IOMMU are made up
+ * (vcm-fake-iommu.c): what a device is attached to, and what it finds there, can
+ * be looked up. After each case nothing may be left of it.
+ */
+
+#include <kunit/test.h>
+#include <linux/align.h>
+#include <linux/device.h>
+#include <linux/dma-mapping.h>
+#include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/iommu.h>
+#include <linux/limits.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+#include <linux/sizes.h>
+
+#include "../vcm-iova.h"
+#include "../vcm-space.h"
+#include "vcm-fail-nth.h"
+#include "vcm-fake-iommu.h"
+
+#define BLOCK_ORDER	get_order(SZ_2M)
+
+/* Where a space is, unless a case says otherwise, and its fixed window */
+#define START		((u64)SZ_64M)
+#define LEN		((u64)SZ_256M)
+#define FIXED		((u64)SZ_128M)
+#define FIXED_LEN	((u64)SZ_16M)
+
+/**
+ * struct space_test - what a case works on
+ * @block: 2 MB of memory, aligned
+ * @pages: pages mapped in the default domains of the devices
+ */
+struct space_test {
+	struct page *block;
+	unsigned long pages;
+};
+
+static int space_test_init(struct kunit *test)
+{
+	struct space_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	if (!t)
+		return -ENOMEM;
+	test->priv = t;
+	vcm_fake_reset();
+	t->block = alloc_pages(GFP_KERNEL, BLOCK_ORDER);
+	return t->block ? 0 : -ENOMEM;
+}
+
+static void space_test_exit(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+
+	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_devices));
+	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_parents));
+	if (!t)
+		return;
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, t->pages);
+	if (t->block)
+		__free_pages(t->block, BLOCK_ORDER);
+}
+
+static phys_addr_t block_phys(struct kunit *test, size_t offset)
+{
+	struct space_test *t = test->priv;
+
+	return page_to_phys(t->block) + offset;
+}
+
+static void free_table(void *data)
+{
+	sg_free_table(data);
+}
+
+/* A table of @nr times @len bytes of the block, from @offset on in it. */
+static struct sg_table *new_table(struct kunit *test, unsigned int nr,
+				  size_t offset, size_t len)
+{
+	struct space_test *t = test->priv;
+	struct scatterlist *sg;
+	struct sg_table *sgt;
+	int i;
+
+	sgt = kunit_kzalloc(test, sizeof(*sgt), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, sgt);
+	KUNIT_ASSERT_EQ(test, sg_alloc_table(sgt, nr, GFP_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, free_table, sgt),
+			0);
+	for_each_sgtable_sg(sgt, sg, i)
+		sg_set_page(sg, t->block + (offset >> PAGE_SHIFT), len,
+			    offset_in_page(offset));
+	return sgt;
+}
+
+static const struct vcm_fake_args managed = {
+	.mask = DMA_BIT_MASK(48), .managed = true,
+};
+
+static const struct vcm_fake_args unmanaged = { .mask = DMA_BIT_MASK(48) };
+
+static const struct vcm_space_args usual = {
+	.start = START, .len = LEN, .fixed_start = FIXED,
+	.fixed_len = FIXED_LEN,
+};
+
+static struct vcm_space *new_space(struct kunit *test, struct device *dev)
+{
+	struct vcm_space *space = vcm_space_create(dev, &usual);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
+	return space;
+}
+
+static void destroy(struct kunit *test, struct vcm_space *space)
+{
+	KUNIT_EXPECT_EQ(test, vcm_space_destroy(space), 0);
+}
+
+/* --- Creating ---------------------------------------------------------- */
+
+struct args_case {
+	const char *name;
+	struct vcm_space_args args;
+	int ret;
+};
+
+#define BIG	BIT_ULL(47)
+
+static const struct args_case args_cases[] = {
+	{ "empty", {}, -EINVAL },
+	{ "page", { .start = START, .len = PAGE_SIZE }, 0 },
+	{ "unaligned start", { .start = START + 1, .len = PAGE_SIZE },
+	  -EINVAL },
+	{ "unaligned length", { .start = START, .len = PAGE_SIZE + 1 },
+	  -EINVAL },
+	{ "end overflows", { .start = -PAGE_SIZE, .len = 2 * PAGE_SIZE },
+	  -EINVAL },
+	{ "end is 2^64", { .start = -PAGE_SIZE, .len = PAGE_SIZE }, -EINVAL },
+	{ "unaligned fixed start", { START, LEN, START + 1, PAGE_SIZE },
+	  -EINVAL },
+	{ "unaligned fixed length", { START, LEN, START, 1 }, -EINVAL },
+	{ "fixed end overflows", { START, LEN, -PAGE_SIZE, 2 * PAGE_SIZE },
+	  -EINVAL },
+	{ "fixed below", { START, LEN, START - PAGE_SIZE, PAGE_SIZE },
+	  -ERANGE },
+	{ "fixed behind", { START, LEN, START + LEN, PAGE_SIZE }, -ERANGE },
+	{ "fixed too long", { START, LEN, START, LEN + PAGE_SIZE }, -ERANGE },
+	{ "fixed across the end", { START, LEN, START + LEN - PAGE_SIZE,
+				    2 * PAGE_SIZE }, -ERANGE },
+	{ "all fixed", { START, LEN, START, LEN }, 0 },
+	{ "fixed at the end", { START, LEN, START + LEN - PAGE_SIZE,
+				PAGE_SIZE }, 0 },
+	{ "fixed where nothing is translated", { 0, 4 * BIG, 3 * BIG, BIG },
+	  -ERANGE },
+	{ "fixed across what is translated", { 0, 4 * BIG, BIG, 2 * BIG },
+	  -ERANGE },
+	{ "alignment of a page", { .len = LEN, .align = PAGE_SIZE }, 0 },
+	{ "alignment less than a page", { .len = LEN, .align = 1 }, -EINVAL },
+	{ "alignment 3 MB", { .len = LEN, .align = 3 * SZ_1M }, -EINVAL },
+	{ "fixed on what is reserved", { 0, LEN, SZ_8M, PAGE_SIZE }, -ERANGE },
+	{ "fixed reaches what is reserved", { 0, LEN, SZ_4M,
+					      SZ_4M + PAGE_SIZE }, -ERANGE },
+	{ "fixed up to what is reserved", { 0, LEN, SZ_4M, SZ_4M }, 0 },
+	{ "fixed behind what is reserved", { 0, LEN, SZ_8M + SZ_1M, SZ_1M },
+	  0 },
+	{ "fixed from what is reserved", { 0, LEN, SZ_8M + SZ_1M - PAGE_SIZE,
+					   SZ_1M }, -ERANGE },
+};
+
+static void reserve_some(void)
+{
+	vcm_fake_iommu.regions[0].start = SZ_8M;
+	vcm_fake_iommu.regions[0].length = SZ_1M;
+	vcm_fake_iommu.regions[0].type = IOMMU_RESV_RESERVED;
+}
+
+static void arguments_are_checked(struct kunit *test)
+{
+	const struct args_case *c = args_cases;
+	unsigned long domains;
+	struct device *dev;
+
+	reserve_some();
+	dev = vcm_fake_device(test, &managed);
+	domains = vcm_fake_iommu.nr_domains;
+	for (; c < args_cases + ARRAY_SIZE(args_cases); c++) {
+		struct vcm_space *space = vcm_space_create(dev, &c->args);
+
+		KUNIT_EXPECT_EQ_MSG(test, PTR_ERR_OR_ZERO(space), c->ret, "%s",
+				    c->name);
+		if (!IS_ERR(space))
+			destroy(test, space);
+		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_domains, domains);
+		KUNIT_EXPECT_TRUE(test, list_empty(&vcm_parents));
+	}
+}
+
+static void there_is_no_space_without_iommu(struct kunit *test)
+{
+	struct vcm_fake_args direct = { .mask = DMA_BIT_MASK(48),
+					.direct = true };
+	struct vcm_fake_args maskless = {};
+
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(vcm_fake_device(test,
+								   &direct),
+						   &usual),
+			    ERR_PTR(-EOPNOTSUPP));
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(vcm_fake_device(test,
+								   &maskless),
+						   &usual),
+			    ERR_PTR(-EOPNOTSUPP));
+}
+
+static void there_is_a_limit(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space **spaces;
+	int i;
+
+	spaces = kunit_kcalloc(test, VCM_SPACES_MAX, sizeof(*spaces),
+			       GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, spaces);
+	for (i = 0; i < VCM_SPACES_MAX; i++)
+		spaces[i] = new_space(test, dev);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(dev, &usual),
+			    ERR_PTR(-ENOSPC));
+	destroy(test, spaces[7]);
+	spaces[7] = new_space(test, dev);
+	for (i = 0; i < VCM_SPACES_MAX; i++)
+		destroy(test, spaces[i]);
+}
+
+static void a_space_is_like_its_parent(struct kunit *test)
+{
+	struct vcm_fake_args args = {
+		.mask = DMA_BIT_MASK(40), .max_seg_size = SZ_1M,
+		.boundary = SZ_4M - 1,
+	};
+	struct device *dev = vcm_fake_device(test, &args), *sdev;
+	struct vcm_iova_device *vdev;
+	struct vcm_space *space;
+
+	space = new_space(test, dev);
+	sdev = vcm_space_dev(space);
+	KUNIT_EXPECT_EQ(test, dma_get_mask(sdev), DMA_BIT_MASK(40));
+	KUNIT_EXPECT_EQ(test, dma_get_max_seg_size(sdev), SZ_1M);
+	KUNIT_EXPECT_EQ(test, dma_get_seg_boundary(sdev), SZ_4M - 1);
+	KUNIT_EXPECT_EQ(test, sdev->bus_dma_limit, START + LEN - 1);
+	KUNIT_EXPECT_TRUE(test, device_iommu_capable(sdev,
+						     IOMMU_CAP_CACHE_COHERENCY));
+	/* What was unmapped is gone at once. */
+	KUNIT_EXPECT_FALSE(test, device_iommu_capable(sdev,
+						      IOMMU_CAP_DEFERRED_FLUSH));
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_of(sdev), space);
+
+	vdev = vcm_iommu_get(sdev);
+	KUNIT_EXPECT_TRUE(test, vdev->linked);
+	KUNIT_EXPECT_PTR_EQ(test, vdev->gate, &space->parent->gate);
+	vcm_iommu_put(vdev);
+	vdev = vcm_iommu_get(dev);
+	KUNIT_EXPECT_NULL(test, vdev->gate);
+	vcm_iommu_put(vdev);
+	destroy(test, space);
+}
+
+static void spaces_of_two_parents_are_apart(struct kunit *test)
+{
+	struct device *a = vcm_fake_device(test, &managed);
+	struct device *b = vcm_fake_device(test, &managed);
+	struct vcm_space *sa = new_space(test, a), *sb = new_space(test, b);
+
+	KUNIT_EXPECT_PTR_NE(test, sa->parent, sb->parent);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(sa), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(sb), 0);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(a), sa->domain->backing);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(b), sb->domain->backing);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(sa), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(sb), 0);
+	destroy(test, sa);
+	destroy(test, sb);
+}
+
+/* --- Activation -------------------------------------------------------- */
+
+static void the_gap_of_a_managed_device_is_blocked(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_space(test, dev);
+
+	KUNIT_EXPECT_EQ(test, vcm_space_gap(space), VCM_SPACE_GAP_BLOCKED);
+	KUNIT_EXPECT_NULL(test, vcm_fake_attached(dev));
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), 0);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev),
+			    space->domain->backing);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), 0);
+	KUNIT_EXPECT_NULL(test, vcm_fake_attached(dev));
+	destroy(test, space);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev),
+			    iommu_get_domain_for_dev(dev));
+}
+
+static void the_gap_of_others_is_their_default_domain(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &unmanaged);
+	struct iommu_domain *domain = vcm_fake_attached(dev);
+	struct vcm_space *space = new_space(test, dev);
+
+	KUNIT_EXPECT_EQ(test, vcm_space_gap(space), VCM_SPACE_GAP_DEFAULT);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), domain);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), 0);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev),
+			    space->domain->backing);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), 0);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), domain);
+	destroy(test, space);
+}
+
+static void one_space_is_active_at_a_time(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *a = new_space(test, dev), *b = new_space(test, dev);
+
+	KUNIT_EXPECT_FALSE(test, vcm_space_is_active(a));
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(a), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), 0);
+	KUNIT_EXPECT_TRUE(test, vcm_space_is_active(a));
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(b), -EBUSY);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(b), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_space_switch(a), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_switch(b), 0);
+	KUNIT_EXPECT_FALSE(test, vcm_space_is_active(a));
+	KUNIT_EXPECT_TRUE(test, vcm_space_is_active(b));
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), b->domain->backing);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(b), 0);
+	/* From none */
+	KUNIT_EXPECT_EQ(test, vcm_space_switch(a), 0);
+	KUNIT_EXPECT_TRUE(test, vcm_space_is_active(a));
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(a), 0);
+	destroy(test, a);
+	destroy(test, b);
+}
+
+static void what_cannot_be_attached_is_not_active(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *a = new_space(test, dev), *b = new_space(test, dev);
+
+	vcm_fake_iommu.fail_attach = 1;
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), -ENOSPC);
+	KUNIT_EXPECT_FALSE(test, vcm_space_is_active(a));
+	KUNIT_EXPECT_NULL(test, vcm_fake_attached(dev));
+	vcm_fake_iommu.fail_attach = 1;
+	KUNIT_EXPECT_EQ(test, vcm_space_switch(a), -ENOSPC);
+	KUNIT_EXPECT_FALSE(test, vcm_space_is_active(a));
+
+	/* The one before is active again. */
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), 0);
+	vcm_fake_iommu.fail_attach = 1;
+	KUNIT_EXPECT_EQ(test, vcm_space_switch(b), -ENOSPC);
+	KUNIT_EXPECT_TRUE(test, vcm_space_is_active(a));
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), a->domain->backing);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(a), 0);
+	destroy(test, a);
+	destroy(test, b);
+}
+
+static void who_else_has_the_device_is_respected(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &unmanaged);
+	struct vcm_space *space = new_space(test, dev);
+	struct iommu_domain *other = iommu_paging_domain_alloc(dev);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	KUNIT_ASSERT_EQ(test, iommu_attach_device(other, dev), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), -EBUSY);
+	KUNIT_EXPECT_FALSE(test, vcm_space_is_active(space));
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), other);
+	iommu_detach_device(other, dev);
+	destroy(test, space);
+
+	/* A device that could be claimed is not, while it is in use. */
+	dev = vcm_fake_device(test, &managed);
+	KUNIT_ASSERT_EQ(test, iommu_attach_device(other, dev), 0);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(dev, &usual),
+			    ERR_PTR(-EBUSY));
+	iommu_detach_device(other, dev);
+	iommu_domain_free(other);
+
+	/* Claimed by somebody else: no claim, and no activation. */
+	KUNIT_ASSERT_EQ(test, iommu_device_claim_dma_owner(dev, test), 0);
+	space = vcm_space_create(dev, &usual);
+	if (!IS_ERR(space)) {
+		KUNIT_EXPECT_EQ(test, vcm_space_gap(space),
+				VCM_SPACE_GAP_DEFAULT);
+		destroy(test, space);
+	}
+	iommu_device_release_dma_owner(dev);
+}
+
+/* --- Mapping ----------------------------------------------------------- */
+
+static void mappings_are_in_the_window(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	const struct vcm_iova_policy policy = {};
+	struct vcm_space_args args = { .start = SZ_64M, .len = SZ_64M,
+				       .fixed_start = SZ_64M,
+				       .fixed_len = SZ_32M };
+	struct sg_table *sgt = new_table(test, 3, 0, SZ_2M);
+	struct vcm_iova_device *vdev;
+	struct vcm_space *space;
+	struct vcm_mapping map;
+
+	space = vcm_space_create(dev, &args);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
+	vdev = vcm_iommu_get(vcm_space_dev(space));
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
+	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
+						    DMA_BIDIRECTIONAL, &policy,
+						    &map), 0);
+	/* Behind the fixed window */
+	KUNIT_EXPECT_GE(test, map.iova, SZ_64M + SZ_32M);
+	KUNIT_EXPECT_LE(test, map.iova + map.len, SZ_128M);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, map.iova), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, map.iova + SZ_2M + SZ_1M),
+			block_phys(test, SZ_1M));
+	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, map.iova),
+			block_phys(test, 0));
+	KUNIT_EXPECT_EQ(test, space->domain->mapped, 3 * SZ_2M);
+
+	KUNIT_EXPECT_EQ(test, vcm_space_destroy(space), -EBUSY);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_destroy(space), -EBUSY);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	KUNIT_EXPECT_EQ(test, space->domain->mapped, 0);
+	/* The device is attached to a buffer still. */
+	KUNIT_EXPECT_EQ(test, vcm_space_destroy(space), -EBUSY);
+	vcm_iommu_put(vdev);
+	destroy(test, space);
+}
+
+static void others_map_into_a_space_too(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed), *sdev;
+	struct space_test *t = test->priv;
+	struct vcm_space *space = new_space(test, dev);
+	dma_addr_t addr;
+
+	sdev = vcm_space_dev(space);
+	addr = dma_map_page(sdev, t->block, 0, SZ_64K, DMA_TO_DEVICE);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(sdev, addr));
+	KUNIT_EXPECT_EQ(test, vcm_space_destroy(space), -EBUSY);
+	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, addr),
+			block_phys(test, 0));
+	dma_unmap_page(sdev, addr, SZ_64K, DMA_TO_DEVICE);
+	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, addr), 0);
+	destroy(test, space);
+}
+
+static void spaces_have_the_same_addresses_for_other_memory(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *a = new_space(test, dev), *b = new_space(test, dev);
+	struct sg_table *one = new_table(test, 1, 0, PAGE_SIZE);
+	struct sg_table *two = new_table(test, 1, SZ_1M, PAGE_SIZE);
+
+	KUNIT_ASSERT_EQ(test, vcm_space_map_at(a, FIXED, one, DMA_TO_DEVICE),
+			0);
+	KUNIT_ASSERT_EQ(test, vcm_space_map_at(b, FIXED, two, DMA_TO_DEVICE),
+			0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, FIXED), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, FIXED), block_phys(test, 0));
+	KUNIT_EXPECT_EQ(test, vcm_space_switch(b), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, FIXED),
+			block_phys(test, SZ_1M));
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(b), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, FIXED), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(a, FIXED), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(b, FIXED), 0);
+	destroy(test, a);
+	destroy(test, b);
+}
+
+/* --- Fixed addresses --------------------------------------------------- */
+
+static void fixed_addresses_are_checked(struct kunit *test)
+{
+	static const struct {
+		u64 iova;
+		int ret;
+	} cases[] = {
+		{ FIXED + 1, -EINVAL },
+		{ FIXED - SZ_64K, -ERANGE },
+		{ FIXED - PAGE_SIZE, -ERANGE },
+		{ FIXED + FIXED_LEN, -ERANGE },
+		{ FIXED + FIXED_LEN - PAGE_SIZE, -ERANGE },
+		{ 0, -ERANGE },
+		{ -SZ_64K, -ERANGE },
+		{ FIXED, 0 },
+		{ FIXED, -EEXIST },
+		{ FIXED + SZ_64K - PAGE_SIZE, -EEXIST },
+		{ FIXED + SZ_128K, 0 },
+		{ FIXED + SZ_64K + PAGE_SIZE, -EEXIST },
+		{ FIXED + SZ_64K, 0 },
+		{ FIXED + FIXED_LEN - SZ_64K, 0 },
+	};
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_space(test, dev);
+	struct sg_table *sgt = new_table(test, 1, 0, SZ_64K);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		KUNIT_EXPECT_EQ_MSG(test, vcm_space_map_at(space,
+							   cases[i].iova, sgt,
+							   DMA_TO_DEVICE),
+				    cases[i].ret, "case %d", i);
+	KUNIT_EXPECT_EQ(test, vcm_space_destroy(space), -EBUSY);
+	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED + PAGE_SIZE),
+			-ENOENT);
+	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, 0), -ENOENT);
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		if (!cases[i].ret)
+			KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space,
+								 cases[i].iova),
+					0);
+	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED), -ENOENT);
+	destroy(test, space);
+}
+
+static void only_whole_pages_are_mapped(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_space(test, dev);
+	struct sg_table *whole = new_table(test, 1, 0, PAGE_SIZE);
+	struct sg_table none = {};
+
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, &none,
+					       DMA_TO_DEVICE), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED,
+					       new_table(test, 1, 64,
+							 PAGE_SIZE),
+					       DMA_TO_DEVICE), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED,
+					       new_table(test, 2, 0,
+							 PAGE_SIZE + 64),
+					       DMA_TO_DEVICE), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, whole, DMA_NONE),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, whole, 17),
+			-EINVAL);
+	destroy(test, space);
+}
+
+static void the_direction_is_the_permission(struct kunit *test)
+{
+	static const struct {
+		enum dma_data_direction dir;
+		int prot;
+	} cases[] = {
+		{ DMA_TO_DEVICE, IOMMU_READ },
+		{ DMA_FROM_DEVICE, IOMMU_WRITE },
+		{ DMA_BIDIRECTIONAL, IOMMU_READ | IOMMU_WRITE },
+	};
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_space(test, dev);
+	struct sg_table *sgt = new_table(test, 1, 0, PAGE_SIZE);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		KUNIT_ASSERT_EQ(test, vcm_space_map_at(space, FIXED, sgt,
+						       cases[i].dir), 0);
+		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.calls[i].prot &
+				(IOMMU_READ | IOMMU_WRITE), cases[i].prot);
+		KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED), 0);
+	}
+	destroy(test, space);
+}
+
+static void a_mapping_that_fails_leaves_nothing(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_space(test, dev);
+	struct sg_table *sgt = new_table(test, 5, 0, SZ_64K);
+	unsigned int n;
+
+	for (n = 1; n <= 5; n++) {
+		vcm_fake_iommu.fail_map = n;
+		KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, sgt,
+						       DMA_TO_DEVICE), -ENOMEM);
+		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
+		KUNIT_EXPECT_EQ(test, space->domain->mapped, 0);
+		KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED),
+				-ENOENT);
+	}
+	vcm_fake_iommu.fail_sync = 3;
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, sgt,
+					       DMA_TO_DEVICE), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, space->domain->mapped, 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, sgt,
+					       DMA_TO_DEVICE), 0);
+	KUNIT_EXPECT_EQ(test, space->domain->mapped, 5 * SZ_64K);
+	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED), 0);
+	KUNIT_EXPECT_EQ(test, space->domain->mapped, 0);
+	destroy(test, space);
+}
+
+/* --- Alignment --------------------------------------------------------- */
+
+static struct vcm_space *new_aligned(struct kunit *test, struct device *dev,
+				     u64 align)
+{
+	struct vcm_space_args args = usual;
+	struct vcm_space *space;
+
+	args.align = align;
+	space = vcm_space_create(dev, &args);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
+	return space;
+}
+
+static void misaligned_blocks_are_refused(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_aligned(test, dev, SZ_1M);
+	struct sg_table *sgt = new_table(test, 1, 0, SZ_1M);
+	struct iommu_domain *domain = &space->domain->domain;
+	u64 block = block_phys(test, 0);
+
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED + SZ_64K, sgt,
+					       DMA_TO_DEVICE), -EINVAL);
+	KUNIT_EXPECT_EQ(test, space->domain->nr_refused, 0);
+	KUNIT_EXPECT_EQ(test, iommu_map(domain, FIXED + SZ_64K, block, SZ_1M,
+					IOMMU_READ, GFP_KERNEL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, space->domain->nr_refused, 1);
+	/* Not a whole block, and not the beginning of one */
+	KUNIT_EXPECT_EQ(test, iommu_map(domain, FIXED + SZ_64K, block, SZ_64K,
+					IOMMU_READ, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, iommu_map(domain, FIXED + SZ_128K,
+					block + SZ_64K, SZ_1M, IOMMU_READ,
+					GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, iommu_unmap(domain, FIXED + SZ_64K,
+					  SZ_1M + SZ_64K), SZ_1M + SZ_64K);
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, sgt,
+					       DMA_TO_DEVICE), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED), 0);
+	destroy(test, space);
+}
+
+/* Small chunks that happen to be neighbours must not count as a block. */
+static void blocks_by_chance_are_mapped(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_aligned(test, dev, SZ_1M);
+	const struct vcm_iova_policy policy = {};
+	struct space_test *t = test->priv;
+	struct vcm_iova_device *vdev;
+	struct vcm_mapping map;
+	struct sg_table *sgt;
+	struct scatterlist *sg;
+
+	sgt = new_table(test, 2, SZ_64K, SZ_64K);
+	sg = sg_next(sgt->sgl);
+	sg_set_page(sg, t->block, SZ_2M, 0);
+
+	vdev = vcm_iommu_get(vcm_space_dev(space));
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
+	KUNIT_EXPECT_EQ(test, vdev->min_align, SZ_1M);
+	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
+						    &policy, &map), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, map.iova + SZ_64K),
+			block_phys(test, 0));
+	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, map.iova + SZ_2M),
+			block_phys(test, SZ_2M - SZ_64K));
+	KUNIT_EXPECT_EQ(test, space->domain->nr_refused, 0);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iommu_put(vdev);
+	destroy(test, space);
+}
+
+static void a_narrow_space_keeps_its_own_alignment(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_aligned(test, dev, SZ_2M);
+	const struct vcm_iova_policy policy = {};
+	struct sg_table *sgt = new_table(test, 1, 0, SZ_2M);
+	struct vcm_iova_device *vdev;
+	struct scatterlist *sg;
+	struct vcm_mapping map;
+
+	/* 3 MB: a pair of 1 MB blocks elsewhere */
+	sgt = new_table(test, 2, 0, SZ_2M);
+	sg = sg_next(sgt->sgl);
+	sg->length = SZ_1M;
+	vdev = vcm_iommu_get(vcm_space_dev(space));
+	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
+						    &policy, &map), 0);
+	KUNIT_EXPECT_EQ(test, map.align, SZ_2M);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iommu_put(vdev);
+	destroy(test, space);
+}
+
+/* --- The end ----------------------------------------------------------- */
+
+static void a_destroyed_space_refuses_everything(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_space(test, dev);
+	struct sg_table *sgt = new_table(test, 1, 0, PAGE_SIZE);
+
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_get(space), space);
+	destroy(test, space);
+	KUNIT_EXPECT_EQ(test, vcm_space_destroy(space), -ENODEV);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), -ENODEV);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), -ENODEV);
+	KUNIT_EXPECT_EQ(test, vcm_space_switch(space), -ENODEV);
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, sgt,
+					       DMA_TO_DEVICE), -ENODEV);
+	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED), -ENODEV);
+	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, FIXED), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_attach_pasid(space, 1), -ENODEV);
+	KUNIT_EXPECT_EQ(test, vcm_space_detach_pasid(space), -ENODEV);
+	KUNIT_EXPECT_EQ(test, vcm_space_set_fault_handler(space, NULL, NULL),
+			-ENODEV);
+	KUNIT_EXPECT_FALSE(test, vcm_space_is_active(space));
+	vcm_space_put(space);
+}
+
+/* What is left to do when a parent is gone: to clean up. */
+static void check_dead(struct kunit *test, struct vcm_space *space)
+{
+	struct sg_table *sgt = new_table(test, 1, 0, PAGE_SIZE);
+
+	KUNIT_EXPECT_FALSE(test, vcm_space_is_active(space));
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), -ENODEV);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), -ENODEV);
+	KUNIT_EXPECT_EQ(test, vcm_space_switch(space), -ENODEV);
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED + SZ_1M, sgt,
+					       DMA_TO_DEVICE), -ENODEV);
+	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, FIXED),
+			block_phys(test, 0));
+	KUNIT_EXPECT_EQ(test, vcm_space_destroy(space), -EBUSY);
+	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED), 0);
+	destroy(test, space);
+}
+
+static struct vcm_space *new_active(struct kunit *test, struct device *dev)
+{
+	struct vcm_space *space = new_space(test, dev);
+	struct sg_table *sgt = new_table(test, 1, 0, PAGE_SIZE);
+
+	KUNIT_ASSERT_EQ(test, vcm_space_map_at(space, FIXED, sgt,
+					       DMA_TO_DEVICE), 0);
+	KUNIT_ASSERT_EQ(test, vcm_space_activate(space), 0);
+	return space;
+}
+
+static void a_parent_without_driver_has_no_spaces(struct kunit *test)
+{
+	const struct vcm_fake_args *args[] = { &managed, &unmanaged };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(args); i++) {
+		struct device *dev = vcm_fake_device(test, args[i]);
+		struct device *other = vcm_fake_device(test, args[i]);
+		struct vcm_space *space = new_active(test, dev), *again;
+
+		/* That of others does not matter. */
+		device_release_driver(other);
+		KUNIT_EXPECT_TRUE(test, vcm_space_is_active(space));
+
+		device_release_driver(dev);
+		KUNIT_EXPECT_NULL(test, dev->driver);
+		KUNIT_EXPECT_PTR_NE(test, vcm_fake_attached(dev),
+				    space->domain->backing);
+
+		/* Bound again it is another. */
+		KUNIT_ASSERT_EQ(test, device_attach(dev), 1);
+		again = new_space(test, dev);
+		KUNIT_EXPECT_PTR_NE(test, again->parent, space->parent);
+		check_dead(test, space);
+		KUNIT_EXPECT_EQ(test, vcm_space_activate(again), 0);
+		KUNIT_EXPECT_EQ(test, vcm_space_deactivate(again), 0);
+		destroy(test, again);
+	}
+}
+
+static void a_space_outlives_its_parent(struct kunit *test)
+{
+	const struct vcm_fake_args *args[] = { &managed, &unmanaged };
+	const struct vcm_iova_policy policy = {};
+	struct vcm_iova_device *vdev;
+	struct vcm_mapping map;
+	struct sg_table *sgt;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(args); i++) {
+		struct device *dev = vcm_fake_device(test, args[i]);
+		struct vcm_space *space = new_active(test, dev);
+
+		sgt = new_table(test, 1, 0, SZ_64K);
+		vdev = vcm_iommu_get(vcm_space_dev(space));
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
+		KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
+							    DMA_TO_DEVICE,
+							    &policy, &map), 0);
+		/* Once without driver, and once with one */
+		if (i)
+			device_release_driver(dev);
+		vcm_fake_device_remove(test, dev);
+		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+		KUNIT_EXPECT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
+							    DMA_TO_DEVICE,
+							    &policy, &map),
+				-ENODEV);
+		vcm_iommu_put(vdev);
+		check_dead(test, space);
+	}
+}
+
+/* --- Addresses that are no IOVAs --------------------------------------- */
+
+static void direct_regions_are_in_every_space(struct kunit *test)
+{
+	struct vcm_fake_iommu *iommu = &vcm_fake_iommu;
+	const struct vcm_iova_policy policy = {};
+	struct vcm_space_args args = { .start = SZ_16M - SZ_64K,
+				       .len = SZ_64K + SZ_64K + SZ_64K };
+	struct sg_table *sgt = new_table(test, 1, 0, SZ_64K);
+	struct space_test *t = test->priv;
+	struct vcm_iova_device *vdev;
+	struct vcm_space *space;
+	struct vcm_mapping map;
+	struct device *dev;
+	unsigned int n;
+
+	iommu->regions[0].start = SZ_16M;
+	iommu->regions[0].length = SZ_64K;
+	iommu->regions[0].type = IOMMU_RESV_DIRECT;
+	iommu->regions[0].prot = IOMMU_READ | IOMMU_WRITE;
+	iommu->regions[1].start = SZ_32M;
+	iommu->regions[1].length = PAGE_SIZE;
+	iommu->regions[1].type = IOMMU_RESV_DIRECT_RELAXABLE;
+	iommu->regions[1].prot = IOMMU_READ;
+	iommu->regions[2].start = SZ_64M;
+	iommu->regions[2].length = PAGE_SIZE;
+	iommu->regions[2].type = IOMMU_RESV_MSI;
+	dev = vcm_fake_device(test, &managed);
+	t->pages = iommu->nr_pages;
+	KUNIT_EXPECT_EQ(test, t->pages, (SZ_64K >> PAGE_SHIFT) + 1);
+
+	for (n = 1; n <= 2; n++) {
+		iommu->fail_map = n;
+		KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(dev, &args),
+				    ERR_PTR(-ENOMEM));
+		KUNIT_EXPECT_EQ(test, iommu->nr_pages, t->pages);
+	}
+	space = vcm_space_create(dev, &args);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
+	/* Who needs memory cannot be blocked. */
+	KUNIT_EXPECT_EQ(test, vcm_space_gap(space), VCM_SPACE_GAP_DEFAULT);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, SZ_16M + PAGE_SIZE),
+			SZ_16M + PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, SZ_32M), SZ_32M);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, SZ_64M), 0);
+
+	/* They are nothing that somebody mapped, nor can. */
+	KUNIT_EXPECT_EQ(test, space->domain->mapped, 0);
+	vdev = vcm_iommu_get(vcm_space_dev(space));
+	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
+						    &policy, &map), 0);
+	KUNIT_EXPECT_TRUE(test, map.iova + SZ_64K <= SZ_16M ||
+			  map.iova >= SZ_16M + SZ_64K);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iommu_put(vdev);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), 0);
+	destroy(test, space);
+}
+
+/* --- Faults, PASIDs ---------------------------------------------------- */
+
+/**
+ * struct fault_log - faults that a handler was told of
+ * @nr: how many
+ * @iova: address of the last one
+ * @write: whether that was written to
+ */
+struct fault_log {
+	unsigned int nr;
+	u64 iova;
+	bool write;
+};
+
+static void log_fault(struct vcm_space *space, u64 iova, bool write, void *data)
+{
+	struct fault_log *log = data;
+
+	log->nr++;
+	log->iova = iova;
+	log->write = write;
+}
+
+static void faults_are_told(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_space(test, dev);
+	struct fault_log log = {};
+
+	KUNIT_EXPECT_EQ(test, vcm_space_set_fault_handler(space, log_fault,
+							  &log), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_set_fault_handler(space, NULL, NULL),
+			-EBUSY);
+	vcm_fake_fault(dev, START + 123, true);
+	KUNIT_EXPECT_EQ(test, log.nr, 1);
+	KUNIT_EXPECT_EQ(test, log.iova, START + 123);
+	KUNIT_EXPECT_TRUE(test, log.write);
+	vcm_fake_fault(dev, START, false);
+	KUNIT_EXPECT_EQ(test, log.nr, 2);
+	KUNIT_EXPECT_FALSE(test, log.write);
+
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_set_fault_handler(space, NULL, NULL),
+			0);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), 0);
+	vcm_fake_fault(dev, START, false);
+	KUNIT_EXPECT_EQ(test, log.nr, 2);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), 0);
+	destroy(test, space);
+}
+
+static void no_pasid_without_pci(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_space(test, dev);
+
+	KUNIT_EXPECT_EQ(test, vcm_space_attach_pasid(space, 1), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, vcm_space_detach_pasid(space), -EINVAL);
+	destroy(test, space);
+}
+
+/* --- When something fails ---------------------------------------------- */
+
+static void no_domain_is_no_space(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	unsigned long domains = vcm_fake_iommu.nr_domains;
+
+	vcm_fake_iommu.fail_alloc = 1;
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(dev, &usual),
+			    ERR_PTR(-ENOMEM));
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_domains, domains);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev),
+			    iommu_get_domain_for_dev(dev));
+}
+
+#ifdef VCM_HAVE_FAIL_NTH
+static void out_of_memory_leaves_no_space(struct kunit *test)
+{
+	unsigned int n = 0, failures = 0;
+	struct vcm_space *space;
+	unsigned long domains;
+	struct device *dev;
+	bool failed;
+
+	reserve_some();
+	dev = vcm_fake_device(test, &managed);
+	domains = vcm_fake_iommu.nr_domains;
+	do {
+		vcm_fail_nth_start(test, ++n);
+		space = vcm_space_create(dev, &usual);
+		failed = vcm_fail_nth_end();
+		if (!IS_ERR(space))
+			destroy(test, space);
+		else
+			failures++;
+		if (IS_ERR(space) && space != ERR_PTR(-ENOMEM))
+			KUNIT_FAIL(test, "n=%u: %pe", n, space);
+		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_domains, domains);
+		KUNIT_EXPECT_TRUE(test, list_empty(&vcm_parents));
+	} while (failed && n < VCM_FAIL_NTH_MAX);
+	KUNIT_EXPECT_FALSE(test, IS_ERR(space));
+	KUNIT_EXPECT_GT(test, failures, 10);
+	kunit_info(test, "%u allocations, %u of them needed", n - 1, failures);
+}
+
+static void out_of_memory_leaves_no_fixed_mapping(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_space(test, dev);
+	struct sg_table *sgt = new_table(test, 5, 0, SZ_64K);
+	unsigned int n = 0, failures = 0;
+	bool failed;
+	int ret;
+
+	do {
+		vcm_fail_nth_start(test, ++n);
+		ret = vcm_space_map_at(space, FIXED, sgt, DMA_TO_DEVICE);
+		failed = vcm_fail_nth_end();
+		failures += ret == -ENOMEM;
+		/* There may be another way round an allocation that failed. */
+		if (ret != -ENOMEM)
+			KUNIT_EXPECT_EQ(test, ret, 0);
+		if (!ret)
+			KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED),
+					0);
+		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
+	} while (failed && n < VCM_FAIL_NTH_MAX);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_GT(test, failures, 0);
+	destroy(test, space);
+}
+#endif
+
+static struct kunit_case space_test_cases[] = {
+	KUNIT_CASE(arguments_are_checked),
+	KUNIT_CASE(there_is_no_space_without_iommu),
+	KUNIT_CASE(there_is_a_limit),
+	KUNIT_CASE(a_space_is_like_its_parent),
+	KUNIT_CASE(spaces_of_two_parents_are_apart),
+	KUNIT_CASE(the_gap_of_a_managed_device_is_blocked),
+	KUNIT_CASE(the_gap_of_others_is_their_default_domain),
+	KUNIT_CASE(one_space_is_active_at_a_time),
+	KUNIT_CASE(what_cannot_be_attached_is_not_active),
+	KUNIT_CASE(who_else_has_the_device_is_respected),
+	KUNIT_CASE(mappings_are_in_the_window),
+	KUNIT_CASE(others_map_into_a_space_too),
+	KUNIT_CASE(spaces_have_the_same_addresses_for_other_memory),
+	KUNIT_CASE(fixed_addresses_are_checked),
+	KUNIT_CASE(only_whole_pages_are_mapped),
+	KUNIT_CASE(the_direction_is_the_permission),
+	KUNIT_CASE(a_mapping_that_fails_leaves_nothing),
+	KUNIT_CASE(misaligned_blocks_are_refused),
+	KUNIT_CASE(blocks_by_chance_are_mapped),
+	KUNIT_CASE(a_narrow_space_keeps_its_own_alignment),
+	KUNIT_CASE(a_destroyed_space_refuses_everything),
+	KUNIT_CASE(a_parent_without_driver_has_no_spaces),
+	KUNIT_CASE(a_space_outlives_its_parent),
+	KUNIT_CASE(direct_regions_are_in_every_space),
+	KUNIT_CASE(faults_are_told),
+	KUNIT_CASE(no_pasid_without_pci),
+	KUNIT_CASE(no_domain_is_no_space),
+#ifdef VCM_HAVE_FAIL_NTH
+	KUNIT_CASE(out_of_memory_leaves_no_space),
+	KUNIT_CASE(out_of_memory_leaves_no_fixed_mapping),
+#endif
+	{}
+};
+
+static struct kunit_suite space_test_suite = {
+	.name = "vcm_space",
+	.suite_init = vcm_fake_init,
+	.suite_exit = vcm_fake_exit,
+	.init = space_test_init,
+	.exit = space_test_exit,
+	.test_cases = space_test_cases,
+};
+
+kunit_test_suite(space_test_suite);
