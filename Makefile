@@ -32,7 +32,7 @@ load_env = env=$$(scripts/setup.sh --print) && eval "$$env"
 ## Targets:
 .DEFAULT_GOAL := modules
 .PHONY: all modules setup tests demo test kunit debug-kernel test-debug soak fuzz \
-	patches check bench bench-iova bench-space help clean distclean
+	coverage patches check bench bench-iova bench-space help clean distclean
 
 all: modules ## the same as modules
 
@@ -70,6 +70,9 @@ soak: modules ## use the heap in all ways at once for SECONDS (default 300)
 
 fuzz: modules ## a million ioctls with arguments of all kinds
 	@scripts/soak.sh fuzz $(if $(SEED),--seed $(SEED))
+
+coverage: tests ## how much of the code the tests run
+	@scripts/coverage.sh
 
 patches: ## write a patch series for the kernel tree LINUX_DIR into out/patches
 	@scripts/patches.sh "$(LINUX_DIR)"

@@ -23,7 +23,7 @@ readonly HOST_PACKAGES=(
 	gcc make libc6-dev flex bison bc libelf-dev libssl-dev cpio kmod dwarves
 	xz-utils rsync perl python3 debian-archive-keyring
 	qemu-system-x86 busybox-static zstd
-	intel-gpu-tools g++ sparse shellcheck gnuplot-nox
+	intel-gpu-tools g++ sparse shellcheck gnuplot-nox gcovr
 )
 
 usage() {
