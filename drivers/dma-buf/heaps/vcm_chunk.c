@@ -72,13 +72,19 @@ static int vcm_chunk_list_fill_size(struct vcm_chunks *chunks, size_t *left,
 				    enum vcm_chunk_size size,
 				    struct list_head *list)
 {
-	unsigned long want = *left / vcm_chunk_bytes(size), got;
+	unsigned long want = *left / vcm_chunk_bytes(size), got = 0;
 	int ret = 0;
 
-	got = vcm_pool_get_clean(size, want, list);
 	while (got < want) {
 		size_t done = got * vcm_chunk_bytes(size);
 		struct page *page;
+		unsigned long nr;
+
+		/* Others may have been zeroed while one was zeroed here. */
+		nr = vcm_pool_get_clean(size, want - got, list);
+		got += nr;
+		if (nr)
+			continue;
 
 		if (fatal_signal_pending(current)) {
 			ret = -EINTR;
