@@ -108,6 +108,7 @@ static void test_stays_on_its_node(int node)
 static void test_local_only(void)
 {
 	int local = this_node(), dmabuf;
+	struct vcm_pool pool;
 
 	vcm_pool_renew(64);
 	close(alloc_on(!local));
@@ -118,6 +119,8 @@ static void test_local_only(void)
 	close(dmabuf);
 	igt_assert_eq_u64(vcm_pool_total(), 2 * LEN);
 
+	/* What is being zeroed cannot be had. */
+	vcm_pool_wait_clean(&pool);
 	dmabuf = vcm_dev_alloc_sizes(dev, LEN, DMA_HEAP_VCM_CHUNK_2M);
 	igt_assert_eq_u64(vcm_pool_total(), LEN);
 	close(dmabuf);
