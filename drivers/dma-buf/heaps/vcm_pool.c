@@ -57,22 +57,28 @@
 /* Chunks that are taken out of a list while its lock is held. */
 #define VCM_POOL_BATCH		64UL
 
+/*
+ * As they were released, or zeroed. In the order in which they are given back:
+ * the clean ones have cost the time of zeroing.
+ */
+enum vcm_pool_kind {
+	VCM_POOL_DIRTY,
+	VCM_POOL_CLEAN,
+	VCM_POOL_NR_KINDS
+};
+
 /**
  * struct vcm_pool_list - chunks of one size on one node
  * @lock: protects the rest; never held while zeroing or calling the buddy
  *	allocator, and nothing is taken inside it
- * @clean: zeroed chunks, by &struct page.lru
- * @dirty: chunks as they were released, by &struct page.lru
- * @nr_clean: chunks on @clean
- * @nr_dirty: chunks on @dirty
+ * @chunks: chunks of each kind, by &struct page.lru
+ * @nr: how many there are
  */
 struct vcm_pool_list {
 	/* protects what follows */
 	spinlock_t lock;
-	struct list_head clean;
-	struct list_head dirty;
-	unsigned long nr_clean;
-	unsigned long nr_dirty;
+	struct list_head chunks[VCM_POOL_NR_KINDS];
+	unsigned long nr[VCM_POOL_NR_KINDS];
 } ____cacheline_aligned_in_smp;
 
 /**
@@ -183,7 +189,7 @@ static unsigned long vcm_pool_reserve(enum vcm_chunk_size size,
 	return nr;
 }
 
-/* Chunks that left, or that never came. */
+/* @nr chunks left, or never came. */
 static void vcm_pool_unreserve(enum vcm_chunk_size size, unsigned long nr)
 {
 	atomic_long_sub(nr * vcm_pool_chunk_pages(size), &vcm_pool_pages);
@@ -196,6 +202,13 @@ static void vcm_pool_account(int nid, enum vcm_chunk_size size, long nr)
 {
 	mod_node_page_state(NODE_DATA(nid), NR_KERNEL_MISC_RECLAIMABLE,
 			    nr * (long)vcm_pool_chunk_pages(size));
+}
+
+/* @nr chunks that were taken off their list leave the pool. */
+static void vcm_pool_leave(int nid, enum vcm_chunk_size size, unsigned long nr)
+{
+	vcm_pool_unreserve(size, nr);
+	vcm_pool_account(nid, size, -(long)nr);
 }
 
 /* Move the first @nr of @from, which has as many, to the end of @to. */
@@ -211,24 +224,20 @@ static void vcm_pool_move(struct list_head *from, unsigned long nr,
 	list_splice_tail(&cut, to);
 }
 
-static unsigned long vcm_pool_pop_clean(struct vcm_pool_list *list,
-					unsigned long nr, struct list_head *to)
+static unsigned long vcm_pool_nr(const struct vcm_pool_list *list,
+				 enum vcm_pool_kind kind)
 {
-	spin_lock(&list->lock);
-	nr = min3(nr, list->nr_clean, VCM_POOL_BATCH);
-	vcm_pool_move(&list->clean, nr, to);
-	list->nr_clean -= nr;
-	spin_unlock(&list->lock);
-	return nr;
+	return READ_ONCE(list->nr[kind]);
 }
 
-static unsigned long vcm_pool_pop_dirty(struct vcm_pool_list *list,
-					unsigned long nr, struct list_head *to)
+static unsigned long vcm_pool_pop(struct vcm_pool_list *list,
+				  enum vcm_pool_kind kind, unsigned long nr,
+				  struct list_head *to)
 {
 	spin_lock(&list->lock);
-	nr = min3(nr, list->nr_dirty, VCM_POOL_BATCH);
-	vcm_pool_move(&list->dirty, nr, to);
-	list->nr_dirty -= nr;
+	nr = min3(nr, list->nr[kind], VCM_POOL_BATCH);
+	vcm_pool_move(&list->chunks[kind], nr, to);
+	list->nr[kind] -= nr;
 	spin_unlock(&list->lock);
 	return nr;
 }
@@ -237,8 +246,8 @@ static unsigned long vcm_pool_pop_dirty(struct vcm_pool_list *list,
 static void vcm_pool_push_clean(struct vcm_pool_list *list, struct page *page)
 {
 	spin_lock(&list->lock);
-	list_add_tail(&page->lru, &list->clean);
-	list->nr_clean++;
+	list_add_tail(&page->lru, &list->chunks[VCM_POOL_CLEAN]);
+	list->nr[VCM_POOL_CLEAN]++;
 	spin_unlock(&list->lock);
 }
 
@@ -246,8 +255,8 @@ static void vcm_pool_push_dirty(struct vcm_pool_list *list, unsigned long nr,
 				struct list_head *chunks)
 {
 	spin_lock(&list->lock);
-	list_splice(chunks, &list->dirty);
-	list->nr_dirty += nr;
+	list_splice(chunks, &list->chunks[VCM_POOL_DIRTY]);
+	list->nr[VCM_POOL_DIRTY] += nr;
 	spin_unlock(&list->lock);
 }
 
@@ -256,7 +265,8 @@ static struct page *vcm_pool_pop_dirty_one(struct vcm_pool_list *list)
 	struct page *page;
 	LIST_HEAD(one);
 
-	if (!READ_ONCE(list->nr_dirty) || !vcm_pool_pop_dirty(list, 1, &one))
+	if (!vcm_pool_nr(list, VCM_POOL_DIRTY) ||
+	    !vcm_pool_pop(list, VCM_POOL_DIRTY, 1, &one))
 		return NULL;
 	page = list_first_entry(&one, struct page, lru);
 	list_del(&page->lru);
@@ -323,16 +333,14 @@ unsigned long vcm_pool_get_clean(enum vcm_chunk_size size, unsigned long nr,
 	if (!list)
 		return 0;
 
-	while (got < nr && READ_ONCE(list->nr_clean)) {
-		n = vcm_pool_pop_clean(list, nr - got, chunks);
+	while (got < nr && vcm_pool_nr(list, VCM_POOL_CLEAN)) {
+		n = vcm_pool_pop(list, VCM_POOL_CLEAN, nr - got, chunks);
 		if (!n)
 			break;
 		got += n;
 	}
-	if (got) {
-		vcm_pool_unreserve(size, got);
-		vcm_pool_account(nid, size, -(long)got);
-	}
+	if (got)
+		vcm_pool_leave(nid, size, got);
 	return got;
 }
 
@@ -354,8 +362,7 @@ static struct page *vcm_pool_get_dirty(enum vcm_chunk_size size)
 	if (!page)
 		return NULL;
 
-	vcm_pool_unreserve(size, 1);
-	vcm_pool_account(nid, size, -1);
+	vcm_pool_leave(nid, size, 1);
 	vcm_pool_zero(page);
 	return page;
 }
@@ -439,23 +446,19 @@ void vcm_pool_put(enum vcm_chunk_size size, struct page **pages,
 
 /* ---- Giving back to the buddy allocator ---- */
 
-typedef unsigned long (*vcm_pool_pop_t)(struct vcm_pool_list *list,
-					unsigned long nr, struct list_head *to);
-
 static void vcm_pool_free_chunks(int nid, enum vcm_chunk_size size,
 				 unsigned long nr, struct list_head *chunks)
 {
 	struct page *page, *next;
 
-	vcm_pool_unreserve(size, nr);
-	vcm_pool_account(nid, size, -(long)nr);
+	vcm_pool_leave(nid, size, nr);
 	list_for_each_entry_safe(page, next, chunks, lru)
 		vcm_pool_free_pages(page);
 }
 
 static unsigned long vcm_pool_free_size(unsigned long nr_pages, int nid,
 					enum vcm_chunk_size size,
-					vcm_pool_pop_t pop)
+					enum vcm_pool_kind kind)
 {
 	struct vcm_pool_list *list = vcm_pool_list(nid, size);
 	unsigned long unit = vcm_pool_chunk_pages(size), freed = 0;
@@ -463,7 +466,7 @@ static unsigned long vcm_pool_free_size(unsigned long nr_pages, int nid,
 	while (list && freed < nr_pages) {
 		unsigned long want = (nr_pages - freed - 1) / unit + 1;
 		LIST_HEAD(chunks);
-		unsigned long nr = pop(list, want, &chunks);
+		unsigned long nr = vcm_pool_pop(list, kind, want, &chunks);
 
 		if (!nr)
 			break;
@@ -475,13 +478,14 @@ static unsigned long vcm_pool_free_size(unsigned long nr_pages, int nid,
 
 /* Small chunks first: a large one may not come again. */
 static unsigned long vcm_pool_free_kind(unsigned long nr_pages, int nid,
-					vcm_pool_pop_t pop)
+					enum vcm_pool_kind kind)
 {
 	int size = VCM_NR_CHUNK_SIZES;
 	unsigned long freed = 0;
 
 	while (--size >= 0 && freed < nr_pages)
-		freed += vcm_pool_free_size(nr_pages - freed, nid, size, pop);
+		freed += vcm_pool_free_size(nr_pages - freed, nid, size,
+					    kind);
 	return freed;
 }
 
@@ -490,20 +494,16 @@ static unsigned long vcm_pool_free_kind(unsigned long nr_pages, int nid,
  * @nr_pages: how many pages; the last chunk may have more
  * @nid: the node
  *
- * Dirty chunks are the cheaper ones to lose: the clean ones have cost the time
- * of zeroing.
- *
  * Context: Any that the page allocator's reclaim calls shrinkers in.
  * Return: number of pages that were freed.
  */
 unsigned long vcm_pool_free_node(unsigned long nr_pages, int nid)
 {
-	unsigned long freed;
+	enum vcm_pool_kind kind;
+	unsigned long freed = 0;
 
-	freed = vcm_pool_free_kind(nr_pages, nid, vcm_pool_pop_dirty);
-	if (freed < nr_pages)
-		freed += vcm_pool_free_kind(nr_pages - freed, nid,
-					    vcm_pool_pop_clean);
+	for (kind = 0; kind < VCM_POOL_NR_KINDS && freed < nr_pages; kind++)
+		freed += vcm_pool_free_kind(nr_pages - freed, nid, kind);
 	return freed;
 }
 
@@ -619,7 +619,7 @@ bool vcm_pool_node_has_dirty(int nid)
 	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++) {
 		struct vcm_pool_list *list = vcm_pool_list(nid, size);
 
-		if (list && READ_ONCE(list->nr_dirty))
+		if (list && vcm_pool_nr(list, VCM_POOL_DIRTY))
 			return true;
 	}
 	return false;
@@ -639,8 +639,8 @@ u64 vcm_pool_node_bytes_of(int nid, enum vcm_chunk_size size)
 
 	if (!list)
 		return 0;
-	return (u64)(READ_ONCE(list->nr_clean) + READ_ONCE(list->nr_dirty)) *
-	       vcm_chunk_bytes(size);
+	return (u64)(vcm_pool_nr(list, VCM_POOL_DIRTY) +
+		     vcm_pool_nr(list, VCM_POOL_CLEAN)) * vcm_chunk_bytes(size);
 }
 
 /**
@@ -683,8 +683,8 @@ void vcm_pool_stats(struct vcm_pool_stats *stats)
 
 			if (!list)
 				continue;
-			stats->clean[size] += READ_ONCE(list->nr_clean);
-			stats->dirty[size] += READ_ONCE(list->nr_dirty);
+			stats->clean[size] += vcm_pool_nr(list, VCM_POOL_CLEAN);
+			stats->dirty[size] += vcm_pool_nr(list, VCM_POOL_DIRTY);
 		}
 	}
 }
@@ -695,14 +695,15 @@ static struct vcm_pool_node *vcm_pool_node_create(int nid)
 {
 	struct vcm_pool_node *node;
 	enum vcm_chunk_size size;
+	enum vcm_pool_kind kind;
 
 	node = kzalloc_node(sizeof(*node), GFP_KERNEL, nid);
 	if (!node)
 		return NULL;
 	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++) {
 		spin_lock_init(&node->lists[size].lock);
-		INIT_LIST_HEAD(&node->lists[size].clean);
-		INIT_LIST_HEAD(&node->lists[size].dirty);
+		for (kind = 0; kind < VCM_POOL_NR_KINDS; kind++)
+			INIT_LIST_HEAD(&node->lists[size].chunks[kind]);
 	}
 	return node;
 }
