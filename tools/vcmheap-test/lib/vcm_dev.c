@@ -3,7 +3,6 @@
  * /dev/vcm, for tests: buffers with a policy of their own.
  */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -13,6 +12,7 @@
 #include "vcm_debugfs.h"
 #include "vcm_dev.h"
 #include "vcm_heap.h"
+#include "vcm_process.h"
 
 /**
  * __vcm_dev_open:
@@ -181,30 +181,6 @@ void vcm_dev_info(int dev, struct dma_heap_vcm_info *info)
 	igt_assert_eq(__vcm_dev_ioctl(dev, DMA_HEAP_VCM_IOCTL_INFO, info), 0);
 }
 
-/* The number of file descriptors that the process has open, one for the look included. */
-static unsigned int open_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int n = 0;
-	struct dirent *entry;
-
-	igt_assert(dir);
-	while ((entry = readdir(dir)))
-		n += entry->d_name[0] != '.';
-	closedir(dir);
-	return n;
-}
-
-/* The next one that it would get; one that is taken but not open is left out. */
-static int next_fd(int any)
-{
-	int fd = dup(any);
-
-	igt_assert(fd >= 0);
-	close(fd);
-	return fd;
-}
-
 /**
  * vcm_dev_assert_refused:
  * @dev: the device
@@ -217,14 +193,14 @@ static int next_fd(int any)
  */
 void vcm_dev_assert_refused(int dev, unsigned long request, void *arg, int error)
 {
-	unsigned int fds = open_fds();
-	int next = next_fd(dev);
+	unsigned int fds = vcm_open_fds();
+	int next = vcm_next_fd(dev);
 	struct vcm_totals before;
 
 	vcm_totals_read(&before);
 	igt_assert_eq(__vcm_dev_ioctl(dev, request, arg), error);
-	igt_assert_eq(open_fds(), fds);
-	igt_assert_eq(next_fd(dev), next);
+	igt_assert_eq(vcm_open_fds(), fds);
+	igt_assert_eq(vcm_next_fd(dev), next);
 	vcm_totals_assert_back(&before);
 }
 

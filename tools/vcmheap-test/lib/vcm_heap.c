@@ -73,6 +73,16 @@ uint64_t vcm_ram_free(void)
 	return memory_figure("MemFree");
 }
 
+/**
+ * vcm_ram_available:
+ *
+ * Returns: bytes of memory that can be had, caches given up.
+ */
+uint64_t vcm_ram_available(void)
+{
+	return memory_figure("MemAvailable");
+}
+
 /* The sum of the kernel's event counters whose name begins with @prefix. */
 static uint64_t vmstat_sum(const char *prefix)
 {
@@ -476,4 +486,57 @@ void vcm_assert_zero(const void *ptr, size_t len)
 	ssize_t at = vcm_nonzero(ptr, len);
 
 	igt_assert_f(at < 0, "not zero at offset %#zx of %#zx\n", (size_t)at, len);
+}
+
+/**
+ * vcm_buffer_fill:
+ * @dmabuf: a buffer
+ * @seed: names the pattern
+ *
+ * The CPU fills all of the buffer, so that each word of it is different.
+ */
+void vcm_buffer_fill(int dmabuf, uint64_t seed)
+{
+	size_t len = vcm_buffer_size(dmabuf);
+	void *ptr = vcm_buffer_map(dmabuf);
+
+	vcm_buffer_begin(dmabuf, DMA_BUF_SYNC_WRITE);
+	vcm_fill(ptr, len, seed);
+	vcm_buffer_end(dmabuf, DMA_BUF_SYNC_WRITE);
+	vcm_buffer_unmap(ptr, len);
+}
+
+/**
+ * vcm_buffer_assert_filled:
+ * @dmabuf: a buffer
+ * @seed: names the pattern
+ *
+ * Asserts that the CPU sees what vcm_buffer_fill() wrote.
+ */
+void vcm_buffer_assert_filled(int dmabuf, uint64_t seed)
+{
+	size_t len = vcm_buffer_size(dmabuf);
+	void *ptr = vcm_buffer_map(dmabuf);
+
+	vcm_buffer_begin(dmabuf, DMA_BUF_SYNC_READ);
+	vcm_assert_filled(ptr, len, seed);
+	vcm_buffer_end(dmabuf, DMA_BUF_SYNC_READ);
+	vcm_buffer_unmap(ptr, len);
+}
+
+/**
+ * vcm_buffer_assert_zero:
+ * @dmabuf: a buffer
+ *
+ * Asserts that the CPU sees nothing but zeros.
+ */
+void vcm_buffer_assert_zero(int dmabuf)
+{
+	size_t len = vcm_buffer_size(dmabuf);
+	void *ptr = vcm_buffer_map_range(dmabuf, 0, len, PROT_READ);
+
+	vcm_buffer_begin(dmabuf, DMA_BUF_SYNC_READ);
+	vcm_assert_zero(ptr, len);
+	vcm_buffer_end(dmabuf, DMA_BUF_SYNC_READ);
+	vcm_buffer_unmap(ptr, len);
 }

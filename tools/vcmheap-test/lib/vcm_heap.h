@@ -25,6 +25,7 @@ size_t vcm_page_size(void);
 uint64_t vcm_page_align(uint64_t len);
 uint64_t vcm_ram_size(void);
 uint64_t vcm_ram_free(void);
+uint64_t vcm_ram_available(void);
 uint64_t vcm_ram_handed_out(void);
 uint64_t vcm_oom_kills(void);
 void vcm_compact_memory(void);
@@ -61,5 +62,8 @@ ssize_t vcm_mismatch(const void *ptr, size_t len, uint64_t seed);
 ssize_t vcm_nonzero(const void *ptr, size_t len);
 void vcm_assert_filled(const void *ptr, size_t len, uint64_t seed);
 void vcm_assert_zero(const void *ptr, size_t len);
+void vcm_buffer_fill(int dmabuf, uint64_t seed);
+void vcm_buffer_assert_filled(int dmabuf, uint64_t seed);
+void vcm_buffer_assert_zero(int dmabuf);
 
 #endif /* VCM_HEAP_H */

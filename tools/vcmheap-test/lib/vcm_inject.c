@@ -8,7 +8,6 @@
  * which does.
  */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,6 +15,7 @@
 #include "igt.h"
 #include "vcm_debugfs.h"
 #include "vcm_inject.h"
+#include "vcm_process.h"
 
 static int fail_nth = -1;
 
@@ -90,19 +90,6 @@ bool vcm_inject_end(void)
 
 static const char *const files[] = { "totals", "buffers", "iova", "spaces" };
 
-static unsigned int open_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned int n = 0;
-	struct dirent *entry;
-
-	igt_assert(dir);
-	while ((entry = readdir(dir)))
-		n += entry->d_name[0] != '.';
-	closedir(dir);
-	return n;
-}
-
 /**
  * vcm_state_read:
  * @state: filled in, to be freed by vcm_state_free()
@@ -111,10 +98,8 @@ void vcm_state_read(struct vcm_state *state)
 {
 	int i;
 
-	state->fds = open_fds();
-	state->next_fd = dup(fail_nth);
-	igt_assert(state->next_fd >= 0);
-	close(state->next_fd);
+	state->fds = vcm_open_fds();
+	state->next_fd = vcm_next_fd(fail_nth);
 	for (i = 0; i < ARRAY_SIZE(files); i++)
 		state->text[i] = vcm_debugfs_read(files[i]);
 }

@@ -19,21 +19,6 @@
 #define SETTLE_STEPS	100
 #define SETTLE_STEP_US	50000
 
-static uint64_t figure(const char *path, const char *key, uint64_t unit)
-{
-	FILE *file = fopen(path, "re");
-	unsigned long long value, found = 0;
-	size_t len = strlen(key);
-	char line[256];
-
-	igt_assert_f(file, "%s: %s\n", path, strerror(errno));
-	while (fgets(line, sizeof(line), file))
-		if (!strncmp(line, key, len) && sscanf(line + len, "%*[: ]%llu", &value) == 1)
-			found = value * unit;
-	fclose(file);
-	return found;
-}
-
 static void write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -41,16 +26,6 @@ static void write_file(const char *path, const char *text)
 	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
 	igt_assert_eq(write(fd, text, strlen(text)), strlen(text));
 	close(fd);
-}
-
-/**
- * vcm_ram_available:
- *
- * Returns: bytes of memory that can be had, caches given up.
- */
-uint64_t vcm_ram_available(void)
-{
-	return figure("/proc/meminfo", "MemAvailable", 1024);
 }
 
 /**

@@ -31,7 +31,6 @@ struct vcm_memory {
 	struct vcm_totals totals;
 };
 
-uint64_t vcm_ram_available(void);
 void vcm_memory_read(struct vcm_memory *memory);
 void vcm_memory_assert_back(const struct vcm_memory *before, const char *what);
 

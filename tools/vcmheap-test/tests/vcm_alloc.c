@@ -5,16 +5,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "igt.h"
 #include "vcm_debugfs.h"
 #include "vcm_heap.h"
+#include "vcm_memory.h"
+#include "vcm_process.h"
 
 /**
  * TEST: vcm alloc
@@ -307,15 +307,6 @@ static void test_refuses_unknown_ioctl(int heap)
 	igt_assert_eq(errno, EINVAL);
 }
 
-static void set_oom_score(const char *score)
-{
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	igt_assert(fd >= 0);
-	igt_assert_eq(write(fd, score, strlen(score)), strlen(score));
-	close(fd);
-}
-
 /*
  * As large as the heap will try: all of memory, part of which is always in use.
  * Should somebody die of it, then the child, and the test can tell.
@@ -330,25 +321,16 @@ static void test_out_of_memory(int heap)
 	vcm_totals_read(&before);
 
 	igt_fork(child, 1) {
-		set_oom_score("1000");
+		vcm_oom_score("1000");
 		igt_assert_eq(__vcm_heap_alloc(heap, vcm_ram_size()), -ENOMEM);
 	}
-	set_oom_score("-1000");
+	vcm_oom_score("-1000");
 	igt_waitchildren();
-	set_oom_score("0");
+	vcm_oom_score("0");
 
 	igt_assert_eq_u64(vcm_oom_kills(), kills);
 	vcm_totals_assert_back(&before);
 	igt_assert_lt_u64(free_before, vcm_ram_free() + FREE_NOISE);
-}
-
-static int lowest_free_fd(int any)
-{
-	int fd = dup(any);
-
-	igt_assert(fd >= 0);
-	close(fd);
-	return fd;
 }
 
 static void test_out_of_fds(int heap)
@@ -364,7 +346,7 @@ static void test_out_of_fds(int heap)
 
 	igt_assert_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
 	none = old;
-	none.rlim_cur = lowest_free_fd(heap);
+	none.rlim_cur = vcm_next_fd(heap);
 	igt_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
 	for (i = 0; i < 16; i++) {
 		int ret = __vcm_heap_alloc(heap, MIB(8));
@@ -379,36 +361,25 @@ static void test_out_of_fds(int heap)
 	igt_assert_lt_u64(free_before, vcm_ram_free() + FREE_NOISE);
 }
 
-/* The parent hears over the pipe when it may kill. */
-static void allocate_and_wait(int heap, uint64_t len, int pipe_fd)
+struct allocation {
+	int heap;
+	uint64_t len;
+};
+
+static void allocate(void *data)
 {
-	if (write(pipe_fd, "", 1) == 1)
-		__vcm_heap_alloc(heap, len);
-	pause();
-	_exit(0);
+	const struct allocation *allocation = data;
+
+	__vcm_heap_alloc(allocation->heap, allocation->len);
 }
 
 /* Returns how much was allocated for the process until it was dead. */
 static uint64_t kill_allocation(int heap, uint64_t len, unsigned int delay_us)
 {
+	struct allocation allocation = { .heap = heap, .len = len };
 	uint64_t before = vcm_ram_handed_out();
-	int status, fds[2];
-	char byte;
-	pid_t pid;
 
-	igt_assert_eq(pipe(fds), 0);
-	pid = fork();
-	igt_assert(pid >= 0);
-	if (!pid)
-		allocate_and_wait(heap, len, fds[1]);
-
-	igt_assert_eq(read(fds[0], &byte, 1), 1);
-	usleep(delay_us);
-	kill(pid, SIGKILL);
-	igt_assert_eq(waitpid(pid, &status, 0), pid);
-	igt_assert(WIFSIGNALED(status));
-	close(fds[0]);
-	close(fds[1]);
+	vcm_kill_in(allocate, &allocation, delay_us);
 	return vcm_ram_handed_out() - before;
 }
 

@@ -18,6 +18,7 @@
 #include "vcm_dev.h"
 #include "vcm_heap.h"
 #include "vcm_importer.h"
+#include "vcm_process.h"
 
 /**
  * TEST: vcm device
@@ -706,15 +707,6 @@ static void test_out_of_memory(int dev)
 	igt_assert_lt_u64(free_before, vcm_ram_free() + FREE_NOISE);
 }
 
-static int lowest_free_fd(int any)
-{
-	int fd = dup(any);
-
-	igt_assert(fd >= 0);
-	close(fd);
-	return fd;
-}
-
 static void test_out_of_fds(int dev)
 {
 	struct dma_heap_vcm_alloc args = vcm_alloc_args(MIB(8));
@@ -725,7 +717,7 @@ static void test_out_of_fds(int dev)
 	vcm_totals_read(&before);
 	igt_assert_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
 	none = old;
-	none.rlim_cur = lowest_free_fd(dev);
+	none.rlim_cur = vcm_next_fd(dev);
 	igt_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
 	for (i = 0; i < 4; i++) {
 		int ret = __vcm_dev_alloc(dev, &args);
@@ -735,7 +727,7 @@ static void test_out_of_fds(int dev)
 		igt_assert_eq(ret, -EMFILE);
 	}
 	igt_assert_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
-	igt_assert_eq(lowest_free_fd(dev), none.rlim_cur);
+	igt_assert_eq(vcm_next_fd(dev), none.rlim_cur);
 	vcm_totals_assert_back(&before);
 }
 

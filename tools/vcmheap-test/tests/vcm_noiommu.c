@@ -128,28 +128,6 @@ static int keep_device(int dev, int importer, uint32_t *handle)
 	return dmabuf;
 }
 
-static void tag(int dmabuf, uint64_t seed)
-{
-	uint64_t len = vcm_buffer_size(dmabuf);
-	void *ptr = vcm_buffer_map(dmabuf);
-
-	vcm_buffer_begin(dmabuf, DMA_BUF_SYNC_WRITE);
-	vcm_fill(ptr, len, seed);
-	vcm_buffer_end(dmabuf, DMA_BUF_SYNC_WRITE);
-	vcm_buffer_unmap(ptr, len);
-}
-
-static void assert_tagged(int dmabuf, uint64_t seed)
-{
-	uint64_t len = vcm_buffer_size(dmabuf);
-	void *ptr = vcm_buffer_map(dmabuf);
-
-	vcm_buffer_begin(dmabuf, DMA_BUF_SYNC_READ);
-	vcm_assert_filled(ptr, len, seed);
-	vcm_buffer_end(dmabuf, DMA_BUF_SYNC_READ);
-	vcm_buffer_unmap(ptr, len);
-}
-
 static void assert_counts(int dev, int dmabuf, unsigned int mapped, unsigned int degraded)
 {
 	struct dma_heap_vcm_query query;
@@ -170,7 +148,7 @@ static void test_strict(int dev, int importer, const struct impossible *policy)
 	uint32_t handle;
 	int keeper, i;
 
-	tag(dmabuf, 1);
+	vcm_buffer_fill(dmabuf, 1);
 	keeper = keep_device(dev, importer, &handle);
 	vcm_iova_read(device_name, &before);
 	for (i = 1; i <= 3; i++) {
@@ -181,7 +159,7 @@ static void test_strict(int dev, int importer, const struct impossible *policy)
 		igt_assert_eq(after.mappings, before.mappings);
 		assert_counts(dev, dmabuf, 0, 0);
 	}
-	assert_tagged(dmabuf, 1);
+	vcm_buffer_assert_filled(dmabuf, 1);
 	vcm_importer_release(importer, handle);
 	close(keeper);
 	close(dmabuf);
@@ -239,13 +217,13 @@ static void test_retry(int dev, int importer)
 	int other = vcm_dev_alloc_policy(dev, KIB(64), 0, KIB(64), 0);
 	struct vcm_edu_import import;
 
-	tag(strict, 1);
+	vcm_buffer_fill(strict, 1);
 	igt_assert_eq(__vcm_importer_import(importer, strict, &import), -EOPNOTSUPP);
 	igt_assert_eq(__vcm_importer_import(importer, other, &import), 0);
 	assert_counts(dev, other, 1, 1);
 	assert_counts(dev, strict, 0, 0);
 	vcm_importer_release(importer, import.handle);
-	assert_tagged(strict, 1);
+	vcm_buffer_assert_filled(strict, 1);
 	close(other);
 	close(strict);
 }
@@ -257,7 +235,7 @@ static void test_works(int dev, int importer)
 	uint64_t words[8], end = vcm_buffer_size(dmabuf) - sizeof(words);
 	uint32_t handle;
 
-	tag(dmabuf, 1);
+	vcm_buffer_fill(dmabuf, 1);
 	handle = vcm_importer_import(importer, dmabuf);
 	assert_counts(dev, dmabuf, 1, 1);
 	vcm_importer_read(importer, handle, 0, sizeof(words));

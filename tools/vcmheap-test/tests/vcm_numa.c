@@ -37,37 +37,13 @@ IGT_TEST_DESCRIPTION("The pool on a machine with two memory nodes.");
 
 static int dev = -1;
 
-/* Bytes on @node that are counted as reclaimable and belong to no cache. */
-static uint64_t node_reclaimable(int node)
-{
-	unsigned long long pages = ~0ull;
-	char path[64], line[128];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/vmstat", node);
-	file = fopen(path, "re");
-	igt_assert_f(file, "no %s\n", path);
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "nr_kernel_misc_reclaimable %llu", &pages) == 1)
-			break;
-	fclose(file);
-	igt_assert_f(pages != ~0ull, "no nr_kernel_misc_reclaimable in %s\n", path);
-	return pages * vcm_page_size();
-}
-
-static void set_policy(int mode, unsigned long nodes)
-{
-	igt_assert_eq(syscall(SYS_set_mempolicy, mode, nodes ? &nodes : NULL,
-			      nodes ? 8 * sizeof(nodes) : 0), 0);
-}
-
 static int alloc_on(int node)
 {
 	int dmabuf;
 
-	set_policy(MPOL_BIND, 1ul << node);
+	vcm_memory_policy(MPOL_BIND, 1ul << node);
 	dmabuf = vcm_dev_alloc_sizes(dev, LEN, DMA_HEAP_VCM_CHUNK_2M);
-	set_policy(MPOL_DEFAULT, 0);
+	vcm_memory_policy(MPOL_DEFAULT, 0);
 	return dmabuf;
 }
 
@@ -96,11 +72,11 @@ static void test_stays_on_its_node(int node)
 
 	vcm_pool_renew(64);
 	for (n = 0; n < 2; n++)
-		before[n] = node_reclaimable(n);
+		before[n] = vcm_node_reclaimable(n);
 
 	close(alloc_on(node));
 	for (n = 0; n < 2; n++) {
-		after = node_reclaimable(n);
+		after = vcm_node_reclaimable(n);
 		igt_assert_eq_u64(after - before[n], n == node ? LEN : 0);
 	}
 }
@@ -133,7 +109,7 @@ static void test_shrinks_on_both(void)
 
 	vcm_pool_renew(64);
 	for (n = 0; n < 2; n++)
-		before[n] = node_reclaimable(n);
+		before[n] = vcm_node_reclaimable(n);
 	close(alloc_on(0));
 	close(alloc_on(1));
 	igt_assert_eq_u64(vcm_pool_total(), 2 * LEN);
@@ -141,7 +117,7 @@ static void test_shrinks_on_both(void)
 	vcm_pool_set(VCM_POOL_CAP, 0);
 	igt_assert_eq_u64(vcm_pool_total(), 0);
 	for (n = 0; n < 2; n++)
-		igt_assert_eq_u64(node_reclaimable(n), before[n]);
+		igt_assert_eq_u64(vcm_node_reclaimable(n), before[n]);
 }
 
 int igt_main()

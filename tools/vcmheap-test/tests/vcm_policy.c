@@ -237,29 +237,6 @@ static int by_iova(const void *a, const void *b)
 
 /* --- What the device sees ---------------------------------------------- */
 
-/* Fills a buffer so that each word of it is different. */
-static void tag(int dmabuf, uint64_t seed)
-{
-	uint64_t len = vcm_buffer_size(dmabuf);
-	void *ptr = vcm_buffer_map(dmabuf);
-
-	vcm_buffer_begin(dmabuf, DMA_BUF_SYNC_WRITE);
-	vcm_fill(ptr, len, seed);
-	vcm_buffer_end(dmabuf, DMA_BUF_SYNC_WRITE);
-	vcm_buffer_unmap(ptr, len);
-}
-
-static void assert_tagged(int dmabuf, uint64_t seed)
-{
-	uint64_t len = vcm_buffer_size(dmabuf);
-	void *ptr = vcm_buffer_map(dmabuf);
-
-	vcm_buffer_begin(dmabuf, DMA_BUF_SYNC_READ);
-	vcm_assert_filled(ptr, len, seed);
-	vcm_buffer_end(dmabuf, DMA_BUF_SYNC_READ);
-	vcm_buffer_unmap(ptr, len);
-}
-
 /**
  * struct desk - a page through which the CPU sees the device's RAM
  * @target: the device
@@ -477,7 +454,7 @@ static void test_congruent(int dev, const struct target *target)
 	for (i = 0; i < ARRAY_SIZE(aligns); i++) {
 		int dmabuf = vcm_dev_alloc_policy(dev, len, aligns[i], 0, 0);
 
-		tag(dmabuf, 1);
+		vcm_buffer_fill(dmabuf, 1);
 		import(target, dmabuf, &it);
 		vcm_dev_query(dev, dmabuf, &query);
 		n = chunk_edges(&it, &query, aligns[i] ?: default_align(&query), offset);
@@ -501,7 +478,7 @@ static void test_adjacent_buffers(int dev, const struct target *target)
 	desk_init(&desk, dev, target);
 	for (i = 0; i < 4; i++) {
 		dmabuf[i] = vcm_dev_alloc_policy(dev, KIB(64), 0, 0, 0);
-		tag(dmabuf[i], i + 1);
+		vcm_buffer_fill(dmabuf[i], i + 1);
 		import(target, dmabuf[i], &it[i]);
 	}
 	memcpy(sorted, it, sizeof(sorted));
@@ -548,13 +525,13 @@ static void test_packed(int dev, const struct target *target)
 	desk_init(&desk, dev, target);
 	for (i = 0; i < ARRAY_SIZE(it); i++) {
 		dmabuf[i] = vcm_dev_alloc_policy(dev, MIB(33), 0, 0, 0);
-		tag(dmabuf[i], i + 1);
+		vcm_buffer_fill(dmabuf[i], i + 1);
 		import(target, dmabuf[i], &it[i]);
 	}
 	assert_sees(&desk, &it[0], dmabuf[0], offset, ARRAY_SIZE(offset));
 	assert_sees(&desk, &it[6], dmabuf[6], offset, ARRAY_SIZE(offset));
 	for (i = 0; i < ARRAY_SIZE(it); i++) {
-		assert_tagged(dmabuf[i], i + 1);
+		vcm_buffer_assert_filled(dmabuf[i], i + 1);
 		release(target, &it[i]);
 		close(dmabuf[i]);
 	}
@@ -697,7 +674,7 @@ static void fence_init(struct fence *fence, int dev, const struct target *target
 	desk_init(&fence->desk, dev, target);
 	for (i = 0; i < 2; i++) {
 		fence->dmabuf[i] = vcm_dev_alloc_policy(dev, KIB(64), 0, i ? 0 : KIB(64), 0);
-		tag(fence->dmabuf[i], i + 1);
+		vcm_buffer_fill(fence->dmabuf[i], i + 1);
 		import(target, fence->dmabuf[i], &fence->import[i]);
 	}
 	fence->guard = fence->import[0].iova + KIB(64);
@@ -709,7 +686,7 @@ static void fence_fini(struct fence *fence)
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		assert_tagged(fence->dmabuf[i], i + 1);
+		vcm_buffer_assert_filled(fence->dmabuf[i], i + 1);
 		release(fence->desk.target, &fence->import[i]);
 		close(fence->dmabuf[i]);
 	}
@@ -819,7 +796,7 @@ static void test_released(int dev, const struct target *target)
 	struct desk desk;
 
 	require_probe(target);
-	tag(dmabuf, 1);
+	vcm_buffer_fill(dmabuf, 1);
 	desk_init(&desk, dev, target);
 	import(target, dmabuf, &it);
 	probe(target, VCM_EDU_TO_DEVICE, it.iova, 0);
@@ -831,7 +808,7 @@ static void test_released(int dev, const struct target *target)
 	desk_store(&desk, 2);
 	vcm_assert_filled(&desk.words[0], TAG, 1);
 	igt_assert_eq_u64(desk.words[1], 0);
-	assert_tagged(dmabuf, 1);
+	vcm_buffer_assert_filled(dmabuf, 1);
 	desk_fini(&desk);
 	close(dmabuf);
 }
@@ -908,7 +885,7 @@ static void test_two_devices(int dev, const struct target *targets)
 	int i;
 
 	igt_require_f(targets[0].bits != targets[1].bits, "the devices are alike\n");
-	tag(dmabuf, 1);
+	vcm_buffer_fill(dmabuf, 1);
 	for (i = 0; i < 2; i++) {
 		import(&targets[i], dmabuf, &it[i]);
 		igt_assert(is_aligned(it[i].iova, MIB(16)));

@@ -101,18 +101,6 @@ static int alloc(uint64_t len, uint64_t sizes)
 	return vcm_dev_alloc_sizes(dev, len, sizes);
 }
 
-/* Leaves a pattern in all of a buffer. */
-static void soil(int dmabuf, uint64_t seed)
-{
-	size_t len = vcm_buffer_size(dmabuf);
-	void *ptr = vcm_buffer_map(dmabuf);
-
-	vcm_buffer_begin(dmabuf, DMA_BUF_SYNC_WRITE);
-	vcm_fill(ptr, len, seed);
-	vcm_buffer_end(dmabuf, DMA_BUF_SYNC_WRITE);
-	vcm_buffer_unmap(ptr, len);
-}
-
 /* Puts that much into the pool, in chunks of one size; the cap has room. */
 static void put(uint64_t len, uint64_t size)
 {
@@ -162,17 +150,6 @@ static const struct shape {
 	{ ODD_LENGTH, ALL_SIZES },
 	{ SIZE_1M + 3 * SIZE_64K + 5 * SIZE_PAGE, ALL_SIZES },
 };
-
-static void assert_zero_for_cpu(int dmabuf)
-{
-	size_t len = vcm_buffer_size(dmabuf);
-	void *ptr = vcm_buffer_map_range(dmabuf, 0, len, PROT_READ);
-
-	vcm_buffer_begin(dmabuf, DMA_BUF_SYNC_READ);
-	vcm_assert_zero(ptr, len);
-	vcm_buffer_end(dmabuf, DMA_BUF_SYNC_READ);
-	vcm_buffer_unmap(ptr, len);
-}
 
 static void assert_zero_for_kernel(int dmabuf)
 {
@@ -224,7 +201,7 @@ static void assert_zero_for_device(int dmabuf)
 	struct vcm_buffer_info info;
 
 	vcm_buffer_info_read(dmabuf, &info);
-	soil(to, 99);
+	vcm_buffer_fill(to, 99);
 	copier.words = vcm_buffer_map(to);
 	copier.from = vcm_importer_import(copier.importer, dmabuf);
 	copier.to = vcm_importer_import(copier.importer, to);
@@ -250,7 +227,7 @@ static const struct reader {
 	void (*assert_zero)(int dmabuf);
 	unsigned int rounds;
 } readers[] = {
-	{ "cpu", assert_zero_for_cpu, 12 },
+	{ "cpu", vcm_buffer_assert_zero, 12 },
 	{ "kernel", assert_zero_for_kernel, 8 },
 	{ "device", assert_zero_for_device, 1 },
 };
@@ -277,7 +254,7 @@ static int recycle(const struct shape *shape, bool clean, uint64_t seed)
 	int dmabuf = alloc_shape(shape);
 	struct vcm_pool pool;
 
-	soil(dmabuf, seed);
+	vcm_buffer_fill(dmabuf, seed);
 	close(dmabuf);
 	if (clean)
 		vcm_pool_wait_clean(&pool);
@@ -642,8 +619,8 @@ static void test_refill(void)
 	assert_large_chunks(4, 8, 128);
 
 	/* Refilled chunks are buffers like others. */
-	assert_zero_for_cpu(dmabuf);
-	assert_zero_for_cpu(more);
+	vcm_buffer_assert_zero(dmabuf);
+	vcm_buffer_assert_zero(more);
 	close(dmabuf);
 	close(more);
 	let_worker_run();
@@ -687,9 +664,9 @@ static void test_memory_policy(void)
 
 	vcm_memory_policy(MPOL_BIND, 1);
 	dmabuf = alloc(SIZE_2M, SIZE_2M);
-	assert_zero_for_cpu(dmabuf);
+	vcm_buffer_assert_zero(dmabuf);
 	igt_assert_eq_u64(vcm_pool_total(), total);
-	soil(dmabuf, 1);
+	vcm_buffer_fill(dmabuf, 1);
 	close(dmabuf);
 	igt_assert_eq_u64(vcm_pool_total(), total + SIZE_2M);
 	vcm_memory_policy(MPOL_DEFAULT, 0);
@@ -697,7 +674,7 @@ static void test_memory_policy(void)
 	vcm_pool_wait_clean(&pool);
 	dmabuf = alloc(total + SIZE_2M, SIZE_2M);
 	vcm_pool_assert_empty();
-	assert_zero_for_cpu(dmabuf);
+	vcm_buffer_assert_zero(dmabuf);
 	close(dmabuf);
 }
 

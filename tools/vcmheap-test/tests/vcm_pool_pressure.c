@@ -3,9 +3,7 @@
  * The vcm heap's pool where memory is short, and where many use it at once.
  */
 
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 #include "igt.h"
 #include "vcm_churn.h"
@@ -13,6 +11,7 @@
 #include "vcm_dev.h"
 #include "vcm_heap.h"
 #include "vcm_pool.h"
+#include "vcm_process.h"
 
 /**
  * TEST: vcm pool pressure
@@ -341,39 +340,14 @@ static void test_other_sizes_together(void)
 
 /* ---- Many at once ---- */
 
-/* The parent hears over the pipe when it may kill. */
-static void allocate_and_wait(uint64_t len, int pipe_fd)
+static void allocate(void *data)
 {
-	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
-
-	if (write(pipe_fd, "", 1) == 1)
-		__vcm_dev_alloc(dev, &args);
-	pause();
-	_exit(0);
-}
-
-static void kill_allocation(uint64_t len, unsigned int delay_us)
-{
-	int status, fds[2];
-	char byte;
-	pid_t pid;
-
-	igt_assert_eq(pipe(fds), 0);
-	pid = fork();
-	igt_assert(pid >= 0);
-	if (!pid)
-		allocate_and_wait(len, fds[1]);
-	igt_assert_eq(read(fds[0], &byte, 1), 1);
-	usleep(delay_us);
-	kill(pid, SIGKILL);
-	igt_assert_eq(waitpid(pid, &status, 0), pid);
-	igt_assert(WIFSIGNALED(status));
-	close(fds[0]);
-	close(fds[1]);
+	__vcm_dev_alloc(dev, data);
 }
 
 static void test_killed(void)
 {
+	struct dma_heap_vcm_alloc args = vcm_alloc_args(MIB(256) + KIB(68));
 	uint64_t unused, reclaimable;
 	struct vcm_totals before;
 	int i;
@@ -384,7 +358,7 @@ static void test_killed(void)
 	unused = vcm_ram_unused();
 	for (i = 0; i < 12; i++) {
 		put(MIB(160), SIZE_2M);
-		kill_allocation(MIB(256) + KIB(68), 500 << i % 9);
+		vcm_kill_in(allocate, &args, 500 << i % 9);
 		vcm_totals_assert_back(&before);
 	}
 	vcm_pool_drain();

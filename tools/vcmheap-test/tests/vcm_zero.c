@@ -55,22 +55,11 @@ static void dirty(int dmabuf)
 	vcm_buffer_unmap(ptr, len);
 }
 
-static void assert_zero(int dmabuf)
-{
-	size_t len = vcm_buffer_size(dmabuf);
-	void *ptr = vcm_buffer_map_range(dmabuf, 0, len, PROT_READ);
-
-	vcm_buffer_begin(dmabuf, DMA_BUF_SYNC_READ);
-	vcm_assert_zero(ptr, len);
-	vcm_buffer_end(dmabuf, DMA_BUF_SYNC_READ);
-	vcm_buffer_unmap(ptr, len);
-}
-
 static void check_one(int heap, uint64_t len, bool leave_dirty)
 {
 	int dmabuf = vcm_heap_alloc(heap, len);
 
-	assert_zero(dmabuf);
+	vcm_buffer_assert_zero(dmabuf);
 	if (leave_dirty)
 		dirty(dmabuf);
 	close(dmabuf);
@@ -142,7 +131,7 @@ static void test_reuse_chunks(int dev)
 		for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 			int dmabuf = vcm_dev_alloc_sizes(dev, MIB(4), sizes[i]);
 
-			assert_zero(dmabuf);
+			vcm_buffer_assert_zero(dmabuf);
 			dirty(dmabuf);
 			close(dmabuf);
 		}

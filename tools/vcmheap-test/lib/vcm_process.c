@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The file descriptors and the end of processes, for tests.
+ */
+
+#include <dirent.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "igt.h"
+#include "vcm_process.h"
+
+/**
+ * vcm_open_fds:
+ *
+ * Returns: the number of file descriptors that the process has open, one for the
+ * look included.
+ */
+unsigned int vcm_open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int n = 0;
+	struct dirent *entry;
+
+	igt_assert(dir);
+	while ((entry = readdir(dir)))
+		n += entry->d_name[0] != '.';
+	closedir(dir);
+	return n;
+}
+
+/**
+ * vcm_next_fd:
+ * @any: a file descriptor that is open
+ *
+ * Returns: the next file descriptor that the process would get; one that is taken
+ * but not open is left out.
+ */
+int vcm_next_fd(int any)
+{
+	int fd = dup(any);
+
+	igt_assert(fd >= 0);
+	close(fd);
+	return fd;
+}
+
+/* The parent hears over the pipe when it may kill. */
+static void run_and_wait(void (*run)(void *data), void *data, int pipe_fd)
+{
+	if (write(pipe_fd, "", 1) == 1)
+		run(data);
+	pause();
+	_exit(0);
+}
+
+/**
+ * vcm_kill_in:
+ * @run: what a child does
+ * @data: for @run
+ * @delay_us: when to kill it, in microseconds from its beginning
+ *
+ * Returns when the child is dead.
+ */
+void vcm_kill_in(void (*run)(void *data), void *data, unsigned int delay_us)
+{
+	int status, fds[2];
+	char byte;
+	pid_t pid;
+
+	igt_assert_eq(pipe(fds), 0);
+	pid = fork();
+	igt_assert(pid >= 0);
+	if (!pid)
+		run_and_wait(run, data, fds[1]);
+
+	igt_assert_eq(read(fds[0], &byte, 1), 1);
+	usleep(delay_us);
+	kill(pid, SIGKILL);
+	igt_assert_eq(waitpid(pid, &status, 0), pid);
+	igt_assert(WIFSIGNALED(status));
+	close(fds[0]);
+	close(fds[1]);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file descriptors and the end of processes, for tests.
+ */
+#ifndef VCM_PROCESS_H
+#define VCM_PROCESS_H
+
+unsigned int vcm_open_fds(void);
+int vcm_next_fd(int any);
+
+void vcm_kill_in(void (*run)(void *data), void *data, unsigned int delay_us);
+
+#endif /* VCM_PROCESS_H */
