@@ -13,8 +13,10 @@
 #include <linux/err.h>
 #include <linux/iommu.h>
 #include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/platform_device.h>
 #include <linux/property.h>
+#include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -513,4 +515,38 @@ void vcm_fake_fault(struct device *dev, u64 iova, bool write)
 {
 	report_iommu_fault(vcm_fake_attached(dev), dev, iova,
 			   write ? IOMMU_FAULT_WRITE : IOMMU_FAULT_READ);
+}
+
+static void vcm_fake_table_free(void *table)
+{
+	sg_free_table(table);
+}
+
+/**
+ * vcm_fake_table - a table of memory
+ * @test: the case; the table goes with it
+ * @block: contiguous memory
+ * @nr: number of entries
+ * @offset: bytes into @block where each of them begins
+ * @len: bytes in each
+ *
+ * Return: the table.
+ */
+struct sg_table *vcm_fake_table(struct kunit *test, struct page *block,
+				unsigned int nr, size_t offset, size_t len)
+{
+	struct scatterlist *sg;
+	struct sg_table *sgt;
+	int i;
+
+	sgt = kunit_kzalloc(test, sizeof(*sgt), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, sgt);
+	KUNIT_ASSERT_EQ(test, sg_alloc_table(sgt, nr, GFP_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test,
+							vcm_fake_table_free,
+							sgt), 0);
+	for_each_sgtable_sg(sgt, sg, i)
+		sg_set_page(sg, block + (offset >> PAGE_SHIFT), len,
+			    offset_in_page(offset));
+	return sgt;
 }

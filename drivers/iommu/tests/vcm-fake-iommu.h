@@ -14,6 +14,8 @@
 #include <linux/types.h>
 
 struct kunit;
+struct page;
+struct sg_table;
 
 #define VCM_FAKE_NR_REGIONS	4
 #define VCM_FAKE_NR_CALLS	16
@@ -90,6 +92,8 @@ struct device *vcm_fake_device(struct kunit *test,
 void vcm_fake_device_remove(struct kunit *test, struct device *dev);
 struct iommu_domain *vcm_fake_attached(struct device *dev);
 phys_addr_t vcm_fake_phys(struct device *dev, u64 iova);
+struct sg_table *vcm_fake_table(struct kunit *test, struct page *block,
+				unsigned int nr, size_t offset, size_t len);
 void vcm_fake_fault(struct device *dev, u64 iova, bool write);
 
 #endif /* _VCM_FAKE_IOMMU_H */

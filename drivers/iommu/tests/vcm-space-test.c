@@ -74,29 +74,13 @@ static phys_addr_t block_phys(struct kunit *test, size_t offset)
 	return page_to_phys(t->block) + offset;
 }
 
-static void free_table(void *data)
-{
-	sg_free_table(data);
-}
-
 /* A table of @nr times @len bytes of the block, from @offset on in it. */
 static struct sg_table *new_table(struct kunit *test, unsigned int nr,
 				  size_t offset, size_t len)
 {
 	struct space_test *t = test->priv;
-	struct scatterlist *sg;
-	struct sg_table *sgt;
-	int i;
 
-	sgt = kunit_kzalloc(test, sizeof(*sgt), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, sgt);
-	KUNIT_ASSERT_EQ(test, sg_alloc_table(sgt, nr, GFP_KERNEL), 0);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, free_table, sgt),
-			0);
-	for_each_sgtable_sg(sgt, sg, i)
-		sg_set_page(sg, t->block + (offset >> PAGE_SHIFT), len,
-			    offset_in_page(offset));
-	return sgt;
+	return vcm_fake_table(test, t->block, nr, offset, len);
 }
 
 static const struct vcm_fake_args managed = {
