@@ -13,13 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "fuzz.h"
 #include "leftovers.h"
+#include "program.h"
 
 #define WORKERS_MAX	16
 #define PROGRESS_SECONDS 10
@@ -47,14 +47,9 @@ struct options {
 	unsigned int workers;
 };
 
-static unsigned int passed, failed;
-
 static void verdict(bool ok, const char *name, const char *text)
 {
-	printf("%s fuzz@%s%s%s%s\n", ok ? "PASS" : "FAIL", name, *text ? " (" : "", text,
-	       *text ? ")" : "");
-	passed += ok;
-	failed += !ok;
+	program_verdict("fuzz", ok, name, text);
 }
 
 /* --- The workers ------------------------------------------------------- */
@@ -201,23 +196,9 @@ static void judge(const struct fuzz_counts *counts, const struct options *option
 	printf("# %llu ioctls and %llu other calls in %lld s, seed %llu\n",
 	       (unsigned long long)sum_all(counts, options), (unsigned long long)others,
 	       (long long)seconds, (unsigned long long)options->seed);
-	printf("%u passed, %u failed\n", passed, failed);
 }
 
 /* --- Options ----------------------------------------------------------- */
-
-static uint64_t number(const char *text, uint64_t max)
-{
-	char *end;
-	uint64_t n = strtoull(text, &end, 0);
-
-	if (!*text || *end || n > max) {
-		fprintf(stderr, "\"%s\" is no number up to %llu\n", text,
-			(unsigned long long)max);
-		exit(2);
-	}
-	return n;
-}
 
 static void parse_options(int argc, char **argv, struct options *options)
 {
@@ -233,13 +214,13 @@ static void parse_options(int argc, char **argv, struct options *options)
 	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		switch (c) {
 		case 's':
-			options->seed = number(optarg, UINT64_MAX);
+			options->seed = program_number(optarg, UINT64_MAX);
 			break;
 		case 'i':
-			options->ioctls = number(optarg, UINT64_MAX);
+			options->ioctls = program_number(optarg, UINT64_MAX);
 			break;
 		case 'w':
-			options->workers = number(optarg, WORKERS_MAX);
+			options->workers = program_number(optarg, WORKERS_MAX);
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -257,18 +238,15 @@ static void parse_options(int argc, char **argv, struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .ioctls = 1000000, .workers = 2 };
+	struct options options = { .seed = program_seed(), .ioctls = 1000000, .workers = 2 };
 	struct fuzz_counts *counts;
 	pid_t pids[WORKERS_MAX];
 	time_t start = time(NULL);
 	uint64_t kills;
 	unsigned int i;
-	uint32_t seed;
 	bool ended;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (getrandom(&seed, sizeof(seed), 0) == sizeof(seed))
-		options.seed = seed;
 	parse_options(argc, argv, &options);
 	printf("# seed %llu, %u workers\n", (unsigned long long)options.seed, options.workers);
 
@@ -281,5 +259,5 @@ int main(int argc, char **argv)
 		pids[i] = start_worker(&options, &counts[i], i);
 	ended = wait_for_workers(pids, counts, &options);
 	judge(counts, &options, ended, kills, time(NULL) - start);
-	return failed != 0;
+	return program_end();
 }

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include "leftovers.h"
+#include "program.h"
 #include "soak.h"
 
 #define PROGRESS_SECONDS 30
@@ -67,8 +67,6 @@ static const char *const op_names[OPS] = {
 /* Lines of failures that are shown. */
 #define FAILURES_SHOWN	20
 
-static unsigned int passed, failed;
-
 /**
  * soak_fail - a check failed
  * @shared: what all see
@@ -101,9 +99,7 @@ void soak_count(struct soak_shared *shared, enum soak_op op)
 
 static void verdict(bool ok, const char *name)
 {
-	printf("%s soak@%s\n", ok ? "PASS" : "FAIL", name);
-	passed += ok;
-	failed += !ok;
+	program_verdict("soak", ok, name, "");
 }
 
 /* --- Running ----------------------------------------------------------- */
@@ -279,19 +275,6 @@ static void judge(struct soak_shared *shared, bool ended, uint64_t memory, uint6
 
 /* --- Options ----------------------------------------------------------- */
 
-static uint64_t number(const char *text, uint64_t max)
-{
-	char *end;
-	uint64_t n = strtoull(text, &end, 0);
-
-	if (!*text || *end || n > max) {
-		fprintf(stderr, "\"%s\" is no number up to %llu\n", text,
-			(unsigned long long)max);
-		exit(2);
-	}
-	return n;
-}
-
 static void parse_options(int argc, char **argv, unsigned int *seconds, uint64_t *seed)
 {
 	static const struct option longs[] = {
@@ -305,10 +288,10 @@ static void parse_options(int argc, char **argv, unsigned int *seconds, uint64_t
 	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		switch (c) {
 		case 't':
-			*seconds = number(optarg, 1000000);
+			*seconds = program_number(optarg, 1000000);
 			break;
 		case 's':
-			*seed = number(optarg, UINT64_MAX);
+			*seed = program_number(optarg, UINT64_MAX);
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -329,13 +312,10 @@ int main(int argc, char **argv)
 	struct soak_shared *shared;
 	unsigned int seconds = 300;
 	pid_t pids[SOAK_WORKERS];
-	uint64_t memory, kills, seed = 0;
-	uint32_t random;
+	uint64_t memory, kills, seed = program_seed();
 	bool ended;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (getrandom(&random, sizeof(random), 0) == sizeof(random))
-		seed = random;
 	parse_options(argc, argv, &seconds, &seed);
 	printf("# seed %llu, %u seconds\n", (unsigned long long)seed, seconds);
 
@@ -352,6 +332,5 @@ int main(int argc, char **argv)
 	judge(shared, ended, memory, kills);
 	printf("# %llu operations in %u s, seed %llu\n", sum_ops(shared), seconds,
 	       (unsigned long long)seed);
-	printf("%u passed, %u failed\n", passed, failed);
-	return failed != 0;
+	return program_end();
 }
