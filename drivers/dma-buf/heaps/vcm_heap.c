@@ -25,6 +25,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -268,16 +269,39 @@ static const struct dma_buf_ops vcm_heap_buf_ops = {
 	.release = vcm_heap_release,
 };
 
+/*
+ * Chunks that are charged to a group can use up what it may have, and for what
+ * dma_buf_export() needs then (an inode, a file: some 3 KB) one of its processes
+ * would be killed. So the chunks have to leave that much, and rather fail.
+ */
+#define VCM_EXPORT_ROOM	SZ_8K
+
+static int vcm_buffer_alloc_chunks(struct vcm_buffer *buffer,
+				   const struct vcm_alloc_args *args)
+{
+	void *room = NULL;
+	int ret;
+
+	if (mem_accounting) {
+		room = kmalloc(VCM_EXPORT_ROOM, VCM_GFP_META);
+		if (!room)
+			return -ENOMEM;
+	}
+	ret = vcm_chunks_alloc(&buffer->chunks, args->len, args->chunk_sizes);
+	kfree(room);
+	return ret;
+}
+
 static struct vcm_buffer *vcm_buffer_create(const struct vcm_alloc_args *args)
 {
 	struct vcm_buffer *buffer;
 	int ret;
 
-	buffer = kzalloc_obj(*buffer, GFP_KERNEL_ACCOUNT);
+	buffer = kzalloc_obj(*buffer, VCM_GFP_META);
 	if (!buffer)
 		return ERR_PTR(-ENOMEM);
 
-	ret = vcm_chunks_alloc(&buffer->chunks, args->len, args->chunk_sizes);
+	ret = vcm_buffer_alloc_chunks(buffer, args);
 	if (ret)
 		goto free_buffer;
 

@@ -9,6 +9,7 @@
 #include <kunit/device.h>
 #include <kunit/test.h>
 #include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/fcntl.h>
@@ -29,6 +30,7 @@ static void heap_test_exit(struct kunit *test)
 	/* Files that are closed here are released by somebody else. */
 	flush_delayed_fput();
 	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_buffers));
+	mem_accounting = false;
 }
 
 static struct dma_buf *new_buffer(struct kunit *test, size_t len, u64 sizes)
@@ -324,7 +326,7 @@ static void senseless_mappings_are_refused(struct kunit *test)
 /* --- When something fails ---------------------------------------------- */
 
 #ifdef VCM_HAVE_FAIL_NTH
-static void out_of_memory_leaves_no_buffer(struct kunit *test)
+static void sweep_allocation(struct kunit *test)
 {
 	const struct vcm_alloc_args args = {
 		.len = SZ_64K, .chunk_sizes = vcm_chunk_sizes(),
@@ -348,6 +350,18 @@ static void out_of_memory_leaves_no_buffer(struct kunit *test)
 	} while (failed && n < VCM_FAIL_NTH_MAX);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(dmabuf));
 	KUNIT_EXPECT_GT(test, failures, 3);
+}
+
+static void out_of_memory_leaves_no_buffer(struct kunit *test)
+{
+	sweep_allocation(test);
+}
+
+/* What keeps room for the file can fail, too. */
+static void out_of_memory_leaves_no_accounted_buffer(struct kunit *test)
+{
+	mem_accounting = true;
+	sweep_allocation(test);
 }
 
 static void out_of_memory_leaves_no_attachment(struct kunit *test)
@@ -417,6 +431,7 @@ static struct kunit_case heap_test_cases[] = {
 	KUNIT_CASE(senseless_mappings_are_refused),
 #ifdef VCM_HAVE_FAIL_NTH
 	KUNIT_CASE(out_of_memory_leaves_no_buffer),
+	KUNIT_CASE(out_of_memory_leaves_no_accounted_buffer),
 	KUNIT_CASE(out_of_memory_leaves_no_attachment),
 	KUNIT_CASE(out_of_memory_leaves_no_mapping),
 #endif
