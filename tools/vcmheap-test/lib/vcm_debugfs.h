@@ -77,6 +77,8 @@ char *vcm_debugfs_read(const char *file);
 void vcm_totals_read(struct vcm_totals *totals);
 void vcm_totals_assert_back(const struct vcm_totals *before);
 
+unsigned int vcm_repeats(unsigned int times);
+
 unsigned int vcm_buffer_lines(int dmabuf);
 bool __vcm_buffer_info_read(uint64_t ino, struct vcm_buffer_info *info);
 void vcm_buffer_info_read(int dmabuf, struct vcm_buffer_info *info);
