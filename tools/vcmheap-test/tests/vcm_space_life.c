@@ -478,10 +478,10 @@ static void test_unbind_one_of_two(int dev)
 }
 
 /* Makes, uses and destroys spaces until the device is gone. */
-static void use_until_dead(int index, int shared)
+static void use_until_dead(int index, int importer, int shared)
 {
-	int importer = __vcm_importer_open(0), ret;
 	struct vcm_edu_import import;
+	int ret;
 
 	do {
 		struct vcm_edu_space_create args = window;
@@ -502,7 +502,22 @@ static void use_until_dead(int index, int shared)
 			ret = 0;
 	} while (!ret);
 	igt_assert_eq(ret, -ENODEV);
-	close(importer);
+}
+
+/* A process that is late has a file all the same. */
+static void unbind_busy(int shared, useconds_t delay)
+{
+	int importer[3], i;
+
+	for (i = 0; i < ARRAY_SIZE(importer); i++)
+		importer[i] = vcm_importer_open(0);
+	igt_fork(child, ARRAY_SIZE(importer))
+		use_until_dead(child, importer[child], shared);
+	usleep(delay);
+	vcm_driver_unbind(device[0]);
+	igt_waitchildren();
+	for (i = 0; i < ARRAY_SIZE(importer); i++)
+		close(importer[i]);
 }
 
 static void test_unbind_busy(int dev)
@@ -512,11 +527,7 @@ static void test_unbind_busy(int dev)
 
 	rest_read(&before);
 	for (i = 0; i < 4; i++) {
-		igt_fork(child, 3)
-			use_until_dead(child, shared);
-		usleep(20000 + i * 13000);
-		vcm_driver_unbind(device[0]);
-		igt_waitchildren();
+		unbind_busy(shared, 20000 + i * 13000);
 		rest_assert_back(&before);
 		vcm_driver_bind(device[0]);
 	}
