@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The guest's first process (busybox sh). vm.sh puts it into the initramfs as
-# /.vcm/init, beside what it needs to know: nonce, modules/*, command.
+# /.vcm/init, beside what it needs to know: nonce, options, modules/*, command.
 
 export PATH=/:/usr/sbin:/usr/bin:/sbin:/bin HOME=/ TERM=dumb LANG=C
 
@@ -118,7 +118,10 @@ check_leaks() {
 
 mount_all
 nonce=$(cat /.vcm/nonce)
-load_modules
+# shellcheck disable=SC1091
+. /.vcm/options
+# shellcheck disable=SC2154
+[ -z "$load" ] || load_modules
 mark START 0
 run_command
 status=$?

@@ -22,7 +22,7 @@ usage: scripts/vm.sh [OPTION]... -- COMMAND [ARG]...
 
   --arch x86_64|arm64       (default x86_64)
   --iommu intel|amd|virtio|smmuv3|none   (default intel)
-  --kernel stock|debug|debug-m|debug-hide|kcsan|bench|gcov
+  --kernel stock|debug|debug-m|debug-hide|kcsan|bench|gcov|gcov-m
                             (default stock); the others are those of
                             scripts/kernel.sh, built if they are not there
   --mem SIZE                memory of the guest (default 1G)
@@ -30,6 +30,7 @@ usage: scripts/vm.sh [OPTION]... -- COMMAND [ARG]...
   --file HOST[:GUEST]       a file or directory for the guest, with the shared
                             libraries it needs (default /<its name>); repeatable
   --module NAME             a module of the kernel's own to load; repeatable
+  --no-load                 load no modules; their files are in /.vcm/modules
   --timeout SEC             time for the whole run (default 600; 3000 with
                             a kernel that checks)
 
@@ -55,6 +56,7 @@ command=()
 timeout=${VCM_VM_TIMEOUT:-}
 slowness=1
 project_modules=1
+load=1
 work=
 qemu_pid=
 readers=()
@@ -65,6 +67,7 @@ parse_args() {
 	while [[ $# -gt 0 ]]; do
 		case $1 in
 		--no-project-modules) project_modules= ;;
+		--no-load) load= ;;
 		-h | --help) usage; exit 0 ;;
 		--) shift; command=("$@"); break ;;
 		--arch | --iommu | --kernel | --mem | --append | --file | --module | --timeout)
@@ -98,7 +101,7 @@ check_options() {
 	esac
 	case $kernel in
 	stock | bench) ;;
-	debug | debug-m | debug-hide | kcsan | gcov) slowness=$SLOWNESS ;;
+	debug | debug-m | debug-hide | kcsan | gcov | gcov-m) slowness=$SLOWNESS ;;
 	*) die "unknown kernel '$kernel' (see --help)" ;;
 	esac
 	: "${timeout:=$((TIMEOUT * slowness))}"
@@ -276,6 +279,7 @@ build_initramfs() {
 		add_file "$root" "$spec"
 	done
 	add_modules "$root"
+	echo "load=$load" >"$root/.vcm/options"
 	echo "exec$(quote "${command[@]}")" >"$root/.vcm/command"
 	echo "$nonce" >"$root/.vcm/nonce"
 	# Not compressed: unpacking in an emulated CPU costs more than copying.

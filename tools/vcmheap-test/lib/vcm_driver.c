@@ -132,6 +132,47 @@ int vcm_module_users(const char *module)
 }
 
 /**
+ * vcm_module_find:
+ * @module: name of a module
+ * @path: its file is returned here, PATH_MAX bytes
+ *
+ * Returns: whether it is where scripts/vm.sh puts modules in a guest.
+ */
+bool vcm_module_find(const char *module, char *path)
+{
+	char pattern[PATH_MAX];
+	bool found;
+	glob_t paths;
+
+	snprintf(pattern, sizeof(pattern), "/.vcm/modules/*-%s.ko", module);
+	found = !glob(pattern, 0, NULL, &paths) && paths.gl_pathc == 1 &&
+		strlen(paths.gl_pathv[0]) < PATH_MAX;
+	if (found)
+		strcpy(path, paths.gl_pathv[0]);
+	globfree(&paths);
+	return found;
+}
+
+/**
+ * __vcm_module_load:
+ * @path: file of a module
+ * @params: what it is told
+ *
+ * Returns: 0 or -errno.
+ */
+int __vcm_module_load(const char *path, const char *params)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = syscall(SYS_finit_module, fd, params, 0) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+/**
  * __vcm_module_unload:
  * @module: name of a loaded module
  *
@@ -158,16 +199,11 @@ static char edu_file[PATH_MAX], edu_dma_bits[96], edu_unsafe_probe[96];
 static bool find_edu_file(void)
 {
 	const char *given = getenv("VCM_EDU_MODULE");
-	bool found;
-	glob_t paths;
 
-	/* Where scripts/vm.sh puts modules in a guest. */
-	found = !glob(given ?: "/.vcm/modules/*-vcm_edu.ko", 0, NULL, &paths) &&
-		paths.gl_pathc == 1 && strlen(paths.gl_pathv[0]) < sizeof(edu_file);
-	if (found)
-		strcpy(edu_file, paths.gl_pathv[0]);
-	globfree(&paths);
-	return found;
+	if (!given)
+		return vcm_module_find(VCM_EDU_MODULE, edu_file);
+	snprintf(edu_file, sizeof(edu_file), "%s", given);
+	return !access(edu_file, R_OK);
 }
 
 /**
@@ -220,14 +256,12 @@ void vcm_edu_unload(void)
  */
 void vcm_edu_load(bool managed)
 {
-	int fd = open(edu_file, O_RDONLY | O_CLOEXEC);
 	char params[256];
+	int ret;
 
-	igt_assert_f(fd >= 0, "%s: %s\n", edu_file, strerror(errno));
 	snprintf(params, sizeof(params), "%s%smanaged_dma=%d", edu_dma_bits, edu_unsafe_probe,
 		 managed);
-	igt_assert_f(!syscall(SYS_finit_module, fd, params, 0), "loading %s: %s\n", edu_file,
-		     strerror(errno));
-	close(fd);
+	ret = __vcm_module_load(edu_file, params);
+	igt_assert_f(!ret, "loading %s: %s\n", edu_file, strerror(-ret));
 	igt_assert_eq(vcm_edu_is_managed(), managed);
 }

@@ -18,6 +18,8 @@ void vcm_bus_rescan(void);
 
 bool vcm_module_loaded(const char *module);
 int vcm_module_users(const char *module);
+bool vcm_module_find(const char *module, char *path);
+int __vcm_module_load(const char *path, const char *params);
 int __vcm_module_unload(const char *module);
 
 void vcm_edu_require_module(void);

@@ -17,6 +17,8 @@
 #include "vcm_inject.h"
 #include "vcm_process.h"
 
+static const char *const kinds[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
+
 static int fail_nth = -1;
 
 static bool set_knob(const char *kind, const char *knob, const char *value)
@@ -42,7 +44,6 @@ static bool set_knob(const char *kind, const char *knob, const char *value)
  */
 void vcm_inject_init(void)
 {
-	static const char *const kinds[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
 	int i;
 
 	fail_nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
@@ -54,6 +55,69 @@ void vcm_inject_init(void)
 	igt_assert(set_knob("fail_page_alloc", "min-order", "0"));
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
 		set_knob(kinds[i], "verbose", "0");
+}
+
+/* The addresses of a function, up to the next symbol; false if there is none. */
+static bool function_range(const char *function, unsigned long long *start,
+			   unsigned long long *end)
+{
+	FILE *file = fopen("/proc/kallsyms", "re");
+	unsigned long long address;
+	char name[128];
+
+	igt_require_f(file, "no /proc/kallsyms\n");
+	*start = 0;
+	*end = 0;
+	/* They are sorted. */
+	while (!*end && fscanf(file, "%llx %*c %127s%*[^\n]", &address, name) == 2) {
+		if (*start && address > *start)
+			*end = address;
+		else if (!strcmp(name, function))
+			*start = address;
+	}
+	fclose(file);
+	return *start && *end;
+}
+
+static bool set_range(const char *which, const char *function)
+{
+	unsigned long long start, end;
+	char knob[32], text[32];
+	int i;
+
+	if (!function_range(function, &start, &end))
+		return false;
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		snprintf(knob, sizeof(knob), "%s-start", which);
+		snprintf(text, sizeof(text), "0x%llx", start);
+		igt_require_f(set_knob(kinds[i], knob, text), "no filter by callers\n");
+		snprintf(knob, sizeof(knob), "%s-end", which);
+		snprintf(text, sizeof(text), "0x%llx", end);
+		igt_assert(set_knob(kinds[i], knob, text));
+	}
+	return true;
+}
+
+/**
+ * vcm_inject_only_in:
+ * @function: a function of the kernel
+ *
+ * From now on only what is called by it, directly or not, can fail.
+ */
+void vcm_inject_only_in(const char *function)
+{
+	igt_assert_f(set_range("require", function), "no %s() in this kernel\n", function);
+}
+
+/**
+ * vcm_inject_never_in:
+ * @function: a function of some kernels
+ *
+ * From now on nothing that is called by it, directly or not, can fail.
+ */
+void vcm_inject_never_in(const char *function)
+{
+	set_range("reject", function);
 }
 
 /**

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 
 void vcm_inject_init(void);
+void vcm_inject_only_in(const char *function);
+void vcm_inject_never_in(const char *function);
 void vcm_inject_begin(unsigned int n);
 bool vcm_inject_end(void);
 
