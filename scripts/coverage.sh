@@ -11,7 +11,6 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly OUT=$VCM_TOP/out/coverage
-readonly TESTS=$VCM_TOP/out/tests
 KSRC=${KSRC:-}
 
 # What the tests are to run of all files together, in per cent
@@ -20,25 +19,13 @@ readonly GOAL_LINES=95 GOAL_BRANCHES=90
 # Measuring modules are no part of what is tested.
 readonly FILES='(drivers|samples)/.*vcm[^/]*\.[ch]' NOT_FILES='.*/tests/.*|.*vcm[_-]bench[^/]*'
 
-# The guests: a name, the options of vm.sh, "--", and test programs (patterns). Those
-# that say nothing new are left out.
-readonly BOOTS=(
-	"kunit --iommu intel -- vm-kunit.sh"
-	"intel --iommu intel --module vgem -- vcm_*"
-	"none --iommu none --module vgem -- vcm_noiommu vcm_alloc vcm_dma"
-	"bounce --iommu none --mem 256M --append swiotlb=8192,force --append cma=0 -- vcm_bounce"
-	"virtio --iommu virtio -- vcm_space vcm_policy"
-	"accounting --iommu intel --append dma_heap.mem_accounting=1 -- vcm_pool_accounting"
-	"numa --iommu none --append numa=fake=2 -- vcm_numa"
-)
-
 usage() {
 	cat <<'USAGE'
-usage: scripts/coverage.sh [--kunit] [BOOT]...
+usage: scripts/coverage.sh [--kunit] [PATTERN]...
 
   --kunit   only the KUnit tests in user-mode Linux: a minute
-  BOOT      these guests beside it (kunit, intel, none, bounce, virtio,
-            accounting, numa; default all)
+  PATTERN   beside it the suites of scripts/test.sh that these say (shell
+            patterns; default all)
 
 Exit status 1 if the goal (95 % of lines, 90 % of branches) is missed.
 The test programs have to be there (make tests).
@@ -46,7 +33,7 @@ USAGE
 }
 
 guests=1
-boots=()
+patterns=()
 
 parse_args() {
 	while [[ $# -gt 0 ]]; do
@@ -54,7 +41,7 @@ parse_args() {
 		--kunit) guests= ;;
 		-h | --help) usage; exit 0 ;;
 		-*) die "unknown option '$1' (see --help)" ;;
-		*) boots+=("$1") ;;
+		*) patterns+=("$1") ;;
 		esac
 		shift
 	done
@@ -82,76 +69,35 @@ run_kunit() {
 	collect um "$(realpath "$cache/src")" "$OUT/um"
 }
 
-# Runs in the guest: the programs, and then what the kernel counted. Files in debugfs
-# have no size, which is why they are copied.
-write_runner() {
-	local program
-
-	echo '#!/bin/sh'
-	for program; do
-		echo "/${program##*/} >&2"
-	done
-	cat <<'RUNNER'
-mkdir -p /tmp/counts
-cd /sys/kernel/debug/gcov || exit 1
-for file in $(find . -name '*vcm*.gcda'); do
-	mkdir -p "/tmp/counts/${file%/*}"
-	cat "$file" >"/tmp/counts/$file"
-done
-cd /tmp/counts && tar -cf - . | gzip -c | base64
-RUNNER
-}
-
-# Below the kernel's path of an object: the counts to where the notes are.
+# place_counts ARCHIVE NOTES DIR: what a guest counted, and beside each object's
+# counts the notes of the compiler. The guest's kernel says the path of the build.
 place_counts() {
-	local dir=$1 build=$2 file object
+	local archive=$1 notes=$2 dir=$3 file object
 
+	mkdir -p "$dir/raw"
+	tar -xzf "$archive" -C "$dir/raw" || die "$archive: no counts"
 	while read -r file; do
 		object=${file##*/build/}
 		mkdir -p "$dir/${object%/*}"
 		mv "$file" "$dir/$object"
-		cp "$build/${object%.gcda}.gcno" "$dir/${object%.gcda}.gcno"
+		cp "$notes/${object%.gcda}.gcno" "$dir/${object%.gcda}.gcno"
 	done < <(find "$dir/raw" -name '*.gcda')
 	rm -rf "$dir/raw"
 }
 
-run_boot() {
-	local name options programs program tree dir=$OUT/$1 args=() status=0
-
-	name=$1 options=$2
-	read -ra args <<<"$options"
-	mkdir -p "$dir/raw"
-	mapfile -t programs < <(cd "$TESTS" && compgen -G "$3" | while read -r program; do
-		[[ ! -f $program || ! -x $program || $program == vcm-extent-test ]] || realpath "$program"
-	done)
-	[[ $3 != vm-kunit.sh ]] || programs=("$VCM_TOP/scripts/vm-kunit.sh")
-	[[ ${#programs[@]} -gt 0 ]] || die "no test program $3 in $TESTS: make tests"
-	for program in "${programs[@]}"; do
-		args+=(--file "$program:/${program##*/}")
-	done
-	write_runner "${programs[@]}" >"$dir/run.sh"
-	chmod +x "$dir/run.sh"
-	"$VCM_TOP/scripts/vm.sh" --kernel gcov --timeout 3000 "${args[@]}" \
-		--file "$dir/run.sh:/run.sh" -- /run.sh >"$dir/counts" 2>"$dir/log" || status=$?
-	[[ $status -eq 0 ]] || say "guest $name: exit status $status (log: $dir/log)"
-	tr -d '\r' <"$dir/counts" | base64 -d 2>/dev/null | tar -xzf - -C "$dir/raw" ||
-		die "guest $name: no counts (log: $dir/log)"
-	tree=$(realpath "$(vcm_cache)/kernels/tree-gcov")
-	place_counts "$dir" "$tree/build"
-	collect "$name" "$tree/src" "$dir"
-}
-
 run_guests() {
-	local line name options globs
+	local cache archive kernel boot status=0
 
-	"$VCM_TOP/scripts/kernel.sh" gcov
-	for line in "${BOOTS[@]}"; do
-		name=${line%% *}
-		is_selected "$name" "${boots[@]}" || continue
-		options=${line#* }
-		globs=${options##*-- }
-		say "guest $name"
-		run_boot "$name" "${options%%-- *}" "$globs"
+	cache=$(realpath "$(vcm_cache)/kernels")
+	"$VCM_TOP/scripts/test.sh" --kernel gcov --kernel gcov-m "${patterns[@]}" \
+		>"$OUT/guests.results" || status=$?
+	tail -n 1 "$OUT/guests.results" >&2
+	[[ $status -eq 0 ]] || { grep '^FAIL' "$OUT/guests.results" >&2 || true; die "the tests fail"; }
+	for archive in "$VCM_TOP"/out/test-debug/*/*/counts.tar.gz; do
+		kernel=${archive%/*/*} boot=${archive%/*}
+		kernel=${kernel##*/} boot=${boot##*/}
+		place_counts "$archive" "$cache/$kernel/notes" "$OUT/$kernel-$boot"
+		collect "$kernel-$boot" "$cache/tree-gcov/src" "$OUT/$kernel-$boot"
 	done
 }
 

@@ -16,6 +16,7 @@ readonly KSELFTEST=$TESTS/kselftest/dmabuf-heap
 # machine.
 # With "bounce" all memory is below the narrowest device's 256 MB, also that of the
 # bounce buffers.
+# Those that take longest come first.
 # With "kunit" no allocation but the tests' own is there to fail: kmemleak would
 # have one for each of them.
 # The kernel itself must not zero pages (init_on_alloc), or a heap that forgets
@@ -23,17 +24,18 @@ readonly KSELFTEST=$TESTS/kselftest/dmabuf-heap
 readonly BOOTS=(
 	"intel --iommu intel --module vgem --append init_on_alloc=0"
 	"strict --iommu intel --append iommu.strict=1"
+	"virtio --iommu virtio"
+	"amd --iommu amd"
 	"pool --iommu intel --append init_on_alloc=0"
 	"accounting --iommu intel --append dma_heap.mem_accounting=1"
 	"init_on_free --iommu none --append init_on_free=1"
 	"numa --iommu none --append numa=fake=2"
-	"amd --iommu amd"
-	"virtio --iommu virtio"
 	"none --iommu none --module vgem"
 	"bounce --iommu none --mem 256M --append swiotlb=8192,force --append cma=0"
 	"debug --iommu intel --module vgem"
 	"kunit --iommu intel --append kmemleak=off"
 	"hide --iommu intel --module vgem"
+	"load --iommu intel --no-load"
 )
 
 programs() { printf " $TESTS/vcm_%s" "$@"; }
@@ -43,9 +45,9 @@ programs() { printf " $TESTS/vcm_%s" "$@"; }
 #   plain lines as this script prints them; --list-subtests as with igt
 #   ksft  TAP of the kernel's dmabuf-heaps selftest; what is said of vcm counts
 #   ktap  KTAP of the suites in the kernel
-# The guests "debug" and "kunit" are for what only a kernel of scripts/kernel.sh has,
-# and run with the kernel debug alone; "hide" is what imports buffers, for the kernel
-# debug-hide.
+# The guests "debug" and "kunit" are for what only a kernel of scripts/kernel.sh has;
+# "hide" is what imports buffers, for the kernel debug-hide, and "load" is for kernels
+# that have the project as modules.
 readonly SUITES=(
 	"host plain $TESTS/vcm-extent-test"
 	"intel igt $(programs alloc zero chunks mmap share sync vgem import dma vmap abi device)"
@@ -65,12 +67,13 @@ readonly SUITES=(
 	"kunit ktap $VCM_TOP/scripts/vm-kunit.sh"
 	"hide igt $(programs alloc share sync vgem import dma vmap device)"
 	"hide ksft $KSELFTEST"
+	"load igt $(programs load)"
 )
 
-# KERNEL PROGRAM SUBTEST...: what is not possible in a kernel. These count the users
-# of a module, vcm_iommu, that is in the image of debug.
+# KIND PROGRAM SUBTEST...: what is not possible in a kernel. These count the users
+# of a module, vcm_iommu, that is in the image.
 readonly NOT_POSSIBLE=(
-	"debug vcm_space_life unbind unbind-many-times unbind-busy close-after-bind remove
+	"built-in vcm_space_life unbind unbind-many-times unbind-busy close-after-bind remove
 	unload-refused unload parallel managed-unbind"
 )
 
@@ -89,9 +92,10 @@ Runs the suites (test programs) whose name matches a shell pattern, by default
 all: 'scripts/test.sh vcm_alloc', 'scripts/test.sh "vcm_*"'.
 Logs are in out/test/. 'make test' builds what is needed first.
 
-  --kernel KERNEL   debug, debug-m or debug-hide, of scripts/kernel.sh; repeatable.
-                    Names of results begin with KERNEL/ then, and logs are in
-                    out/test-debug/
+  --kernel KERNEL   debug, debug-m, debug-hide, kcsan, gcov or gcov-m, of
+                    scripts/kernel.sh; repeatable. Names of results begin with
+                    KERNEL/ then, and logs are in out/test-debug/. What gcov counted
+                    is in a file counts.tar.gz beside the logs of each guest
 USAGE
 }
 
@@ -99,8 +103,10 @@ parse_args() {
 	while [[ $# -gt 0 ]]; do
 		case $1 in
 		--kernel)
-			[[ ${2:-} == debug || ${2:-} == debug-[mh]* ]] || die "--kernel ${2:-}: not for tests (see --help)"
-			kernels+=("$2")
+			case ${2:-} in
+			debug | debug-m | debug-hide | kcsan | gcov | gcov-m) kernels+=("$2") ;;
+			*) die "--kernel ${2:-}: not for tests (see --help)" ;;
+			esac
 			shift
 			;;
 		-h | --help) usage; exit 0 ;;
@@ -115,14 +121,22 @@ parse_args() {
 }
 
 # Does boot $2 belong to kernel $1? Modules or not makes no difference to the
-# IOMMUs.
+# IOMMUs, and races are the same with all of them.
 is_boot_of() {
 	case $1:$2 in
-	*:hide) [[ $1 == debug-hide ]] ;;
-	stock:debug | stock:kunit | debug:host) return 1 ;;
-	stock:* | debug:* | debug-m:intel) ;;
+	debug-hide:hide | debug-m:intel | debug-m:load | gcov-m:load) ;;
+	kcsan:intel | kcsan:pool | kcsan:virtio) ;;
+	stock:debug | stock:kunit | *:hide | *:load) return 1 ;;
+	stock:*) ;;
+	debug:host | gcov:host) return 1 ;;
+	debug:* | gcov:*) ;;
 	*) return 1 ;;
 	esac
+}
+
+# Does kernel $1 have what kind $2 of NOT_POSSIBLE says?
+is_kind_of() {
+	[[ $2 == built-in && ($1 == debug || $1 == gcov || $1 == kcsan) ]]
 }
 
 # ---- choosing ------------------------------------------------------------
@@ -143,11 +157,12 @@ programs_of() {
 
 # The subtests of program $2 that kernel $1 makes impossible, one a line.
 not_possible() {
-	local line kernel program subtests
+	local line kind program subtests
 
 	for line in "${NOT_POSSIBLE[@]}"; do
-		read -r -d '' kernel program subtests <<<"$line" || true
-		[[ $kernel != "$1" || $program != "${2##*/}" ]] || tr -s ' \t\n' '\n' <<<"$subtests"
+		read -r -d '' kind program subtests <<<"$line" || true
+		[[ $program == "${2##*/}" ]] || continue
+		! is_kind_of "$1" "$kind" || tr -s ' \t\n' '\n' <<<"$subtests"
 	done
 }
 
@@ -271,6 +286,8 @@ parse_boot() {
 		elif [[ $line =~ ^@@end\ ([0-9]+)$ ]]; then
 			suite_status "$suite" "$kind" "${BASH_REMATCH[1]}" "$dir/$suite.log"
 			suite=''
+		elif [[ $line == @@counts ]]; then
+			base64 -di >"$dir/counts.tar.gz"
 		elif [[ -n $suite ]]; then
 			printf '%s\n' "$line" >>"$dir/$suite.log"
 			[[ $kind == ktap ]] || "parse_$kind" "$suite" "$line" "$dir/$suite.log"
@@ -312,8 +329,23 @@ RUNNER
 		[[ -z $without ]] || without=" --run-subtest '*$without'"
 		echo "suite $kind $program$without"
 	done
+	[[ $kernel != gcov* ]] || write_counting
 	# What failed says its own output.
 	echo "exit 0"
+}
+
+# Files in debugfs have no size, which is why they are copied. The rest of what the
+# guest prints is theirs.
+write_counting() {
+	cat <<'RUNNER'
+cd /sys/kernel/debug/gcov
+for file in $(find . -name '*vcm*.gcda'); do
+	mkdir -p "/tmp/counts/${file%/*}"
+	cat "$file" >"/tmp/counts/$file"
+done
+printf '\n@@counts\n'
+cd /tmp/counts && tar -cf - . | gzip -c | base64
+RUNNER
 }
 
 # Runs the runner in directory $4 of boot $1 where it belongs.
@@ -339,7 +371,7 @@ run_boot() {
 	[[ -n $programs ]] || return 0
 	# The same suite may run in several guests.
 	case $boot in
-	host | intel | debug | kunit | hide) where= ;;
+	host | intel | debug | kunit | hide | load) where= ;;
 	*) where=$boot/ ;;
 	esac
 	if [[ $kernel != stock ]]; then
@@ -367,17 +399,22 @@ run_boot() {
 
 # An emulated machine keeps one CPU busy: as many as there are run side by side.
 # What each prints comes at its end, in one piece.
+start_when_free() {
+	while [[ $(jobs -rp | wc -l) -ge $(nproc) ]]; do wait -n || true; done
+	(
+		run_boot "$1" "$2" "$3" >"$out/$1-$2.txt" 2>&1
+		flock "$out/terminal" cat "$out/$1-$2.txt"
+	) &
+}
+
 run_boots() {
-	local kernel=$1 boot name options
+	local boot kernel name options
 
 	for boot in "host " "${BOOTS[@]}"; do
 		read -r name options <<<"$boot"
-		is_boot_of "$kernel" "$name" || continue
-		while [[ $(jobs -rp | wc -l) -ge $(nproc) ]]; do wait -n || true; done
-		(
-			run_boot "$kernel" "$name" "$options" >"$out/$kernel-$name.txt" 2>&1
-			flock "$out/terminal" cat "$out/$kernel-$name.txt"
-		) &
+		for kernel in "${kernels[@]}"; do
+			! is_boot_of "$kernel" "$name" || start_when_free "$kernel" "$name" "$options"
+		done
 	done
 	wait
 }
@@ -412,8 +449,8 @@ main() {
 	for kernel in "${kernels[@]}"; do
 		# Before the guests, which would wait for it all at once.
 		[[ $kernel == stock ]] || "$VCM_TOP/scripts/kernel.sh" "$kernel"
-		run_boots "$kernel"
 	done
+	run_boots
 	cat "$out"/*/*/results >>"$out/results"
 	finish
 }
