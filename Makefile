@@ -11,6 +11,7 @@
 ##   VCM_MIRROR=<url> the Debian mirror to use instead of this machine's own
 ##   TESTS=<pattern> the suites that 'make test' runs (shell patterns, default: all)
 ##   SEED=<number> what 'make soak' and 'make fuzz' printed, to repeat a run
+##   KERNEL=<name> the kernel for 'make soak' and 'make fuzz': debug, or that of 'make test'
 ##   LINUX_DIR=<dir> source of a kernel, for 'make patches'
 KDIR ?=
 KIMAGE ?=
@@ -66,10 +67,10 @@ test-debug: tests ## run the tests again in kernels that check everything
 	@scripts/test.sh --kernel debug --kernel debug-m --kernel debug-hide $(TESTS)
 
 soak: modules ## use the heap in all ways at once for SECONDS (default 300)
-	@scripts/soak.sh soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+	@scripts/soak.sh $(if $(KERNEL),--kernel $(KERNEL)) soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 fuzz: modules ## a million ioctls with arguments of all kinds
-	@scripts/soak.sh fuzz $(if $(SEED),--seed $(SEED))
+	@scripts/soak.sh $(if $(KERNEL),--kernel $(KERNEL)) fuzz $(if $(SEED),--seed $(SEED))
 
 coverage: tests ## how much of the code the tests run
 	@scripts/coverage.sh
