@@ -60,7 +60,8 @@ that calls the DMA API.
 
 The first four patches are the layer between a heap and the DMA API, the
 fifth is the heap, the rest is a sample importer for QEMU's "edu" device
-and documentation. Each builds by itself.
+and documentation. Each builds by itself; the fourth is the one that adds the
+layer to Kconfig and Makefile.
 TEXT
 }
 
