@@ -353,8 +353,13 @@ free_domain:
 
 static struct iommu_device *vcm_probe_device(struct device *dev)
 {
+	struct vcm_space *space = dev_get_drvdata(dev);
+
 	/* Our node is in the fwspec of no other device. */
-	return vcm_space_of(dev) ? &vcm_iommu_device : ERR_PTR(-ENODEV);
+	if (!space)
+		return ERR_PTR(-ENODEV);
+	dev_iommu_priv_set(dev, space);
+	return &vcm_iommu_device;
 }
 
 static bool vcm_capable(struct device *dev, enum iommu_cap cap)
@@ -417,19 +422,18 @@ struct vcm_domain *vcm_domain_of(struct device *dev)
  * @dev: any device
  * @min_align: set to the alignment that the space asks for, 0 for none
  *
- * Context: Any that iommu_get_domain_for_dev() can be called from.
+ * Context: Any.
  * Return: what to hold for reading while mapping or unmapping, valid as long as
  *	the space is; NULL if @dev is no space's.
  */
 struct rw_semaphore *vcm_space_rules(struct device *dev, u64 *min_align)
 {
-	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
 	struct vcm_space *space;
 
 	*min_align = 0;
-	/* A space's DMA is claimed, which leaves the device blocked. */
-	if (!domain || (domain->ops != &vcm_domain_ops &&
-			domain->ops != &vcm_blocked_ops))
+	/* Not by the domain, which nobody keeps for us on other devices. */
+	if (!fwspec || fwspec->iommu_fwnode != vcm_domain_fwnode())
 		return NULL;
 
 	space = vcm_space_of(dev);

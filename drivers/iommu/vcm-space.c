@@ -41,7 +41,7 @@ static DEFINE_IDA(vcm_space_ids);
  */
 struct vcm_space *vcm_space_of(struct device *dev)
 {
-	return dev_get_drvdata(dev);
+	return dev_iommu_priv_get(dev);
 }
 
 static bool vcm_range_inside(u64 start, u64 len, u64 in_start, u64 in_len)
@@ -185,7 +185,11 @@ static int vcm_space_add_device(struct vcm_space *space)
 	if (!pdev)
 		return -ENOMEM;
 
-	/* No child of the parent: it may have to outlive that. */
+	/*
+	 * No child of the parent: it may have to outlive that. Our IOMMU driver
+	 * takes the space from here, as nothing keeps it for later: a driver
+	 * that somebody tries to bind takes it away.
+	 */
 	dev_set_drvdata(&pdev->dev, space);
 	vcm_space_setup_dma(&pdev->dev, space);
 	ret = vcm_space_init_fwspec(&pdev->dev);

@@ -85,6 +85,9 @@
  * SUBTEST: coherent
  * Description: A driver's own memory in a space is what the device finds there.
  *
+ * SUBTEST: foreign-driver
+ * Description: Who binds another driver to a space's device is refused, and does no harm.
+ *
  * SUBTEST: fault-handler
  * Description: A fault is told to the space that is active, and to no other.
  *
@@ -1700,6 +1703,52 @@ static void test_domain_type(int dev, int importer)
 	vcm_space_destroy(importer, space);
 }
 
+/* Writes to a file of sysfs; returns 0 or -errno. */
+static int write_sysfs(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
+
+	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
+	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+/* Its DMA is claimed; the driver core forgets all the same who it was. */
+static void test_foreign_driver(int dev, int importer)
+{
+	static const char driver[] = "serial8250";
+	struct vcm_space_buffer buffer, later;
+	uint32_t space = create(importer);
+	char name[32], path[128], line[64];
+	FILE *file;
+
+	vcm_space_buffer_init(&buffer, dev, MIXED);
+	vcm_space_buffer_init(&later, dev, MIXED);
+	vcm_space_buffer_import(&buffer, importer, space);
+	snprintf(name, sizeof(name), "vcm-space.%u", read_space().number);
+	snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/driver_override", name);
+	igt_assert_eq(write_sysfs(path, driver), 0);
+	snprintf(path, sizeof(path), "/sys/bus/platform/drivers/%s/bind", driver);
+	igt_assert_eq(write_sysfs(path, name), -EBUSY);
+
+	snprintf(path, sizeof(path),
+		 "/sys/bus/platform/devices/%s/iommu_group/reserved_regions", name);
+	file = fopen(path, "re");
+	igt_assert(file);
+	igt_assert(fgets(line, sizeof(line), file));
+	fclose(file);
+
+	vcm_space_buffer_release(&buffer);
+	vcm_space_buffer_import(&later, importer, space);
+	vcm_space_activate(importer, space);
+	vcm_space_assert_dma(&later, 1);
+	vcm_space_deactivate(importer, space);
+	vcm_space_buffer_fini(&buffer);
+	vcm_space_buffer_fini(&later);
+	vcm_space_destroy(importer, space);
+}
+
 /* --- The subtests ------------------------------------------------------ */
 
 static const struct {
@@ -1743,6 +1792,8 @@ static const struct {
 	  "What a space says of its addresses is where the buffer is" },
 	{ "coherent", test_coherent,
 	  "A driver's own memory in a space is what the device finds there" },
+	{ "foreign-driver", test_foreign_driver,
+	  "Who binds another driver to a space's device is refused, and does no harm" },
 	{ "fault-handler", test_fault_handler,
 	  "A fault is told to the space that is active, and to no other" },
 	{ "fixed-dma", test_fixed_dma,
