@@ -21,7 +21,7 @@ static void vcm_mapping_show(struct seq_file *s,
 	else
 		seq_puts(s, "  iova=-");
 	seq_printf(s, " length=%zu align=%llu guard=%llu segs=%u alone=%d degraded=%d\n",
-		   map->len, map->align, map->guard, map->segs, !!map->own,
+		   map->len, map->align, map->guard, READ_ONCE(map->segs), !!map->own,
 		   map->degraded);
 }
 

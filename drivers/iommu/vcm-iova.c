@@ -167,7 +167,8 @@ static int vcm_sgt_set_range(const struct vcm_iova_device *vdev,
 	for (; sg; sg = sg_next(sg))
 		sg_dma_len(sg) = 0;
 	sgt->nents = nents;
-	map->segs = nents;
+	/* It is in the list already, for debugfs to show. */
+	WRITE_ONCE(map->segs, nents);
 	return 0;
 }
 
@@ -485,6 +486,15 @@ static void vcm_mapping_list(struct vcm_iova_device *vdev,
 	mutex_unlock(&vdev->lock);
 }
 
+static void vcm_unmap_pages(struct vcm_iova_device *vdev, struct sg_table *sgt,
+			    const struct vcm_mapping *map)
+{
+	vcm_gate_enter(vdev);
+	dma_unmap_sgtable(vdev->dev, sgt, map->dir, map->attrs);
+	vcm_gate_leave(vdev);
+	sgt->nents = sgt->orig_nents;
+}
+
 static int vcm_map_plain(struct vcm_iova_device *vdev, struct sg_table *sgt,
 			 bool strict, struct vcm_mapping *map)
 {
@@ -493,7 +503,9 @@ static int vcm_map_plain(struct vcm_iova_device *vdev, struct sg_table *sgt,
 	if (!vdev->translated && !vcm_sgt_reachable(vdev->dev, sgt))
 		return -EIO;
 
+	vcm_gate_enter(vdev);
 	ret = dma_map_sgtable(vdev->dev, sgt, map->dir, map->attrs);
+	vcm_gate_leave(vdev);
 	if (ret)
 		return ret;
 
@@ -508,8 +520,7 @@ static int vcm_map_plain(struct vcm_iova_device *vdev, struct sg_table *sgt,
 	return 0;
 
 unmap:
-	dma_unmap_sgtable(vdev->dev, sgt, map->dir, map->attrs);
-	sgt->nents = sgt->orig_nents;
+	vcm_unmap_pages(vdev, sgt, map);
 	vcm_count_refused(vdev);
 	return -EOPNOTSUPP;
 }
@@ -522,8 +533,7 @@ static void vcm_unmap_plain(struct vcm_iova_device *vdev, struct sg_table *sgt,
 	mutex_unlock(&vdev->lock);
 
 	dma_sync_sgtable_for_cpu(vdev->dev, sgt, map->dir);
-	dma_unmap_sgtable(vdev->dev, sgt, map->dir, map->attrs);
-	sgt->nents = sgt->orig_nents;
+	vcm_unmap_pages(vdev, sgt, map);
 }
 
 /* --- For exporters ----------------------------------------------------- */

@@ -154,6 +154,7 @@ static void vcm_find_doorbell(struct vcm_parent *parent)
 	struct iommu_domain *domain = iommu_get_domain_for_dev(parent->dev);
 	struct pci_dev *pdev;
 	struct msi_msg msg;
+	int irq;
 
 	if (!domain || !dev_is_pci(parent->dev) || !vcm_translates_msi(parent))
 		return;
@@ -161,7 +162,11 @@ static void vcm_find_doorbell(struct vcm_parent *parent)
 	if (!pci_dev_msi_enabled(pdev))
 		return;
 
-	get_cached_msi_msg(pci_irq_vector(pdev, 0), &msg);
+	irq = pci_irq_vector(pdev, 0);
+	if (irq < 0)
+		return;
+
+	get_cached_msi_msg(irq, &msg);
 	parent->doorbell_iova = (((u64)msg.address_hi << 32) |
 				 msg.address_lo) & PAGE_MASK;
 	parent->doorbell = iommu_iova_to_phys(domain, parent->doorbell_iova);
