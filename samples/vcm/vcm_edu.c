@@ -83,7 +83,7 @@ static struct edu_import *edu_import_create(struct device *dev, int fd)
 	struct edu_import *import;
 	int ret;
 
-	import = kzalloc_obj(*import, GFP_KERNEL_ACCOUNT);
+	import = kzalloc_obj(*import, EDU_GFP);
 	if (!import)
 		return ERR_PTR(-ENOMEM);
 
@@ -331,7 +331,7 @@ static int edu_file_import(struct edu_file *file, struct vcm_edu_import *args)
 	}
 
 	ret = xa_alloc(&file->imports, &args->handle, import,
-		       XA_LIMIT(1, EDU_MAX_IMPORTS), GFP_KERNEL_ACCOUNT);
+		       XA_LIMIT(1, EDU_MAX_IMPORTS), EDU_GFP);
 	if (ret) {
 		ret = ret == -EBUSY ? -ENOSPC : ret;
 		goto destroy_import;
@@ -430,7 +430,7 @@ static int edu_file_access(struct edu_file *file, struct vcm_edu_access *args)
 	    !edu_range_ok(args->offset, args->length, import->dmabuf->size))
 		return -ERANGE;
 
-	buf = kvmalloc(args->length, GFP_KERNEL_ACCOUNT);
+	buf = kvmalloc(args->length, EDU_GFP);
 	if (!buf)
 		return -ENOMEM;
 
@@ -589,7 +589,7 @@ static int edu_open(struct inode *inode, struct file *filp)
 					      struct edu_device, misc);
 	struct edu_file *file;
 
-	file = kzalloc_obj(*file, GFP_KERNEL_ACCOUNT);
+	file = kzalloc_obj(*file, EDU_GFP);
 	if (!file)
 		return -ENOMEM;
 

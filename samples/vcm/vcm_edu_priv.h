@@ -6,6 +6,7 @@
 #define _VCM_EDU_PRIV_H
 
 #include <linux/completion.h>
+#include <linux/gfp.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/miscdevice.h>
@@ -15,6 +16,12 @@
 #include <linux/xarray.h>
 
 #include "vcm-edu.h"
+
+/*
+ * What a user asks for is charged to the user, who gets an error when there is no
+ * memory left for it, and is not killed.
+ */
+#define EDU_GFP		(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL)
 
 struct dma_buf;
 struct dma_buf_attachment;

@@ -49,7 +49,7 @@ static struct edu_space *edu_space_alloc(struct device *dev,
 	struct edu_space *edu_space;
 	int ret;
 
-	edu_space = kzalloc_obj(*edu_space, GFP_KERNEL_ACCOUNT);
+	edu_space = kzalloc_obj(*edu_space, EDU_GFP);
 	if (!edu_space)
 		return ERR_PTR(-ENOMEM);
 	spin_lock_init(&edu_space->lock);
@@ -107,7 +107,7 @@ int edu_space_create(struct edu_file *file, struct vcm_edu_space_create *args)
 		return PTR_ERR(edu_space);
 
 	ret = xa_alloc(&file->spaces, &args->space, edu_space, xa_limit_31b,
-		       GFP_KERNEL_ACCOUNT);
+		       EDU_GFP);
 	if (ret) {
 		edu_space_free(edu_space);
 		return ret;
@@ -305,7 +305,7 @@ int edu_space_coherent(struct edu_file *file, struct vcm_edu_coherent *args)
 		return -ENXIO;
 
 	dev = vcm_space_dev(edu_space->space);
-	words = dma_alloc_coherent(dev, len, &addr, GFP_KERNEL_ACCOUNT);
+	words = dma_alloc_coherent(dev, len, &addr, EDU_GFP);
 	if (!words)
 		return -ENOMEM;
 

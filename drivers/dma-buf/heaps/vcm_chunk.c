@@ -59,12 +59,19 @@ static void vcm_chunk_list_free(struct list_head *list)
  */
 static bool vcm_chunks_affordable(size_t len)
 {
+	/* What CMA keeps is for pages that can be moved, and counts as free. */
+	unsigned long cma = global_zone_page_state(NR_FREE_CMA_PAGES);
 	unsigned long nr = len >> PAGE_SHIFT;
+	long available;
 
 	/* What is available takes longer to find out than that much is free. */
-	return nr + totalram_pages() / 16 <=
-		       global_zone_page_state(NR_FREE_PAGES) ||
-	       nr <= si_mem_available() + get_nr_swap_pages();
+	if (nr + totalram_pages() / 16 + cma <=
+	    global_zone_page_state(NR_FREE_PAGES))
+		return true;
+
+	/* Swap counts below zero while it is taken away. */
+	available = si_mem_available() + get_nr_swap_pages() - cma;
+	return available > 0 && nr <= available;
 }
 
 /* As many chunks of @size as fit @left and can be had. */
@@ -187,9 +194,9 @@ static unsigned long vcm_chunks_count_runs(const struct vcm_chunks *chunks)
  * The memory is zeroed.
  *
  * Context: Process context, sleeps.
- * Return: 0, -ENOMEM (more than is available, see MemAvailable and SwapFree in
- *	/proc/meminfo), -EINTR (fatal signal). Nothing is allocated on failure,
- *	and nobody is killed.
+ * Return: 0, -ENOMEM (more than is available, see MemAvailable, SwapFree and
+ *	CmaFree in /proc/meminfo), -EINTR (fatal signal). Nothing is allocated
+ *	on failure, and nobody is killed.
  */
 int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes)
 {
@@ -394,7 +401,7 @@ int vcm_chunks_to_sgt(const struct vcm_chunks *chunks, struct device *dev,
 
 	if (nents > UINT_MAX)
 		return -ENOMEM;
-	ret = sg_alloc_table(sgt, nents, GFP_KERNEL_ACCOUNT);
+	ret = sg_alloc_table(sgt, nents, VCM_GFP_META);
 	if (ret)
 		return ret;
 	vcm_chunks_cut(chunks, &limits, sgt->sgl);

@@ -47,7 +47,7 @@ static int vcm_heap_attach(struct dma_buf *dmabuf,
 	struct vcm_attachment *a;
 	int ret;
 
-	a = kzalloc_obj(*a, GFP_KERNEL_ACCOUNT);
+	a = kzalloc_obj(*a, VCM_GFP_META);
 	if (!a)
 		return -ENOMEM;
 

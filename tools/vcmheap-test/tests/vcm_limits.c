@@ -16,6 +16,7 @@
 #include "vcm_debugfs.h"
 #include "vcm_dev.h"
 #include "vcm_heap.h"
+#include "vcm_importer.h"
 #include "vcm_memory.h"
 #include "vcm_pool.h"
 
@@ -61,6 +62,9 @@
  *
  * SUBTEST: group-edge
  * Description: Nobody dies of a buffer that just fits the limit of a group, or just not.
+ *
+ * SUBTEST: group-import
+ * Description: Nobody dies of imports that use up the limit of a group.
  */
 
 IGT_TEST_DESCRIPTION("Buffers of the vcm heap that are larger than what there is.");
@@ -441,6 +445,48 @@ static void test_group_edge(int heap)
 	vcm_memory_assert_back(&before, "at the limit of a group");
 }
 
+/* What an import needs in the kernel is charged to who imports. */
+static void import_until_limit(int dmabuf)
+{
+	int importer = vcm_importer_open(1), ret = 0;
+	struct vcm_edu_import import;
+	static uint32_t handles[1000];
+	unsigned int n = 0;
+	char limit[32];
+
+	group_join();
+	/* What a process writes to for the first time is charged, too. */
+	igt_assert_eq(mlockall(MCL_CURRENT), 0);
+	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)group_charge());
+	write_group("memory.max", limit);
+	while (n < ARRAY_SIZE(handles) &&
+	       !(ret = __vcm_importer_import(importer, dmabuf, &import)))
+		handles[n++] = import.handle;
+	igt_assert_eq(ret, -ENOMEM);
+	igt_info("%u imports\n", n);
+	while (n--)
+		vcm_importer_release(importer, handles[n]);
+	close(importer);
+}
+
+static void test_group_import(int dev)
+{
+	struct vcm_memory before;
+	int dmabuf;
+
+	vcm_memory_read(&before);
+	dmabuf = vcm_dev_alloc_sizes(dev, MIB(1), vcm_page_size());
+	group_mount();
+	igt_fork(child, 1)
+		import_until_limit(dmabuf);
+	igt_waitchildren();
+	igt_assert_eq_u64(read_group("memory.events", "oom_kill "), 0);
+	close(dmabuf);
+	assert_nothing_charged();
+	group_unmount();
+	vcm_memory_assert_back(&before, "imports up to the limit of a group");
+}
+
 /* --- All --------------------------------------------------------------- */
 
 static const struct {
@@ -502,6 +548,10 @@ int igt_main()
 	igt_describe("Nobody dies of a buffer that just fits a group's limit, or just not");
 	igt_subtest("group-edge")
 		test_group_edge(heap);
+
+	igt_describe("Nobody dies of imports that use up a group's limit");
+	igt_subtest("group-import")
+		test_group_import(dev);
 
 	igt_fixture() {
 		close(heap);
