@@ -237,7 +237,7 @@ static unsigned long vcm_pool_pop(struct vcm_pool_list *list,
 	spin_lock(&list->lock);
 	nr = min3(nr, list->nr[kind], VCM_POOL_BATCH);
 	vcm_pool_move(&list->chunks[kind], nr, to);
-	list->nr[kind] -= nr;
+	WRITE_ONCE(list->nr[kind], list->nr[kind] - nr);
 	spin_unlock(&list->lock);
 	return nr;
 }
@@ -247,7 +247,7 @@ static void vcm_pool_push_clean(struct vcm_pool_list *list, struct page *page)
 {
 	spin_lock(&list->lock);
 	list_add_tail(&page->lru, &list->chunks[VCM_POOL_CLEAN]);
-	list->nr[VCM_POOL_CLEAN]++;
+	WRITE_ONCE(list->nr[VCM_POOL_CLEAN], list->nr[VCM_POOL_CLEAN] + 1);
 	spin_unlock(&list->lock);
 }
 
@@ -256,7 +256,7 @@ static void vcm_pool_push_dirty(struct vcm_pool_list *list, unsigned long nr,
 {
 	spin_lock(&list->lock);
 	list_splice(chunks, &list->chunks[VCM_POOL_DIRTY]);
-	list->nr[VCM_POOL_DIRTY] += nr;
+	WRITE_ONCE(list->nr[VCM_POOL_DIRTY], list->nr[VCM_POOL_DIRTY] + nr);
 	spin_unlock(&list->lock);
 }
 

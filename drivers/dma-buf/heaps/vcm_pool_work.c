@@ -42,7 +42,7 @@ VISIBLE_IF_KUNIT unsigned int vcm_pool_high_mb;
 /* Until when, in jiffies, the worker rests. */
 VISIBLE_IF_KUNIT unsigned long vcm_pool_pressure = INITIAL_JIFFIES;
 
-/* Changes under kernel_param_lock(), as a parameter may be what wakes it. */
+/* NULL before the pool has come to life, when parameters are set, and after. */
 static struct kthread_worker *vcm_pool_worker;
 VISIBLE_IF_KUNIT struct kthread_delayed_work vcm_pool_work;
 static struct shrinker *vcm_pool_shrinker;
@@ -96,9 +96,13 @@ static bool vcm_pool_has_dirty(void)
 
 VISIBLE_IF_KUNIT void vcm_pool_queue_work(unsigned long delay)
 {
+	struct kthread_worker *worker;
+
 	KUNIT_STATIC_STUB_REDIRECT(vcm_pool_queue_work, delay);
 
-	kthread_queue_delayed_work(vcm_pool_worker, &vcm_pool_work, delay);
+	worker = READ_ONCE(vcm_pool_worker);
+	if (worker)
+		kthread_queue_delayed_work(worker, &vcm_pool_work, delay);
 }
 
 static bool vcm_pool_has_work(void)
@@ -192,12 +196,14 @@ MODULE_PARM_DESC(pool_mb, "Most memory that is kept for later buffers, in MB (de
 VISIBLE_IF_KUNIT int vcm_pool_mark_param_set(const char *val,
 					     const struct kernel_param *kp)
 {
-	int ret = param_set_uint(val, kp);
+	unsigned int mb;
+	int ret = kstrtouint(val, 0, &mb);
 
-	/* On the command line they come before there is a worker. */
-	if (!ret && vcm_pool_worker)
-		vcm_pool_kick();
-	return ret;
+	if (ret)
+		return ret;
+	WRITE_ONCE(*(unsigned int *)kp->arg, mb);
+	vcm_pool_kick();
+	return 0;
 }
 
 static const struct kernel_param_ops vcm_pool_mark_param_ops = {
@@ -209,13 +215,6 @@ MODULE_PARM_DESC(pool_low_mb, "Refill the pool in advance when it holds less of 
 module_param_cb(pool_high_mb, &vcm_pool_mark_param_ops, &vcm_pool_high_mb,
 		0644);
 MODULE_PARM_DESC(pool_high_mb, "... until it holds this much of it, in MB (default 0)");
-
-static void vcm_pool_set_worker(struct kthread_worker *worker)
-{
-	kernel_param_lock(THIS_MODULE);
-	vcm_pool_worker = worker;
-	kernel_param_unlock(THIS_MODULE);
-}
 
 /**
  * vcm_pool_work_init - bring the pool to life
@@ -243,7 +242,7 @@ int vcm_pool_work_init(void)
 		return PTR_ERR(worker);
 	}
 	sched_set_normal(worker->task, MAX_NICE);
-	vcm_pool_set_worker(worker);
+	WRITE_ONCE(vcm_pool_worker, worker);
 
 	shrinker_register(vcm_pool_shrinker);
 	/* The parameters may ask for a refill. */
@@ -261,7 +260,8 @@ void vcm_pool_work_exit(void)
 	struct kthread_worker *worker = vcm_pool_worker;
 
 	shrinker_free(vcm_pool_shrinker);
-	vcm_pool_set_worker(NULL);
+	/* A run that is going on does not queue another one. */
+	WRITE_ONCE(vcm_pool_worker, NULL);
 	kthread_cancel_delayed_work_sync(&vcm_pool_work);
 	kthread_destroy_worker(worker);
 }
