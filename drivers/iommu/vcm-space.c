@@ -266,7 +266,8 @@ static int vcm_space_link(struct vcm_space *space)
  *	translates, or where addresses of the parent are reserved),
  *	-EOPNOTSUPP (no IOMMU), -ENOSPC (too many spaces of @parent),
  *	-ENODEV (@parent is going away), -ENOMEM, -EBUSY (somebody else attached
- *	@parent to a domain).
+ *	@parent to a domain), -EPERM (somebody else claimed the DMA of the
+ *	space's device).
  */
 struct vcm_space *vcm_space_create(struct device *parent,
 				   const struct vcm_space_args *args)

@@ -5,6 +5,9 @@
  * The device is QEMU's "edu" PCI device: a DMA engine between memory and
  * 4 KiB of RAM inside the device. Second and further devices appear as
  * /dev/vcm-edu1, /dev/vcm-edu2, ...
+ *
+ * Besides the errors below, every call returns ENODEV once the driver
+ * has lost the device, or has given it up because a transfer did not end.
  */
 #ifndef _VCM_EDU_H
 #define _VCM_EDU_H
@@ -38,7 +41,8 @@
  * @reserved: in: must be 0
  *
  * Errors: EINVAL (flags, or @fd is no dma-buf), EBADF, ENOENT (@space), ENOSPC
- * (as many imports as one open file may have), and what attaching, mapping and
+ * (as many imports as one open file may have), EOPNOTSUPP (VCM_EDU_IMPORT_FIXED,
+ * and the buffer shows no pages), and what attaching, mapping and
  * vcm_space_map_at() return.
  */
 struct vcm_edu_import {
