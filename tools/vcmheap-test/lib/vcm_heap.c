@@ -37,20 +37,30 @@ uint64_t vcm_page_align(uint64_t len)
 	return (len + mask) & ~mask;
 }
 
-static uint64_t memory_figure(const char *key)
+static bool find_memory_figure(const char *key, uint64_t *bytes)
 {
 	FILE *file = fopen("/proc/meminfo", "re");
-	unsigned long long kib, found = 0;
+	unsigned long long kib;
+	bool found = false;
 	char line[256];
 
 	igt_assert(file);
 	while (fgets(line, sizeof(line), file))
 		if (!strncmp(line, key, strlen(key)) &&
-		    sscanf(line + strlen(key), ": %llu kB", &kib) == 1)
-			found = kib << 10;
+		    sscanf(line + strlen(key), ": %llu kB", &kib) == 1) {
+			*bytes = kib << 10;
+			found = true;
+		}
 	fclose(file);
-	igt_assert_f(found, "the kernel does not tell %s\n", key);
 	return found;
+}
+
+static uint64_t memory_figure(const char *key)
+{
+	uint64_t bytes;
+
+	igt_assert_f(find_memory_figure(key, &bytes), "the kernel does not tell %s\n", key);
+	return bytes;
 }
 
 /**
@@ -81,6 +91,19 @@ uint64_t vcm_ram_free(void)
 uint64_t vcm_ram_available(void)
 {
 	return memory_figure("MemAvailable");
+}
+
+/**
+ * vcm_ram_cma:
+ *
+ * Returns: bytes of free memory that only CMA's users and pages that can be moved
+ * are given; 0 for a kernel without CMA.
+ */
+uint64_t vcm_ram_cma(void)
+{
+	uint64_t bytes;
+
+	return find_memory_figure("CmaFree", &bytes) ? bytes : 0;
 }
 
 /* The sum of the kernel's event counters whose name begins with @prefix. */

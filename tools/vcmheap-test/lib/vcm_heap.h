@@ -26,6 +26,7 @@ uint64_t vcm_page_align(uint64_t len);
 uint64_t vcm_ram_size(void);
 uint64_t vcm_ram_free(void);
 uint64_t vcm_ram_available(void);
+uint64_t vcm_ram_cma(void);
 uint64_t vcm_ram_handed_out(void);
 uint64_t vcm_oom_kills(void);
 void vcm_compact_memory(void);
