@@ -22,7 +22,6 @@ readonly FLAVOURS=(
 	'kcsan|kcsan|guest watch kcsan builtin'
 	'bench|bench|guest bench modules'
 	'gcov|gcov|guest watch gcov failures kunit builtin'
-	'gcov-m|gcov|guest watch gcov failures modules'
 )
 
 usage() {
@@ -36,7 +35,6 @@ usage: scripts/kernel.sh [--print] FLAVOUR...
   kcsan     the check for data races, the project in the image
   bench     nothing that costs time, the project as modules
   gcov      counts what code runs, and failures to order, the project in the image
-  gcov-m    the same with the project as modules
 
   --print   build, then print KIMAGE and KMODULES as assignments
 
@@ -136,7 +134,7 @@ configure() {
 gcov_options() {
 	local file
 
-	[[ $flavour == gcov* ]] || return 0
+	[[ $flavour == gcov ]] || return 0
 	while read -r file; do
 		file=${file##*/}
 		printf 'GCOV_PROFILE_%s.o=y\n' "${file%.c}"
@@ -176,10 +174,10 @@ install_result() {
 	cp "$build/arch/x86/boot/bzImage" "$build/.config" "$build/System.map" "$result/"
 	mv "$result/.config" "$result/config"
 	cp "$build/include/config/kernel.release" "$result/release"
-	[[ $flavour != gcov* ]] || install_notes
+	[[ $flavour != gcov ]] || install_notes
 }
 
-# What the compiler noted for gcov is written over by the next flavour.
+# What the compiler noted for gcov, beside the kernel that it is about.
 install_notes() {
 	mkdir "$result/notes"
 	(cd "$build" && find . -name '*vcm*.gcno' -print0 | tar -cf - --null -T -) |

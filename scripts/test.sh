@@ -46,8 +46,8 @@ programs() { printf " $TESTS/vcm_%s" "$@"; }
 #   ksft  TAP of the kernel's dmabuf-heaps selftest; what is said of vcm counts
 #   ktap  KTAP of the suites in the kernel
 # The guests "debug" and "kunit" are for what only a kernel of scripts/kernel.sh has;
-# "hide" is what imports buffers, for the kernel debug-hide, and "load" is for kernels
-# that have the project as modules.
+# "hide" is what imports buffers, for the kernel debug-hide, and "load" for debug-m,
+# which has the project as modules.
 readonly SUITES=(
 	"host plain $TESTS/vcm-extent-test"
 	"intel igt $(programs alloc zero chunks mmap share sync vgem import dma vmap abi device)"
@@ -92,7 +92,7 @@ Runs the suites (test programs) whose name matches a shell pattern, by default
 all: 'scripts/test.sh vcm_alloc', 'scripts/test.sh "vcm_*"'.
 Logs are in out/test/. 'make test' builds what is needed first.
 
-  --kernel KERNEL   debug, debug-m, debug-hide, kcsan, gcov or gcov-m, of
+  --kernel KERNEL   debug, debug-m, debug-hide, kcsan or gcov, of
                     scripts/kernel.sh; repeatable. Names of results begin with
                     KERNEL/ then, and logs are in out/test-debug/. What gcov counted
                     is in a file counts.tar.gz beside the logs of each guest
@@ -104,7 +104,7 @@ parse_args() {
 		case $1 in
 		--kernel)
 			case ${2:-} in
-			debug | debug-m | debug-hide | kcsan | gcov | gcov-m) kernels+=("$2") ;;
+			debug | debug-m | debug-hide | kcsan | gcov) kernels+=("$2") ;;
 			*) die "--kernel ${2:-}: not for tests (see --help)" ;;
 			esac
 			shift
@@ -124,7 +124,7 @@ parse_args() {
 # IOMMUs, and races are the same with all of them.
 is_boot_of() {
 	case $1:$2 in
-	debug-hide:hide | debug-m:intel | debug-m:load | gcov-m:load) ;;
+	debug-hide:hide | debug-m:intel | debug-m:load) ;;
 	kcsan:intel | kcsan:pool | kcsan:virtio) ;;
 	stock:debug | stock:kunit | *:hide | *:load) return 1 ;;
 	stock:*) ;;
@@ -329,7 +329,7 @@ RUNNER
 		[[ -z $without ]] || without=" --run-subtest '*$without'"
 		echo "suite $kind $program$without"
 	done
-	[[ $kernel != gcov* ]] || write_counting
+	[[ $kernel != gcov ]] || write_counting
 	# What failed says its own output.
 	echo "exit 0"
 }

@@ -22,7 +22,7 @@ usage: scripts/vm.sh [OPTION]... -- COMMAND [ARG]...
 
   --arch x86_64|arm64       (default x86_64)
   --iommu intel|amd|virtio|smmuv3|none   (default intel)
-  --kernel stock|debug|debug-m|debug-hide|kcsan|bench|gcov|gcov-m
+  --kernel stock|debug|debug-m|debug-hide|kcsan|bench|gcov
                             (default stock); the others are those of
                             scripts/kernel.sh, built if they are not there
   --mem SIZE                memory of the guest (default 1G)
@@ -101,7 +101,7 @@ check_options() {
 	esac
 	case $kernel in
 	stock | bench) ;;
-	debug | debug-m | debug-hide | kcsan | gcov | gcov-m) slowness=$SLOWNESS ;;
+	debug | debug-m | debug-hide | kcsan | gcov) slowness=$SLOWNESS ;;
 	*) die "unknown kernel '$kernel' (see --help)" ;;
 	esac
 	: "${timeout:=$((TIMEOUT * slowness))}"
