@@ -330,13 +330,13 @@ uint64_t vcm_chunk_start(const struct vcm_buffer_info *info, enum vcm_chunk chun
  * vcm_repeats:
  * @times: how often something is repeated
  *
- * Returns: a tenth of it where the kernel checks every access to memory (known
- * by kmemleak), which takes as much longer.
+ * Returns: a tenth of it, if it is 10 or more, where the kernel checks every access
+ * to memory (known by kmemleak), which takes as much longer.
  */
 unsigned int vcm_repeats(unsigned int times)
 {
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/kmemleak", igt_debugfs_mount() ?: "");
-	return access(path, F_OK) ? times : times / 10;
+	return access(path, F_OK) || times < 10 ? times : times / 10;
 }

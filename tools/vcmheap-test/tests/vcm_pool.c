@@ -275,9 +275,9 @@ static int recycle(const struct shape *shape, bool clean, uint64_t seed)
 /* The worker waits 10 ms before it begins: most rounds are before that. */
 static void test_zero_shape(const struct reader *reader, const struct shape *shape, bool clean)
 {
-	unsigned int round, good = 0;
+	unsigned int round, good = 0, rounds = vcm_repeats(reader->rounds);
 
-	for (round = 0; good < reader->rounds; round++) {
+	for (round = 0; good < rounds; round++) {
 		int dmabuf;
 
 		igt_assert_f(round < 100 + 10 * reader->rounds, "never before the worker\n");
@@ -303,7 +303,7 @@ static void test_zero(const struct reader *reader, bool clean)
 static void test_zero_thousands(void)
 {
 	vcm_pool_renew(32);
-	vcm_churn(dev, 1, 4000);
+	vcm_churn(dev, 1, vcm_repeats(4000));
 	igt_assert_neq_u64(vcm_pool_total(), 0);
 }
 

@@ -390,13 +390,13 @@ static void pair_fini(struct pair *pair)
 /* A transfer takes 100 ms, so that only every 50th round has some. */
 static void test_same_address(int dev, int importer)
 {
+	int i, rounds = vcm_repeats(1000);
 	struct pair pair;
-	int i;
 
 	pair_init(&pair, dev, importer);
 	vcm_space_buffer_tag(&pair.buffer[0], 1);
 	vcm_space_buffer_tag(&pair.buffer[1], 2);
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < rounds; i++) {
 		vcm_space_switch(importer, pair.space[i & 1]);
 		if (i % 50 == 49 || i % 50 == 0)
 			vcm_space_assert_dma(&pair.buffer[i & 1], i + 1);
