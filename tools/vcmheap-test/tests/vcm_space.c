@@ -1657,19 +1657,26 @@ static void test_kill_destroys(int dev)
 
 /* --- The kernel's own knobs -------------------------------------------- */
 
+/* Writes to a file of sysfs; returns 0 or -errno. */
+static int write_sysfs(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
+
+	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
+	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
 /* Whatever comes of it: the space has to be as good as before. */
 static void write_domain_type(unsigned int number, const char *type)
 {
 	char path[128];
-	int fd;
 
 	snprintf(path, sizeof(path), "/sys/bus/platform/devices/vcm-space.%u/iommu_group/type",
 		 number);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
-	if (write(fd, type, strlen(type)) >= 0)
+	if (!write_sysfs(path, type))
 		igt_info("%s was taken\n", type);
-	close(fd);
 }
 
 static void test_domain_type(int dev, int importer)
@@ -1701,17 +1708,6 @@ static void test_domain_type(int dev, int importer)
 	vcm_space_buffer_fini(&buffer);
 	vcm_space_buffer_fini(&meanwhile);
 	vcm_space_destroy(importer, space);
-}
-
-/* Writes to a file of sysfs; returns 0 or -errno. */
-static int write_sysfs(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
-
-	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
 }
 
 /* Its DMA is claimed; the driver core forgets all the same who it was. */
