@@ -19,6 +19,7 @@
 #include <linux/dma-heap-vcm.h>
 
 #include "device.h"
+#include "meminfo.h"
 #include "pool.h"
 #include "report.h"
 #include "sections.h"
@@ -145,17 +146,11 @@ static uint64_t trace_bytes(void)
 
 static uint64_t vmalloc_bytes(void)
 {
-	FILE *file = fopen("/proc/meminfo", "re");
-	unsigned long long kib = 0;
-	char line[128];
+	uint64_t bytes = meminfo("VmallocUsed");
 
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "VmallocUsed: %llu", &kib) == 1)
-			break;
-	if (!kib)
+	if (!bytes)
 		die("/proc/meminfo: no VmallocUsed");
-	fclose(file);
-	return kib << 10;
+	return bytes;
 }
 
 /* --- Buffers ----------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include <linux/udmabuf.h>
 
 #include "device.h"
+#include "meminfo.h"
 #include "peers.h"
 #include "pool.h"
 #include "report.h"
@@ -99,21 +100,6 @@ static void pool_fill(uint64_t len, unsigned int count)
 
 /* --- CMA --------------------------------------------------------------- */
 
-/* Free bytes of the CMA regions. */
-static uint64_t cma_free(void)
-{
-	FILE *file = fopen("/proc/meminfo", "re");
-	unsigned long long kib = 0;
-	char line[128];
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "CmaFree: %llu", &kib) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return kib << 10;
-}
-
 static void cma_find(void)
 {
 	int i;
@@ -123,7 +109,7 @@ static void cma_find(void)
 	if (peers.cma < 0)
 		return;
 	/* Other users of the region have pieces in between. */
-	peers.cma_max = cma_free() / 4 * 3;
+	peers.cma_max = meminfo("CmaFree") / 4 * 3;
 }
 
 /* --- udmabuf ----------------------------------------------------------- */
