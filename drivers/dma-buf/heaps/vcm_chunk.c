@@ -10,7 +10,7 @@
  *
  * Chunks are taken greedily, the largest size that fits first, and a size that
  * could not be had is not tried again. They come from the pool (vcm_pool.c) or
- * from the buddy allocator.
+ * from the buddy allocator (vcm_memory.c).
  */
 
 #include <linux/align.h>
@@ -25,6 +25,8 @@
 #include <linux/swap.h>
 #include <linux/vmstat.h>
 
+#include "vcm_chunk.h"
+#include "vcm_memory.h"
 #include "vcm_pool.h"
 
 /**
@@ -49,7 +51,7 @@ static void vcm_chunk_list_free(struct list_head *list)
 	struct page *page, *next;
 
 	list_for_each_entry_safe(page, next, list, lru)
-		vcm_pool_free_pages(page);
+		vcm_memory_free(page);
 }
 
 /*

@@ -13,6 +13,7 @@
 
 #include <uapi/linux/dma-buf.h>
 
+#include "vcm_heap.h"
 #include "vcm_pool.h"
 
 struct vcm_totals {

@@ -5,7 +5,7 @@
  * A buffer is an array of chunks (vcm_chunk.c) behind a dma-buf. Each importer
  * gets a table of its own over those chunks, cut to what its device takes and
  * mapped by the buffer's policy (vcm_iommu_map_sgtable()); the CPU gets them
- * through mmap() and dma_buf_vmap() (vcm_map.c). Chunks of released buffers
+ * through mmap() and dma_buf_vmap() (vcm_cpu_map.c). Chunks of released buffers
  * wait in a pool for the next ones (vcm_pool.c).
  *
  * The dma-buf owns the buffer: nothing refers to a buffer that its dma-buf
@@ -31,6 +31,9 @@
 
 #include <uapi/linux/dma-heap-vcm.h>
 
+#include "vcm_cpu_map.h"
+#include "vcm_heap.h"
+#include "vcm_memory.h"
 #include "vcm_pool.h"
 
 #define CREATE_TRACE_POINTS

@@ -5,9 +5,7 @@
 #ifndef _VCM_HEAP_H
 #define _VCM_HEAP_H
 
-#include <linux/gfp.h>
 #include <linux/list.h>
-#include <linux/mmzone.h>
 #include <linux/mutex.h>
 #include <linux/scatterlist.h>
 #include <linux/types.h>
@@ -15,80 +13,11 @@
 
 #include <uapi/linux/dma-heap-vcm.h>
 
+#include "vcm_chunk.h"
+
 struct device;
 struct dma_buf;
 struct file;
-struct page;
-struct vm_area_struct;
-
-/*
- * Bookkeeping that grows with the buffer: charged to the caller, who fails when
- * reclaim is not enough, and no victim of the OOM killer.
- */
-#define VCM_GFP_META	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN | \
-			 __GFP_RETRY_MAYFAIL)
-
-/* The sizes a chunk can have, largest first; the last one is the page. */
-enum vcm_chunk_size {
-	VCM_CHUNK_2M,
-	VCM_CHUNK_1M,
-	VCM_CHUNK_64K,
-	VCM_CHUNK_PAGE,
-	VCM_NR_CHUNK_SIZES
-};
-
-/* What a chunk size is in bytes. */
-static inline size_t vcm_chunk_bytes(enum vcm_chunk_size size)
-{
-	static const size_t bytes[VCM_NR_CHUNK_SIZES] = {
-		[VCM_CHUNK_2M] = DMA_HEAP_VCM_CHUNK_2M,
-		[VCM_CHUNK_1M] = DMA_HEAP_VCM_CHUNK_1M,
-		[VCM_CHUNK_64K] = DMA_HEAP_VCM_CHUNK_64K,
-		[VCM_CHUNK_PAGE] = PAGE_SIZE,
-	};
-
-	return bytes[size];
-}
-
-/* With large pages several sizes, or all, can be one; it is the last then. */
-static inline bool vcm_chunk_size_usable(enum vcm_chunk_size size)
-{
-	return size == VCM_CHUNK_PAGE ||
-	       (vcm_chunk_bytes(size) > PAGE_SIZE &&
-		get_order(vcm_chunk_bytes(size)) <= MAX_PAGE_ORDER);
-}
-
-/**
- * struct vcm_chunks - the memory of a buffer
- * @pages: the chunks' first pages, the largest chunk first and those of one
- *	size by address; page_size() tells the size of each
- * @nr: number of chunks
- * @nr_of: number of chunks of each size
- * @nr_runs: number of physically contiguous runs that the chunks make up
- *
- * Constant from vcm_chunks_alloc() to vcm_chunks_free().
- */
-struct vcm_chunks {
-	struct page **pages;
-	unsigned long nr;
-	unsigned long nr_of[VCM_NR_CHUNK_SIZES];
-	unsigned long nr_runs;
-};
-
-/* vcm_chunk.c */
-u64 vcm_chunk_sizes(void);
-int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes);
-void vcm_chunks_free(struct vcm_chunks *chunks);
-unsigned long vcm_chunks_find(const struct vcm_chunks *chunks,
-			      unsigned long pgoff, unsigned long *first);
-int vcm_chunks_to_sgt(const struct vcm_chunks *chunks, struct device *dev,
-		      struct sg_table *sgt);
-
-/* vcm_map.c */
-int vcm_chunks_mmap(const struct vcm_chunks *chunks,
-		    struct vm_area_struct *vma);
-void *vcm_chunks_vmap(const struct vcm_chunks *chunks, size_t len);
-void vcm_chunks_vunmap(void *vaddr);
 
 /**
  * struct vcm_buffer - a buffer of the heap

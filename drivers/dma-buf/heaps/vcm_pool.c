@@ -17,12 +17,9 @@
  * pools of this kind.
  */
 
-#include <kunit/static_stub.h>
-#include <kunit/visibility.h>
 #include <linux/atomic.h>
 #include <linux/cpuset.h>
 #include <linux/dma-heap.h>
-#include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -34,22 +31,8 @@
 #include <linux/topology.h>
 #include <linux/vmstat.h>
 
+#include "vcm_memory.h"
 #include "vcm_pool.h"
-
-/*
- * A large chunk is a bonus: it is taken from what is free, without reclaim,
- * compaction or a warning. Order 4 with reclaim made a 10 MB allocation take
- * up to 100 ms (Jaewon Kim, "system_heap: avoid reclaim for order 4", 2023).
- */
-#define VCM_GFP_LARGE	((GFP_HIGHUSER | __GFP_ZERO | __GFP_COMP | \
-			  __GFP_NOWARN | __GFP_NORETRY) & ~__GFP_RECLAIM)
-
-/*
- * The last size may reclaim, but when that is not enough it is the caller who
- * fails and not a victim of the OOM killer.
- */
-#define VCM_GFP_PAGE	(GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
-			 __GFP_RETRY_MAYFAIL)
 
 /* The part of the machine's RAM that is the default cap. */
 #define VCM_POOL_RAM_PART	12
@@ -112,31 +95,6 @@ static struct vcm_pool_list *vcm_pool_list(int nid, enum vcm_chunk_size size)
 static unsigned long vcm_pool_chunk_pages(enum vcm_chunk_size size)
 {
 	return vcm_chunk_bytes(size) >> PAGE_SHIFT;
-}
-
-/* ---- The buddy allocator, or what a test has in its place ---- */
-
-VISIBLE_IF_KUNIT struct page *vcm_pool_alloc_pages(int nid, gfp_t gfp,
-						   unsigned int order)
-{
-	KUNIT_STATIC_STUB_REDIRECT(vcm_pool_alloc_pages, nid, gfp, order);
-
-	/* Only the first one respects the memory policy of the caller. */
-	return nid == NUMA_NO_NODE ? alloc_pages(gfp, order) :
-				     alloc_pages_node(nid, gfp, order);
-}
-
-/**
- * vcm_pool_free_pages - free a chunk
- * @page: its first page
- *
- * Context: Any that __free_pages() can be called from.
- */
-void vcm_pool_free_pages(struct page *page)
-{
-	KUNIT_STATIC_STUB_REDIRECT(vcm_pool_free_pages, page);
-
-	__free_pages(page, compound_order(page));
 }
 
 /* ---- Limits ---- */
@@ -344,13 +302,6 @@ unsigned long vcm_pool_get_clean(enum vcm_chunk_size size, unsigned long nr,
 	return got;
 }
 
-static gfp_t vcm_pool_gfp(enum vcm_chunk_size size)
-{
-	gfp_t gfp = size == VCM_CHUNK_PAGE ? VCM_GFP_PAGE : VCM_GFP_LARGE;
-
-	return mem_accounting ? gfp | __GFP_ACCOUNT : gfp;
-}
-
 static struct page *vcm_pool_get_dirty(enum vcm_chunk_size size)
 {
 	struct vcm_pool_list *list;
@@ -378,9 +329,7 @@ static struct page *vcm_pool_get_dirty(enum vcm_chunk_size size)
  */
 struct page *vcm_pool_get(enum vcm_chunk_size size)
 {
-	return vcm_pool_get_dirty(size) ?:
-	       vcm_pool_alloc_pages(NUMA_NO_NODE, vcm_pool_gfp(size),
-				    get_order(vcm_chunk_bytes(size)));
+	return vcm_pool_get_dirty(size) ?: vcm_memory_alloc(size);
 }
 
 /* Who still holds a page of it must not see what the next buffer has in it. */
@@ -408,7 +357,7 @@ static unsigned long vcm_pool_put_node(enum vcm_chunk_size size,
 			taken++;
 		} else {
 			vcm_pool_unreserve(size, 1);
-			vcm_pool_free_pages(pages[i]);
+			vcm_memory_free(pages[i]);
 		}
 	}
 	if (taken) {
@@ -441,7 +390,7 @@ void vcm_pool_put(enum vcm_chunk_size size, struct page **pages,
 		i += vcm_pool_put_node(size, pages + i, room - i);
 
 	for (; i < nr; i++)
-		vcm_pool_free_pages(pages[i]);
+		vcm_memory_free(pages[i]);
 }
 
 /* ---- Giving back to the buddy allocator ---- */
@@ -453,7 +402,7 @@ static void vcm_pool_free_chunks(int nid, enum vcm_chunk_size size,
 
 	vcm_pool_leave(nid, size, nr);
 	list_for_each_entry_safe(page, next, chunks, lru)
-		vcm_pool_free_pages(page);
+		vcm_memory_free(page);
 }
 
 static unsigned long vcm_pool_free_size(unsigned long nr_pages, int nid,
@@ -594,8 +543,7 @@ bool vcm_pool_add_one(int nid, enum vcm_chunk_size size)
 
 	if (!list || !vcm_pool_reserve(size, 1))
 		return false;
-	page = vcm_pool_alloc_pages(nid, vcm_pool_gfp(size) | __GFP_THISNODE,
-				    get_order(vcm_chunk_bytes(size)));
+	page = vcm_memory_alloc_node(nid, size);
 	if (!page) {
 		vcm_pool_unreserve(size, 1);
 		return false;

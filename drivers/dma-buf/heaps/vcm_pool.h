@@ -7,7 +7,7 @@
 
 #include <linux/types.h>
 
-#include "vcm_heap.h"
+#include "vcm_chunk.h"
 
 struct kernel_param;
 struct kthread_delayed_work;
@@ -39,7 +39,6 @@ unsigned long vcm_pool_get_clean(enum vcm_chunk_size size, unsigned long nr,
 struct page *vcm_pool_get(enum vcm_chunk_size size);
 void vcm_pool_put(enum vcm_chunk_size size, struct page **pages,
 		  unsigned long nr);
-void vcm_pool_free_pages(struct page *page);
 unsigned long vcm_pool_drain(void);
 void vcm_pool_stats(struct vcm_pool_stats *stats);
 
@@ -67,7 +66,6 @@ extern unsigned int vcm_pool_high_mb;
 extern unsigned long vcm_pool_pressure;
 extern struct kthread_delayed_work vcm_pool_work;
 
-struct page *vcm_pool_alloc_pages(int nid, gfp_t gfp, unsigned int order);
 void vcm_pool_queue_work(unsigned long delay);
 void vcm_pool_work_fn(struct kthread_work *work);
 unsigned long vcm_pool_count(struct shrinker *shrinker,

@@ -19,6 +19,7 @@
 #include <linux/string.h>
 
 #include "../../../iommu/tests/vcm-fail-nth.h"
+#include "../vcm_chunk.h"
 #include "vcm_fake_buddy.h"
 
 #define ANY	ULONG_MAX

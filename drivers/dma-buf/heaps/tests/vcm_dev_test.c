@@ -28,6 +28,7 @@
 
 #include <uapi/linux/dma-heap.h>
 
+#include "../vcm_heap.h"
 #include "../vcm_pool.h"
 
 #define ALLOC	DMA_HEAP_VCM_IOCTL_ALLOC

@@ -11,6 +11,7 @@
 #include <linux/string.h>
 
 #include "../../../iommu/tests/vcm-fail-nth.h"
+#include "../vcm_memory.h"
 #include "vcm_fake_buddy.h"
 
 struct vcm_fake_buddy vcm_fake_buddy;
@@ -123,8 +124,8 @@ int vcm_fake_buddy_init(struct kunit *test)
 	mem_accounting = false;
 	cap_before = vcm_pool_cap_pages();
 	vcm_pool_drain();
-	kunit_activate_static_stub(test, vcm_pool_alloc_pages, fake_alloc);
-	kunit_activate_static_stub(test, vcm_pool_free_pages, fake_free);
+	kunit_activate_static_stub(test, vcm_memory_alloc_pages, fake_alloc);
+	kunit_activate_static_stub(test, vcm_memory_free, fake_free);
 	kunit_activate_static_stub(test, vcm_pool_queue_work, fake_queue_work);
 	return 0;
 }

@@ -20,6 +20,7 @@
 #include <linux/topology.h>
 
 #include "../../../iommu/tests/vcm-fail-nth.h"
+#include "../vcm_memory.h"
 #include "vcm_fake_buddy.h"
 
 #define MB_PAGES	(SZ_1M >> PAGE_SHIFT)
@@ -51,9 +52,9 @@ static void pool_test_exit(struct kunit *test)
 /* A chunk from the page allocator, with something in it. */
 static struct page *new_chunk(struct kunit *test, enum vcm_chunk_size size)
 {
-	struct page *page = vcm_pool_alloc_pages(NUMA_NO_NODE,
-						 GFP_HIGHUSER | __GFP_COMP,
-						 vcm_size_order(size));
+	struct page *page = vcm_memory_alloc_pages(NUMA_NO_NODE,
+						   GFP_HIGHUSER | __GFP_COMP,
+						   vcm_size_order(size));
 
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	memset(page_address(page), 0xa5, page_size(page));
@@ -103,7 +104,7 @@ static void free_list(struct list_head *list)
 	struct page *page, *next;
 
 	list_for_each_entry_safe(page, next, list, lru)
-		vcm_pool_free_pages(page);
+		vcm_memory_free(page);
 }
 
 /* --- What comes and goes ----------------------------------------------- */
@@ -145,7 +146,7 @@ static void dirty_chunks_are_zeroed_before_they_are_given(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, is_zero(again));
 	expect_held(test, VCM_CHUNK_64K, 0, 0);
 	KUNIT_EXPECT_NULL(test, vcm_pool_get(VCM_CHUNK_64K));
-	vcm_pool_free_pages(again);
+	vcm_memory_free(again);
 	expect_total(test, 0);
 }
 

@@ -19,7 +19,9 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-#include "vcm_heap.h"
+#include "vcm_chunk.h"
+#include "vcm_cpu_map.h"
+#include "vcm_memory.h"
 
 /**
  * struct vcm_piece - the part of a chunk that a VMA shows
