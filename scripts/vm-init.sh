@@ -47,6 +47,9 @@ module_params() {
 	case $1 in
 	*-vcm_edu.ko) echo dma_bits=28,32 unsafe_probe=1 ;;
 	esac
+	# What the caller asks for comes later, and is what counts.
+	name=${1##*/[0-9][0-9]-}
+	cat "/.vcm/params/${name%.ko}" 2>/dev/null
 }
 
 load_modules() {

@@ -29,7 +29,11 @@ usage: scripts/vm.sh [OPTION]... -- COMMAND [ARG]...
   --append KERNEL_ARGS      further arguments for the kernel
   --file HOST[:GUEST]       a file or directory for the guest, with the shared
                             libraries it needs (default /<its name>); repeatable
-  --module NAME             a module of the kernel's own to load; repeatable
+  --module NAME[:PARAM=VALUE]...
+                            a module of the kernel's own to load, or parameters for
+                            one of the project's; repeatable
+  --device QEMU_DEVICE      a further device (-device of QEMU); repeatable
+  --disk SIZE               an empty disk, /dev/vda and so on; repeatable
   --no-load                 load no modules; their files are in /.vcm/modules
   --timeout SEC             time for the whole run (default 600; 3000 with
                             a kernel that checks)
@@ -52,6 +56,8 @@ mem=1G
 append=()
 files=()
 modules=()
+devices=()
+disks=()
 command=()
 timeout=${VCM_VM_TIMEOUT:-}
 slowness=1
@@ -70,7 +76,8 @@ parse_args() {
 		--no-load) load= ;;
 		-h | --help) usage; exit 0 ;;
 		--) shift; command=("$@"); break ;;
-		--arch | --iommu | --kernel | --mem | --append | --file | --module | --timeout)
+		--arch | --iommu | --kernel | --mem | --append | --file | --module | --device | \
+			--disk | --timeout)
 			[[ $# -ge 2 ]] || die "$1 needs a value (see --help)"
 			set_option "${1#--}" "$2"
 			shift
@@ -88,6 +95,8 @@ set_option() {
 	append) append+=("$2") ;;
 	file) files+=("$2") ;;
 	module) modules+=("$2") ;;
+	device) devices+=("$2") ;;
+	disk) disks+=("$2") ;;
 	*) printf -v "$1" %s "$2" ;;
 	esac
 }
@@ -105,6 +114,15 @@ check_options() {
 	*) die "unknown kernel '$kernel' (see --help)" ;;
 	esac
 	: "${timeout:=$((TIMEOUT * slowness))}"
+	check_sizes "$mem" "${disks[@]}"
+}
+
+check_sizes() {
+	local size
+
+	for size; do
+		[[ $size =~ ^[1-9][0-9]*[MG]$ ]] || die "'$size' is no size: a number with M or G behind it"
+	done
 }
 
 load_kernel() {
@@ -266,8 +284,33 @@ add_modules() {
 			add_project_module "$root" "$name"
 		done
 	fi
-	for name in "${modules[@]}"; do
-		add_kernel_module "$root" "$name"
+	[[ ${#disks[@]} -eq 0 ]] || add_kernel_module "$root" virtio-blk
+	for name in "${modules[@]%%:*}"; do
+		is_project_module "$name" || add_kernel_module "$root" "$name"
+	done
+	add_module_params "$root"
+}
+
+is_project_module() {
+	[[ -n $project_modules && " ${PROJECT_MODULES[*]//-/_} " == *" ${1//-/_} "* ]]
+}
+
+# A file of parameters for vm-init.sh for each module that has some; the kernel's
+# command line takes those of a module that is in the image. A value may have
+# colons in it.
+add_module_params() {
+	local root=$1 spec name params
+
+	mkdir "$root/.vcm/params"
+	for spec in "${modules[@]}"; do
+		[[ $spec == *:* ]] || continue
+		name=$(module_name "${spec%%:*}")
+		read -ra params <<<"$(sed -E 's/:([A-Za-z0-9_.]+=)/ \1/g' <<<":${spec#*:}")"
+		if [[ -n ${loaded[$name]:-} ]]; then
+			echo "${params[*]}" >>"$root/.vcm/params/$name"
+		else
+			append+=("${params[@]/#/$name.}")
+		fi
 	done
 }
 
@@ -372,14 +415,27 @@ kernel_args() {
 	echo "$args ${append[*]}"
 }
 
+# The options for what --device and --disk ask for, one a line.
+device_args() {
+	local i
+
+	[[ ${#devices[@]} -eq 0 ]] || printf -- '-device\n%s\n' "${devices[@]}"
+	for i in "${!disks[@]}"; do
+		truncate -s "${disks[i]}" "$work/disk$i" || die "--disk ${disks[i]}: no such size"
+		printf -- '-drive\nif=none,id=disk%d,format=raw,cache=unsafe,file=%s\n' "$i" "$work/disk$i"
+		printf -- '-device\nvirtio-blk-pci,drive=disk%d\n' "$i"
+	done
+}
+
 start_qemu() {
-	local console=$1 args
+	local console=$1 args further
 
 	read -ra args <<<"$(accel_args "$accel") $(machine_args)"
+	mapfile -t further < <(device_args)
 	# No interrupt shared between serial ports.
 	qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot \
 		-smp 2 -m "$mem" "${args[@]}" \
-		-device edu -device edu,dma_mask=0xffffffff \
+		-device edu -device edu,dma_mask=0xffffffff "${further[@]}" \
 		-chardev "file,id=con,path=$console" -device isa-serial,chardev=con,index=0 \
 		-chardev "file,id=out,path=$work/stdout" -device isa-serial,chardev=out,index=1 \
 		-chardev "file,id=err,path=$work/stderr" -device isa-serial,chardev=err,index=2,irq=5 \
