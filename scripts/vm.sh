@@ -14,6 +14,7 @@ readonly PROJECT_MODULES=(vcm_iommu vcm-heap vcm-edu)
 # Seconds for the whole run, and until the command must have started: ten times
 # what a boot takes. With a kernel that checks everything as many times longer.
 readonly TIMEOUT=600 BOOT_TIMEOUT=120 SLOWNESS=5
+readonly ICOUNT="-icount shift=1,sleep=off,align=off -seed 1 -rtc base=2026-01-01,clock=vm"
 readonly EXIT_TIMEOUT=124 EXIT_KERNEL=125 EXIT_GUEST=126
 
 usage() {
@@ -42,10 +43,10 @@ Exit status: COMMAND's; 124 timeout; 125 the kernel reported a bug, or at the
 end memory that was leaked; 126 the guest died; 1 wrong use or set-up. What the
 kernel said is in out/vm/.
 
-environment: VCM_VM_TIMEOUT (as --timeout), VCM_ACCEL=tcg|mttcg|kvm (no trying
-out; mttcg is tcg with a host thread for each CPU), VCM_MODULES (directory with
-the project's modules, default out/modules), and
-those of scripts/setup.sh
+environment: VCM_VM_TIMEOUT (as --timeout), VCM_ACCEL=tcg|mttcg|icount|kvm (no
+trying out; mttcg is tcg with a host thread for each CPU, icount is tcg with a
+clock that counts instructions: 2 ns each), VCM_MODULES (directory with the
+project's modules, default out/modules), and those of scripts/setup.sh
 USAGE
 }
 
@@ -326,7 +327,9 @@ build_initramfs() {
 	echo "exec$(quote "${command[@]}")" >"$root/.vcm/command"
 	echo "$nonce" >"$root/.vcm/nonce"
 	# Not compressed: unpacking in an emulated CPU costs more than copying.
-	(cd "$root" && find . -print0 | cpio -0 -o -H newc -R +0:+0 --quiet) >"$work/initrd" ||
+	# Of the same files the same bytes, so that a guest can be the same to the last page.
+	(cd "$root" && find . -exec touch -h -d @0 {} + && find . -print0 | LC_ALL=C sort -z |
+		cpio -0 -o -H newc -R +0:+0 --reproducible --quiet) >"$work/initrd" ||
 		die "cannot write the initramfs (disk full?)"
 	rm -rf "$root"
 }
@@ -367,8 +370,11 @@ accel_args() {
 	# Multi-threaded TCG of QEMU 7.2 crashes one boot in twenty.
 	tcg) echo "-accel tcg,thread=single -cpu max" ;;
 	mttcg) echo "-accel tcg,thread=multi -cpu max" ;;
+	# 2 ns for each instruction of either CPU, none waited for while both are idle, and
+	# nothing of the host's: the same files run the same way to the last instruction.
+	icount) echo "-accel tcg,thread=single -cpu max $ICOUNT" ;;
 	kvm) echo "-accel kvm -cpu host" ;;
-	*) die "VCM_ACCEL=$1: tcg, mttcg or kvm" ;;
+	*) die "VCM_ACCEL=$1: tcg, mttcg, icount or kvm" ;;
 	esac
 }
 
