@@ -23,6 +23,7 @@
 #include <linux/uaccess.h>
 
 #include "../../../iommu/tests/vcm-fail-nth.h"
+#include "../vcm_cpu_map.h"
 #include "../vcm_heap.h"
 #include "../vcm_pool.h"
 
