@@ -124,7 +124,6 @@ out, top, goals = sys.argv[1], sys.argv[2], [float(g) for g in sys.argv[3:5]]
 REASONS = [
     (r"WARN_ON", "only by a bug, ours or another's"),
     (r"KUNIT_STATIC_STUB", "only in a test, or only without one"),
-    (r"pasid", "no device of the guests has PASIDs"),
     (r"doorbell|msi|pci_irq_vector|irq < 0", "only behind an SMMUv3"),
     (r"__exit|exit_pool|exit_work|_exit\(|remove_node|remove_sysfs|no /dev/vcm",
      "no end and no failing start in the image: vcm_load"),

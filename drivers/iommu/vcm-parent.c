@@ -60,17 +60,6 @@ unlock:
 	mutex_unlock(&parent->lock);
 }
 
-/* The IOMMU core wants PASIDs off before the driver has let go. */
-static void vcm_parent_detach_pasids(struct vcm_parent *parent)
-{
-	struct vcm_space *space;
-
-	mutex_lock(&parent->lock);
-	list_for_each_entry(space, &parent->spaces, node)
-		vcm_space_kill_pasid(space);
-	mutex_unlock(&parent->lock);
-}
-
 /*
  * Until its driver's remove() has returned the device may do DMA, and has to
  * find what it found before. A device that is deleted is unbound after that is
@@ -85,9 +74,6 @@ static int vcm_parent_notify(struct notifier_block *nb, unsigned long action,
 		return NOTIFY_OK;
 
 	switch (action) {
-	case BUS_NOTIFY_UNBIND_DRIVER:
-		vcm_parent_detach_pasids(parent);
-		break;
 	case BUS_NOTIFY_DEL_DEVICE:
 		if (parent->dev->driver)
 			break;

@@ -256,7 +256,7 @@ static int vcm_space_link(struct vcm_space *space)
  *
  * The space is empty and not active. Whether it can be activated without a
  * moment in which @parent is in its default domain depends on the driver of
- * @parent, see vcm_space_gap().
+ * @parent, see vcm_space_gap_blocked().
  *
  * Context: Process context, sleeps. Not while @parent is being unbound: the
  *	driver's remove() comes after whatever creates spaces.
@@ -287,7 +287,6 @@ struct vcm_space *vcm_space_create(struct device *parent,
 
 	kref_init(&space->ref);
 	space->args = *args;
-	space->pasid = IOMMU_NO_PASID;
 	space->fixed = RB_ROOT_CACHED;
 
 	space->id = ida_alloc(&vcm_space_ids, GFP_KERNEL);
@@ -374,8 +373,7 @@ static int vcm_space_unlink(struct vcm_space *space)
 		ret = -ENODEV;
 		goto unlock;
 	}
-	if (parent->active == space || space->pasid != IOMMU_NO_PASID ||
-	    vcm_iommu_attached(&space->pdev->dev))
+	if (parent->active == space || vcm_iommu_attached(&space->pdev->dev))
 		goto unlock;
 	if (!vcm_domain_close(space->domain))
 		goto unlock;
@@ -497,7 +495,7 @@ EXPORT_SYMBOL_NS_GPL(vcm_space_activate, "VCM_IOMMU");
  * vcm_space_deactivate - take a space from the parent
  * @space: the space
  *
- * The parent is in the gap afterwards, see vcm_space_gap().
+ * The parent is in the gap afterwards, see vcm_space_gap_blocked().
  *
  * Context: Process context, sleeps.
  * Return: 0, -EINVAL (not active), -ENODEV (the space was destroyed or its
@@ -526,7 +524,7 @@ EXPORT_SYMBOL_NS_GPL(vcm_space_deactivate, "VCM_IOMMU");
  * vcm_space_switch - let the parent use another space
  * @space: the space to use, instead of the one that is active, if any
  *
- * In between the parent is in the gap, see vcm_space_gap(). If @space cannot
+ * In between the parent is in the gap, see vcm_space_gap_blocked(). If @space cannot
  * be attached, the space that was active before is again.
  *
  * Context: Process context, sleeps.
@@ -575,105 +573,23 @@ bool vcm_space_is_active(struct vcm_space *space)
 EXPORT_SYMBOL_NS_GPL(vcm_space_is_active, "VCM_IOMMU");
 
 /**
- * vcm_space_gap - what the parent reaches while none of its spaces is active
+ * vcm_space_gap_blocked - does the parent reach nothing between its spaces
  * @space: a space of the parent
  *
- * A driver that sets driver_managed_dma and uses no other DMA API mappings
- * while it has spaces gets VCM_SPACE_GAP_BLOCKED, with which nothing but the
- * active space is ever reachable.
+ * The gap is where the parent is while none of its spaces is active. It is
+ * blocked for a driver that sets driver_managed_dma and has no other DMA API
+ * mappings in use while it has spaces: then nothing but the active space is
+ * ever reachable. Else it is the parent's default domain: what the DMA API has
+ * mapped for it or, with iommu=pt, all memory.
  *
  * Context: Any.
- * Return: which of the two it is.
+ * Return: true if the gap is blocked; the same for all spaces of a parent.
  */
-enum vcm_space_gap vcm_space_gap(struct vcm_space *space)
+bool vcm_space_gap_blocked(struct vcm_space *space)
 {
-	return space->parent->owned ? VCM_SPACE_GAP_BLOCKED :
-				      VCM_SPACE_GAP_DEFAULT;
+	return space->parent->owned;
 }
-EXPORT_SYMBOL_NS_GPL(vcm_space_gap, "VCM_IOMMU");
-
-/* --- PASID ------------------------------------------------------------- */
-
-static bool vcm_parent_has_pasids(struct device *dev)
-{
-	/* What the IOMMU core asks of other buses is not exported. */
-	return dev_is_pci(dev) && to_pci_dev(dev)->pasid_enabled;
-}
-
-/**
- * vcm_space_attach_pasid - let the parent use a space beside its own
- * @space: the space
- * @pasid: Process Address Space ID with which the parent names it in its DMA
- *
- * No device that QEMU emulates behind these IOMMUs has PASIDs: untested.
- *
- * Context: Process context, sleeps.
- * Return: 0, -EOPNOTSUPP (the parent or its IOMMU has no PASIDs), -EBUSY
- *	(attached already), -ENODEV, or what iommu_attach_device_pasid()
- *	returns.
- */
-int vcm_space_attach_pasid(struct vcm_space *space, u32 pasid)
-{
-	struct vcm_parent *parent = space->parent;
-	int ret;
-
-	mutex_lock(&parent->lock);
-	ret = vcm_space_alive(space);
-	if (ret)
-		goto unlock;
-
-	if (!vcm_parent_has_pasids(parent->dev)) {
-		ret = -EOPNOTSUPP;
-	} else if (space->pasid != IOMMU_NO_PASID) {
-		ret = -EBUSY;
-	} else {
-		down_write(&parent->gate);
-		ret = iommu_attach_device_pasid(space->domain->backing,
-						parent->dev, pasid, NULL);
-		up_write(&parent->gate);
-		if (!ret)
-			space->pasid = pasid;
-	}
-unlock:
-	mutex_unlock(&parent->lock);
-	return ret;
-}
-EXPORT_SYMBOL_NS_GPL(vcm_space_attach_pasid, "VCM_IOMMU");
-
-static void __vcm_space_detach_pasid(struct vcm_space *space)
-{
-	lockdep_assert_held(&space->parent->lock);
-
-	iommu_detach_device_pasid(space->domain->backing, space->parent->dev,
-				  space->pasid);
-	space->pasid = IOMMU_NO_PASID;
-}
-
-/**
- * vcm_space_detach_pasid - undo vcm_space_attach_pasid()
- * @space: the space
- *
- * Context: Process context, sleeps.
- * Return: 0, -EINVAL (not attached), -ENODEV.
- */
-int vcm_space_detach_pasid(struct vcm_space *space)
-{
-	struct vcm_parent *parent = space->parent;
-	int ret;
-
-	mutex_lock(&parent->lock);
-	ret = vcm_space_alive(space);
-	if (ret)
-		goto unlock;
-	if (space->pasid == IOMMU_NO_PASID)
-		ret = -EINVAL;
-	else
-		__vcm_space_detach_pasid(space);
-unlock:
-	mutex_unlock(&parent->lock);
-	return ret;
-}
-EXPORT_SYMBOL_NS_GPL(vcm_space_detach_pasid, "VCM_IOMMU");
+EXPORT_SYMBOL_NS_GPL(vcm_space_gap_blocked, "VCM_IOMMU");
 
 /**
  * vcm_space_kill - the parent goes away
@@ -688,21 +604,8 @@ void vcm_space_kill(struct vcm_space *space)
 	lockdep_assert_held(&space->parent->lock);
 
 	vcm_domain_kill(space->domain);
-	vcm_space_kill_pasid(space);
 	if (space->parent->active == space)
 		vcm_space_detach(space);
-}
-
-/**
- * vcm_space_kill_pasid - the parent is about to go away
- * @space: the space
- *
- * Context: Process context, with &struct vcm_parent.lock.
- */
-void vcm_space_kill_pasid(struct vcm_space *space)
-{
-	if (space->pasid != IOMMU_NO_PASID)
-		__vcm_space_detach_pasid(space);
 }
 
 /* --- Fixed addresses --------------------------------------------------- */
@@ -905,8 +808,7 @@ int vcm_space_set_fault_handler(struct vcm_space *space,
 	ret = vcm_space_alive(space);
 	if (ret)
 		goto unlock;
-	if (space->parent->active == space ||
-	    space->pasid != IOMMU_NO_PASID) {
+	if (space->parent->active == space) {
 		ret = -EBUSY;
 		goto unlock;
 	}

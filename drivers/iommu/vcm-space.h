@@ -105,7 +105,6 @@ struct vcm_parent {
  * @pdev: its own device; NULL once destroyed
  * @domain: the default domain of @pdev; NULL once destroyed
  * @fixed: mappings in the fixed window, &struct vcm_fixed.node
- * @pasid: the PASID under which it is attached, or IOMMU_NO_PASID
  * @fault: called for faults, or NULL
  * @fault_data: for @fault
  *
@@ -120,7 +119,6 @@ struct vcm_space {
 	struct platform_device *pdev;
 	struct vcm_domain *domain;
 	struct rb_root_cached fixed;
-	ioasid_t pasid;
 	vcm_space_fault_t fault;
 	void *fault_data;
 };
@@ -169,7 +167,6 @@ extern struct mutex vcm_parents_lock;
 /* vcm-space.c */
 struct vcm_space *vcm_space_of(struct device *dev);
 void vcm_space_kill(struct vcm_space *space);
-void vcm_space_kill_pasid(struct vcm_space *space);
 
 /* vcm-parent.c: the devices that have spaces */
 struct vcm_parent *vcm_parent_get(struct device *dev);

@@ -116,17 +116,6 @@ struct vcm_space_args {
 };
 
 /**
- * enum vcm_space_gap - what a device reaches while none of its spaces is active
- * @VCM_SPACE_GAP_BLOCKED: nothing
- * @VCM_SPACE_GAP_DEFAULT: what the DMA API has mapped for it or, with
- *	iommu=pt, all memory
- */
-enum vcm_space_gap {
-	VCM_SPACE_GAP_BLOCKED,
-	VCM_SPACE_GAP_DEFAULT,
-};
-
-/**
  * typedef vcm_space_fault_t - handler of a space's faults
  * @space: the space
  * @iova: the address that the device used
@@ -149,10 +138,7 @@ int vcm_space_activate(struct vcm_space *space);
 int vcm_space_deactivate(struct vcm_space *space);
 int vcm_space_switch(struct vcm_space *space);
 bool vcm_space_is_active(struct vcm_space *space);
-enum vcm_space_gap vcm_space_gap(struct vcm_space *space);
-
-int vcm_space_attach_pasid(struct vcm_space *space, u32 pasid);
-int vcm_space_detach_pasid(struct vcm_space *space);
+bool vcm_space_gap_blocked(struct vcm_space *space);
 
 int vcm_space_map_at(struct vcm_space *space, u64 iova, struct sg_table *sgt,
 		     enum dma_data_direction dir);

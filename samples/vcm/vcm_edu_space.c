@@ -112,7 +112,7 @@ int edu_space_create(struct edu_file *file, struct vcm_edu_space_create *args)
 		edu_space_free(edu_space);
 		return ret;
 	}
-	args->flags = vcm_space_gap(edu_space->space) == VCM_SPACE_GAP_BLOCKED ?
+	args->flags = vcm_space_gap_blocked(edu_space->space) ?
 		      VCM_EDU_SPACE_GAP_BLOCKED : 0;
 	return 0;
 }

@@ -278,7 +278,7 @@ static void the_gap_of_a_managed_device_is_blocked(struct kunit *test)
 	struct device *dev = vcm_fake_device(test, &managed);
 	struct vcm_space *space = new_space(test, dev);
 
-	KUNIT_EXPECT_EQ(test, vcm_space_gap(space), VCM_SPACE_GAP_BLOCKED);
+	KUNIT_EXPECT_TRUE(test, vcm_space_gap_blocked(space));
 	KUNIT_EXPECT_NULL(test, vcm_fake_attached(dev));
 	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), 0);
 	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev),
@@ -296,7 +296,7 @@ static void the_gap_of_others_is_their_default_domain(struct kunit *test)
 	struct iommu_domain *domain = vcm_fake_attached(dev);
 	struct vcm_space *space = new_space(test, dev);
 
-	KUNIT_EXPECT_EQ(test, vcm_space_gap(space), VCM_SPACE_GAP_DEFAULT);
+	KUNIT_EXPECT_FALSE(test, vcm_space_gap_blocked(space));
 	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), domain);
 	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), 0);
 	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev),
@@ -382,8 +382,7 @@ static void who_else_has_the_device_is_respected(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, iommu_device_claim_dma_owner(dev, test), 0);
 	space = vcm_space_create(dev, &usual);
 	if (!IS_ERR(space)) {
-		KUNIT_EXPECT_EQ(test, vcm_space_gap(space),
-				VCM_SPACE_GAP_DEFAULT);
+		KUNIT_EXPECT_FALSE(test, vcm_space_gap_blocked(space));
 		destroy(test, space);
 	}
 	iommu_device_release_dma_owner(dev);
@@ -712,8 +711,6 @@ static void a_destroyed_space_refuses_everything(struct kunit *test)
 					       DMA_TO_DEVICE), -ENODEV);
 	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED), -ENODEV);
 	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, FIXED), 0);
-	KUNIT_EXPECT_EQ(test, vcm_space_attach_pasid(space, 1), -ENODEV);
-	KUNIT_EXPECT_EQ(test, vcm_space_detach_pasid(space), -ENODEV);
 	KUNIT_EXPECT_EQ(test, vcm_space_set_fault_handler(space, NULL, NULL),
 			-ENODEV);
 	KUNIT_EXPECT_FALSE(test, vcm_space_is_active(space));
@@ -852,7 +849,7 @@ static void direct_regions_are_in_every_space(struct kunit *test)
 	space = vcm_space_create(dev, &args);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
 	/* Who needs memory cannot be blocked. */
-	KUNIT_EXPECT_EQ(test, vcm_space_gap(space), VCM_SPACE_GAP_DEFAULT);
+	KUNIT_EXPECT_FALSE(test, vcm_space_gap_blocked(space));
 	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), 0);
 	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, SZ_16M + PAGE_SIZE),
 			SZ_16M + PAGE_SIZE);
@@ -872,7 +869,7 @@ static void direct_regions_are_in_every_space(struct kunit *test)
 	destroy(test, space);
 }
 
-/* --- Faults, PASIDs ---------------------------------------------------- */
+/* --- Faults ------------------------------------------------------------ */
 
 /**
  * struct fault_log - faults that a handler was told of
@@ -921,16 +918,6 @@ static void faults_are_told(struct kunit *test)
 	vcm_fake_fault(dev, START, false);
 	KUNIT_EXPECT_EQ(test, log.nr, 2);
 	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), 0);
-	destroy(test, space);
-}
-
-static void no_pasid_without_pci(struct kunit *test)
-{
-	struct device *dev = vcm_fake_device(test, &managed);
-	struct vcm_space *space = new_space(test, dev);
-
-	KUNIT_EXPECT_EQ(test, vcm_space_attach_pasid(space, 1), -EOPNOTSUPP);
-	KUNIT_EXPECT_EQ(test, vcm_space_detach_pasid(space), -EINVAL);
 	destroy(test, space);
 }
 
@@ -1033,7 +1020,6 @@ static struct kunit_case space_test_cases[] = {
 	KUNIT_CASE(a_space_outlives_its_parent),
 	KUNIT_CASE(direct_regions_are_in_every_space),
 	KUNIT_CASE(faults_are_told),
-	KUNIT_CASE(no_pasid_without_pci),
 	KUNIT_CASE(no_domain_is_no_space),
 #ifdef VCM_HAVE_FAIL_NTH
 	KUNIT_CASE(out_of_memory_leaves_no_space),
