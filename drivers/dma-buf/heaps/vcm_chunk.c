@@ -14,16 +14,14 @@
  */
 
 #include <linux/align.h>
-#include <linux/dma-heap.h>
 #include <linux/dma-mapping.h>
 #include <linux/gfp.h>
+#include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
-#include <linux/swap.h>
-#include <linux/vmstat.h>
 
 #include "vcm_chunk.h"
 #include "vcm_memory.h"
@@ -46,95 +44,119 @@ u64 vcm_chunk_sizes(void)
 	return sizes;
 }
 
-static void vcm_chunk_list_free(struct list_head *list)
+/**
+ * struct vcm_fill - an allocation under way
+ * @list: the chunks that it has, by &struct page.lru
+ * @nr_of: how many of each size
+ * @left: bytes that it has still to get
+ * @array: pages for the array of chunks, at most
+ * @claim: its claim to memory
+ */
+struct vcm_fill {
+	struct list_head list;
+	unsigned long nr_of[VCM_NR_CHUNK_SIZES];
+	size_t left;
+	unsigned long array;
+	struct vcm_claim claim;
+};
+
+static unsigned long vcm_fill_pages_left(const struct vcm_fill *fill)
+{
+	return (fill->left >> PAGE_SHIFT) + fill->array;
+}
+
+static int vcm_fill_begin(struct vcm_fill *fill, size_t len)
+{
+	unsigned long nr_pages = len >> PAGE_SHIFT;
+
+	if (nr_pages > totalram_pages())
+		return -ENOMEM;
+	*fill = (struct vcm_fill){
+		.list = LIST_HEAD_INIT(fill->list),
+		.left = len,
+		.array = nr_pages * sizeof(struct page *) / PAGE_SIZE + 1,
+	};
+	return vcm_memory_claim(&fill->claim, vcm_fill_pages_left(fill));
+}
+
+static void vcm_fill_free(struct vcm_fill *fill)
 {
 	struct page *page, *next;
 
-	list_for_each_entry_safe(page, next, list, lru)
+	list_for_each_entry_safe(page, next, &fill->list, lru)
 		vcm_memory_free(page);
 }
 
-/*
- * Is there enough for @len bytes, with something left for others? Who needs a
- * page when there is none calls the OOM killer, and that cannot know who has
- * them all.
- */
-static bool vcm_chunks_affordable(size_t len)
+static void vcm_fill_got(struct vcm_fill *fill, enum vcm_chunk_size size,
+			 unsigned long nr)
 {
-	/* What CMA keeps is for pages that can be moved, and counts as free. */
-	unsigned long cma = global_zone_page_state(NR_FREE_CMA_PAGES);
-	unsigned long nr = len >> PAGE_SHIFT;
-	long available;
-
-	/* What is available takes longer to find out than that much is free. */
-	if (nr + totalram_pages() / 16 + cma <=
-	    global_zone_page_state(NR_FREE_PAGES))
-		return true;
-
-	/* Swap counts below zero while it is taken away. */
-	available = si_mem_available() + get_nr_swap_pages() - cma;
-	return available > 0 && nr <= available;
+	fill->nr_of[size] += nr;
+	fill->left -= nr * vcm_chunk_bytes(size);
 }
 
-/* As many chunks of @size as fit @left and can be had. */
-static int vcm_chunk_list_fill_size(struct vcm_chunks *chunks, size_t *left,
-				    enum vcm_chunk_size size,
-				    struct list_head *list)
+/* As many chunks of @size as fit and can be had. */
+static int vcm_fill_size(struct vcm_fill *fill, enum vcm_chunk_size size)
 {
-	unsigned long want = *left / vcm_chunk_bytes(size), got = 0;
-	int ret = 0;
-
-	while (got < want) {
-		size_t done = got * vcm_chunk_bytes(size);
-		struct page *page;
+	while (fill->left >= vcm_chunk_bytes(size)) {
 		unsigned long nr;
+		struct page *page;
+		int ret;
 
 		/* Others may have been zeroed while one was zeroed here. */
-		nr = vcm_pool_get_clean(size, want - got, list);
-		got += nr;
-		if (nr)
+		nr = vcm_pool_get_clean(size, fill->left / vcm_chunk_bytes(size),
+					&fill->list);
+		if (nr) {
+			vcm_fill_got(fill, size, nr);
 			continue;
+		}
 
-		if (fatal_signal_pending(current)) {
-			ret = -EINTR;
-			break;
-		}
-		/* Now and then: others allocate, too. */
-		if (done && IS_ALIGNED(done, SZ_2M) &&
-		    !vcm_chunks_affordable(*left - done)) {
-			ret = -ENOMEM;
-			break;
-		}
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		ret = vcm_memory_check(&fill->claim, vcm_fill_pages_left(fill));
+		if (ret)
+			return ret;
 		page = vcm_pool_get(size);
 		if (!page)
-			break;
-		list_add_tail(&page->lru, list);
-		got++;
+			return 0;
+		list_add_tail(&page->lru, &fill->list);
+		vcm_fill_got(fill, size, 1);
 	}
-
-	chunks->nr_of[size] += got;
-	chunks->nr += got;
-	*left -= got * vcm_chunk_bytes(size);
-	return ret;
+	return 0;
 }
 
-/* Collect @left bytes on @list, which is the caller's also on failure. */
-static int vcm_chunk_list_fill(struct vcm_chunks *chunks, size_t *left,
-			       u64 sizes, struct list_head *list)
+/* Chunks of all @sizes; what cannot be had is left. */
+static int vcm_fill_sizes(struct vcm_fill *fill, u64 sizes)
 {
 	enum vcm_chunk_size size;
 	int ret;
 
 	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++) {
 		if (!vcm_chunk_size_usable(size) ||
-		    !(sizes & vcm_chunk_bytes(size)) ||
-		    *left < vcm_chunk_bytes(size))
+		    !(sizes & vcm_chunk_bytes(size)))
 			continue;
-		ret = vcm_chunk_list_fill_size(chunks, left, size, list);
+		ret = vcm_fill_size(fill, size);
 		if (ret)
 			return ret;
 	}
-	return *left ? -ENOMEM : 0;
+	return 0;
+}
+
+static int vcm_fill(struct vcm_fill *fill, u64 sizes)
+{
+	int ret;
+
+	ret = vcm_fill_sizes(fill, sizes);
+	if (ret || !fill->left)
+		return ret;
+	/*
+	 * Large chunks do not reclaim, and the pool may have what is missing,
+	 * or had it until somebody else drained it just now.
+	 */
+	vcm_pool_drain();
+	ret = vcm_fill_sizes(fill, sizes);
+	if (ret)
+		return ret;
+	return fill->left ? -ENOMEM : 0;
 }
 
 static int vcm_chunk_cmp(const void *a, const void *b)
@@ -187,6 +209,31 @@ static unsigned long vcm_chunks_count_runs(const struct vcm_chunks *chunks)
 	return runs;
 }
 
+/* What was collected becomes the chunks of a buffer. */
+static int vcm_chunks_init(struct vcm_chunks *chunks, struct vcm_fill *fill)
+{
+	struct page *page, *next;
+	enum vcm_chunk_size size;
+	unsigned long i = 0;
+
+	chunks->nr = 0;
+	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++) {
+		chunks->nr_of[size] = fill->nr_of[size];
+		chunks->nr += fill->nr_of[size];
+	}
+	chunks->pages = vcm_memory_array(chunks->nr, sizeof(*chunks->pages));
+	if (!chunks->pages)
+		return -ENOMEM;
+
+	list_for_each_entry_safe(page, next, &fill->list, lru) {
+		list_del(&page->lru);
+		chunks->pages[i++] = page;
+	}
+	vcm_chunks_sort(chunks);
+	chunks->nr_runs = vcm_chunks_count_runs(chunks);
+	return 0;
+}
+
 /**
  * vcm_chunks_alloc - allocate the memory of a buffer
  * @chunks: filled in
@@ -196,53 +243,27 @@ static unsigned long vcm_chunks_count_runs(const struct vcm_chunks *chunks)
  * The memory is zeroed.
  *
  * Context: Process context, sleeps.
- * Return: 0, -ENOMEM (more than is available, see MemAvailable, SwapFree and
- *	CmaFree in /proc/meminfo), -EINTR (fatal signal). Nothing is allocated
- *	on failure, and nobody is killed.
+ * Return: 0, -ENOMEM (more than may be taken, see vcm_memory.c, or not to be had
+ *	in @sizes), -EINTR (fatal signal). Nothing is allocated on failure, and
+ *	nobody is killed.
  */
 int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes)
 {
-	struct page *page, *next;
-	size_t left = len;
-	LIST_HEAD(list);
-	unsigned long i = 0;
+	struct vcm_fill fill;
 	int ret;
 
-	if (len >> PAGE_SHIFT > totalram_pages() || !vcm_chunks_affordable(len))
-		return -ENOMEM;
-
-	*chunks = (struct vcm_chunks){};
-	ret = vcm_chunk_list_fill(chunks, &left, sizes, &list);
-	/*
-	 * Large chunks do not reclaim, and the pool may have what is missing,
-	 * or had it until somebody else drained it just now.
-	 */
-	if (ret == -ENOMEM) {
-		vcm_pool_drain();
-		ret = vcm_chunk_list_fill(chunks, &left, sizes, &list);
-	}
+	ret = vcm_fill_begin(&fill, len);
 	if (ret)
-		goto free_list;
+		return ret;
 
-	chunks->pages = kvmalloc_array(chunks->nr, sizeof(*chunks->pages),
-				       VCM_GFP_META);
-	if (!chunks->pages) {
-		ret = -ENOMEM;
-		goto free_list;
-	}
-
-	list_for_each_entry_safe(page, next, &list, lru) {
-		list_del(&page->lru);
-		chunks->pages[i++] = page;
-	}
-
-	vcm_chunks_sort(chunks);
-	chunks->nr_runs = vcm_chunks_count_runs(chunks);
-	vcm_pool_kick();
-	return 0;
-
-free_list:
-	vcm_chunk_list_free(&list);
+	ret = vcm_fill(&fill, sizes);
+	if (!ret)
+		ret = vcm_chunks_init(chunks, &fill);
+	if (ret)
+		vcm_fill_free(&fill);
+	vcm_memory_unclaim(&fill.claim);
+	if (!ret)
+		vcm_pool_kick();
 	return ret;
 }
 

@@ -1,17 +1,51 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where the memory of the vcm heap comes from
+ * How much memory the vcm heap may take, and where it comes from
  *
- * All of it, for buffers and for the pool (vcm_pool.c), is taken and given back
- * here: pages from the buddy allocator, zeroed.
+ * The kernel has no limit for what a heap hands out: who asks for all memory
+ * gets it, and the next one who needs a page is killed. Buffers cannot be
+ * reclaimed, and the OOM killer does not know who has them. So an allocation
+ * stops where a reserve is left for others.
+ *
+ * What counts is memory that could be given to a buffer: in the zones from which
+ * GFP_HIGHUSER is served (not ZONE_MOVABLE), outside of CMA's page blocks, and on
+ * the nodes that the caller's cpuset and memory policy allow. Of that, what is
+ * available is estimated as si_mem_available() does it for the whole machine:
+ * free pages above the watermarks, and of page cache and reclaimable kernel
+ * memory, to which the pool belongs (vcm_pool.c), as much as can go without harm.
+ *
+ * Swap is memory only when something has moved there: nobody knows how much of it
+ * there is on zram, nor how soon a disk takes it. So it makes hope, but the
+ * reserve has to be there all the time. Reclaim moves what it moves while an
+ * allocation takes page after page.
+ *
+ * Two allocations at once must not rely on the same memory. Each claims what it
+ * has still to get, in a count of all. That is one count for all nodes: it is
+ * more than needed for callers of different nodes, and only for as long as an
+ * allocation takes.
  */
 
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
+#include <linux/atomic.h>
+#include <linux/cpumask.h>
+#include <linux/cpuset.h>
 #include <linux/dma-heap.h>
 #include <linux/gfp.h>
+#include <linux/mempolicy.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/module.h>
+#include <linux/nodemask.h>
 #include <linux/numa.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
+#include <linux/topology.h>
+#include <linux/vmalloc.h>
+#include <linux/vmstat.h>
 
 #include "vcm_memory.h"
 
@@ -32,6 +66,244 @@
  */
 #define VCM_GFP_PAGE	(GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
 			 __GFP_RETRY_MAYFAIL)
+
+/* ---- The reserve ---- */
+
+/* The default: this part of the RAM, and at least so many pages. */
+#define VCM_RESERVE_PART	32
+#define VCM_RESERVE_MIN		(SZ_32M >> PAGE_SHIFT)
+
+VISIBLE_IF_KUNIT int vcm_memory_reserve_mb = -1;
+module_param_named(reserve_mb, vcm_memory_reserve_mb, int, 0644);
+MODULE_PARM_DESC(reserve_mb, "Memory that buffers leave to others, in MB (default -1: a 32nd of RAM, at least 32)");
+
+/* Pages to leave of @ram pages. */
+static unsigned long vcm_memory_reserve(unsigned long ram)
+{
+	int mb = READ_ONCE(vcm_memory_reserve_mb);
+
+	if (mb >= 0)
+		return (unsigned long)mb << (20 - PAGE_SHIFT);
+	return max(ram / VCM_RESERVE_PART, VCM_RESERVE_MIN);
+}
+
+/* ---- What there is ---- */
+
+/**
+ * struct vcm_memory - what there is for the current task, in pages
+ * @ram: all of it
+ * @free: what is free, without what the core keeps; may be negative
+ * @low: the low watermarks
+ * @file: page cache
+ * @kernel: memory of the kernel that it gives back
+ * @anon: what could move to swap
+ */
+struct vcm_memory {
+	unsigned long ram;
+	long free;
+	unsigned long low;
+	unsigned long file;
+	unsigned long kernel;
+	unsigned long anon;
+};
+
+static bool vcm_memory_node_allowed(int nid)
+{
+#ifdef CONFIG_NUMA
+	const struct mempolicy *policy = current->mempolicy;
+
+	/* The other policies are wishes. One without a node is not heeded. */
+	if (policy && policy->mode == MPOL_BIND &&
+	    nodes_intersects(policy->nodes, cpuset_current_mems_allowed) &&
+	    !node_isset(nid, policy->nodes))
+		return false;
+#endif
+	return node_isset(nid, cpuset_current_mems_allowed);
+}
+
+/* What the core does not give to others than itself, as it counts it. */
+static unsigned long vcm_memory_zone_kept(struct zone *zone)
+{
+	long lowmem = 0;
+	int i;
+
+	for (i = zone_idx(zone); i < MAX_NR_ZONES; i++)
+		lowmem = max(lowmem, READ_ONCE(zone->lowmem_reserve[i]));
+	return min(lowmem + high_wmark_pages(zone), zone_managed_pages(zone));
+}
+
+static unsigned long vcm_memory_zone_free(struct zone *zone)
+{
+	unsigned long cma = zone_page_state(zone, NR_FREE_CMA_PAGES);
+	unsigned long free = zone_page_state(zone, NR_FREE_PAGES);
+
+	return free - min(free, cma + READ_ONCE(zone->nr_free_highatomic));
+}
+
+static void vcm_memory_add_zone(struct vcm_memory *memory, struct zone *zone)
+{
+	unsigned long cma = zone_cma_pages(zone);
+	unsigned long file, anon;
+
+	file = zone_page_state(zone, NR_ZONE_ACTIVE_FILE) +
+	       zone_page_state(zone, NR_ZONE_INACTIVE_FILE);
+	anon = zone_page_state(zone, NR_ZONE_ACTIVE_ANON) +
+	       zone_page_state(zone, NR_ZONE_INACTIVE_ANON);
+	/* What is in CMA's blocks is of no use here; it may be of either kind. */
+	cma -= min(cma, zone_page_state(zone, NR_FREE_CMA_PAGES));
+
+	memory->ram += zone_managed_pages(zone);
+	memory->free += vcm_memory_zone_free(zone);
+	memory->free -= vcm_memory_zone_kept(zone);
+	memory->low += low_wmark_pages(zone);
+	memory->file += file - min(file, cma);
+	memory->anon += anon - min(anon, cma);
+}
+
+static unsigned long vcm_memory_node_state(struct pglist_data *node,
+					   enum node_stat_item item)
+{
+	return max(atomic_long_read(&node->vm_stat[item]), 0L);
+}
+
+static void vcm_memory_add_node(struct vcm_memory *memory,
+				struct pglist_data *node)
+{
+	enum zone_type zone;
+
+	for (zone = 0; zone <= gfp_zone(GFP_HIGHUSER); zone++)
+		if (managed_zone(&node->node_zones[zone]))
+			vcm_memory_add_zone(memory, &node->node_zones[zone]);
+	/* What cannot be moved is in these zones. */
+	memory->kernel += vcm_memory_node_state(node, NR_SLAB_RECLAIMABLE_B) +
+			  vcm_memory_node_state(node,
+						NR_KERNEL_MISC_RECLAIMABLE);
+}
+
+static void vcm_memory_read(struct vcm_memory *memory)
+{
+	int nid;
+
+	*memory = (struct vcm_memory){};
+	for_each_node_state(nid, N_MEMORY)
+		if (vcm_memory_node_allowed(nid))
+			vcm_memory_add_node(memory, NODE_DATA(nid));
+}
+
+/* What can be had without swap, by the estimate of si_mem_available(). */
+static long vcm_memory_available(const struct vcm_memory *memory)
+{
+	return memory->free +
+	       memory->file - min(memory->file / 2, memory->low) +
+	       memory->kernel - min(memory->kernel / 2, memory->low);
+}
+
+/* The most that swap could add. */
+static long vcm_memory_swap(const struct vcm_memory *memory)
+{
+	/* It counts below zero while a part is taken away. */
+	return clamp_t(long, get_nr_swap_pages(), 0, memory->anon);
+}
+
+/* ---- Claims ---- */
+
+/* Pages that the allocations under way have still to get. */
+static atomic_long_t vcm_memory_claimed;
+
+/*
+ * Has one zone of this node @nr free pages, with the whole reserve left? That is
+ * quick to find out, and mostly the answer.
+ */
+static bool vcm_memory_is_plenty(unsigned long nr)
+{
+	enum zone_type high = gfp_zone(GFP_HIGHUSER);
+	int nid = numa_mem_id();
+	struct zone *zone = &NODE_DATA(nid)->node_zones[high];
+
+	if (!vcm_memory_node_allowed(nid))
+		return false;
+	nr += vcm_memory_reserve(totalram_pages());
+	do {
+		if (nr + zone->lowmem_reserve[high] + high_wmark_pages(zone) <=
+		    vcm_memory_zone_free(zone))
+			return true;
+	} while (zone-- != NODE_DATA(nid)->node_zones);
+	return false;
+}
+
+/*
+ * Is there enough for @claimed pages? What is to come from swap may not be there
+ * yet, but what is taken until the next look has to be.
+ */
+static bool vcm_memory_is_enough(unsigned long claimed)
+{
+	unsigned long soon = min(claimed, VCM_MEMORY_STEP * num_online_cpus());
+	struct vcm_memory memory;
+	long spare;
+
+	if (vcm_memory_is_plenty(claimed))
+		return true;
+
+	vcm_memory_read(&memory);
+	spare = vcm_memory_available(&memory) - vcm_memory_reserve(memory.ram);
+	return spare >= (long)soon &&
+	       spare + vcm_memory_swap(&memory) >= (long)claimed;
+}
+
+/**
+ * vcm_memory_claim - begin an allocation
+ * @claim: filled in
+ * @nr_pages: how much it is going to take
+ *
+ * Context: Process context, sleeps.
+ * Return: 0, or -ENOMEM when others need what is left.
+ */
+int vcm_memory_claim(struct vcm_claim *claim, unsigned long nr_pages)
+{
+	long claimed = atomic_long_read(&vcm_memory_claimed);
+
+	do {
+		if (!vcm_memory_is_enough(claimed + nr_pages))
+			return -ENOMEM;
+	} while (!atomic_long_try_cmpxchg(&vcm_memory_claimed, &claimed,
+					  claimed + nr_pages));
+	claim->left = nr_pages;
+	return 0;
+}
+
+/**
+ * vcm_memory_look - look whether an allocation may go on
+ * @claim: its claim
+ * @left: pages that it has still to get
+ *
+ * Others may have taken memory meanwhile, and swap may not have given any.
+ *
+ * Context: Process context, sleeps.
+ * Return: 0, or -ENOMEM when others need what is left.
+ */
+int vcm_memory_look(struct vcm_claim *claim, unsigned long left)
+{
+	unsigned long got = claim->left - left;
+
+	claim->left = left;
+	if (vcm_memory_is_enough(atomic_long_sub_return(got,
+							&vcm_memory_claimed)))
+		return 0;
+	return -ENOMEM;
+}
+
+/**
+ * vcm_memory_unclaim - end an allocation
+ * @claim: its claim
+ *
+ * Context: Any.
+ */
+void vcm_memory_unclaim(struct vcm_claim *claim)
+{
+	atomic_long_sub(claim->left, &vcm_memory_claimed);
+}
+
+/* ---- Where it comes from ---- */
 
 static gfp_t vcm_memory_gfp(enum vcm_chunk_size size)
 {
@@ -92,4 +364,27 @@ void vcm_memory_free(struct page *page)
 	KUNIT_STATIC_STUB_REDIRECT(vcm_memory_free, page);
 
 	__free_pages(page, compound_order(page));
+}
+
+/**
+ * vcm_memory_array - allocate an array that grows with a buffer
+ * @nr: number of elements
+ * @size: bytes of each
+ *
+ * A block of several pages is a bonus here, too: kvmalloc() would reclaim and
+ * compact for it, when it is also to keep the OOM killer away.
+ *
+ * Context: Process context, sleeps.
+ * Return: the array, which kvfree() frees, or NULL.
+ */
+void *vcm_memory_array(size_t nr, size_t size)
+{
+	size_t len = array_size(nr, size);
+	void *array;
+
+	if (len <= PAGE_SIZE)
+		return kmalloc(len, VCM_GFP_META);
+	array = kmalloc(len, (VCM_GFP_META | __GFP_NOMEMALLOC) &
+			     ~(__GFP_RECLAIM | __GFP_RETRY_MAYFAIL));
+	return array ?: __vmalloc(len, VCM_GFP_META);
 }

@@ -1,28 +1,63 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The vcm heap: where its memory comes from
+ * The vcm heap: how much memory it may take, and where it comes from
  */
 #ifndef _VCM_MEMORY_H
 #define _VCM_MEMORY_H
 
 #include <linux/gfp.h>
+#include <linux/sizes.h>
 
 #include "vcm_chunk.h"
 
 struct page;
 
 /*
- * Bookkeeping that grows with the buffer: charged to the caller, who fails when
- * reclaim is not enough, and no victim of the OOM killer.
+ * Bookkeeping of at most a few pages: charged to the caller, who fails when
+ * reclaim is not enough, and no victim of the OOM killer. What grows with the
+ * buffer is for vcm_memory_array().
  */
 #define VCM_GFP_META	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN | \
 			 __GFP_RETRY_MAYFAIL)
 
+/* Pages that an allocation takes between two looks at what is left. */
+#define VCM_MEMORY_STEP	(SZ_2M >> PAGE_SHIFT)
+
+/**
+ * struct vcm_claim - what an allocation under way has still to get
+ * @left: pages, when it was looked last
+ */
+struct vcm_claim {
+	unsigned long left;
+};
+
+int vcm_memory_claim(struct vcm_claim *claim, unsigned long nr_pages);
+int vcm_memory_look(struct vcm_claim *claim, unsigned long left);
+void vcm_memory_unclaim(struct vcm_claim *claim);
+
+/**
+ * vcm_memory_check - may an allocation go on?
+ * @claim: its claim
+ * @left: pages that it has still to get
+ *
+ * Context: Process context, sleeps.
+ * Return: 0, or -ENOMEM when others need what is left.
+ */
+static inline int vcm_memory_check(struct vcm_claim *claim, unsigned long left)
+{
+	if (claim->left - left < VCM_MEMORY_STEP)
+		return 0;
+	return vcm_memory_look(claim, left);
+}
+
 struct page *vcm_memory_alloc(enum vcm_chunk_size size);
 struct page *vcm_memory_alloc_node(int nid, enum vcm_chunk_size size);
 void vcm_memory_free(struct page *page);
+void *vcm_memory_array(size_t nr, size_t size);
 
 #if IS_ENABLED(CONFIG_KUNIT)
+extern int vcm_memory_reserve_mb;
+
 struct page *vcm_memory_alloc_pages(int nid, gfp_t gfp, unsigned int order);
 #endif
 
