@@ -91,7 +91,8 @@ struct vcm_edu_dma {
  * @user: in: userspace address
  *
  * The buffer is mapped with dma_buf_vmap() for this one call.
- * Errors: EINVAL (@write, zero length), ENOENT, ERANGE, EFAULT, and what
+ * Errors: EINVAL (@write, zero length), ENOENT, ERANGE, EFAULT (part of it may
+ * have been copied), EOPNOTSUPP (the mapping is of a device's memory), and what
  * dma_buf_vmap() returns.
  */
 struct vcm_edu_access {

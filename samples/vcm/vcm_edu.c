@@ -388,8 +388,23 @@ static int edu_file_dma(struct edu_file *file, struct vcm_edu_dma *args)
 	return 0;
 }
 
-/* Copy between @buf and the buffer through the kernel's mapping of it. */
-static int edu_vmap_copy(struct dma_buf *dmabuf, u64 offset, void *buf,
+/* A driver copies straight from its mapping, and so does this one. */
+static int edu_copy_user(const struct iosys_map *map, u64 offset,
+			 void __user *user, size_t len, bool write)
+{
+	unsigned long left;
+
+	if (map->is_iomem)
+		return -EOPNOTSUPP;
+	if (write)
+		left = copy_from_user(map->vaddr + offset, user, len);
+	else
+		left = copy_to_user(user, map->vaddr + offset, len);
+	return left ? -EFAULT : 0;
+}
+
+/* Copy between @user and the buffer through the kernel's mapping of it. */
+static int edu_vmap_copy(struct dma_buf *dmabuf, u64 offset, void __user *user,
 			 size_t len, bool write)
 {
 	enum dma_data_direction dir = write ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
@@ -404,10 +419,7 @@ static int edu_vmap_copy(struct dma_buf *dmabuf, u64 offset, void *buf,
 	if (ret)
 		goto end_cpu_access;
 
-	if (write)
-		iosys_map_memcpy_to(&map, offset, buf, len);
-	else
-		iosys_map_memcpy_from(buf, &map, offset, len);
+	ret = edu_copy_user(&map, offset, user, len, write);
 	dma_buf_vunmap_unlocked(dmabuf, &map);
 
 end_cpu_access:
@@ -416,10 +428,7 @@ end_cpu_access:
 
 static int edu_file_access(struct edu_file *file, struct vcm_edu_access *args)
 {
-	void __user *user = u64_to_user_ptr(args->user);
 	struct edu_import *import;
-	void *buf;
-	int ret;
 
 	if (args->write > 1 || args->reserved || !args->length)
 		return -EINVAL;
@@ -430,20 +439,9 @@ static int edu_file_access(struct edu_file *file, struct vcm_edu_access *args)
 	    !edu_range_ok(args->offset, args->length, import->dmabuf->size))
 		return -ERANGE;
 
-	buf = kvmalloc(args->length, EDU_GFP);
-	if (!buf)
-		return -ENOMEM;
-
-	ret = -EFAULT;
-	if (args->write && copy_from_user(buf, user, args->length))
-		goto free_buf;
-	ret = edu_vmap_copy(import->dmabuf, args->offset, buf, args->length,
-			    args->write);
-	if (!ret && !args->write && copy_to_user(user, buf, args->length))
-		ret = -EFAULT;
-free_buf:
-	kvfree(buf);
-	return ret;
+	return edu_vmap_copy(import->dmabuf, args->offset,
+			     u64_to_user_ptr(args->user), args->length,
+			     args->write);
 }
 
 static int edu_file_release(struct edu_file *file,

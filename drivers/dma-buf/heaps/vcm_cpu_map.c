@@ -152,28 +152,35 @@ int vcm_chunks_mmap(const struct vcm_chunks *chunks, struct vm_area_struct *vma)
 static struct page **vcm_chunks_page_array(const struct vcm_chunks *chunks,
 					   unsigned long nr_pages)
 {
-	unsigned long i, j, n = 0;
-	struct page **pages;
+	struct page **pages, **next;
+	unsigned long i, j, nr;
 
-	pages = kvmalloc_array(nr_pages, sizeof(*pages), VCM_GFP_META);
+	pages = vcm_memory_array(nr_pages, sizeof(*pages));
 	if (!pages)
 		return NULL;
 
-	for (i = 0; i < chunks->nr; i++)
-		for (j = 0; j < compound_nr(chunks->pages[i]); j++)
-			pages[n++] = chunks->pages[i] + j;
+	next = pages;
+	for (i = 0; i < chunks->nr; i++) {
+		struct page *page = chunks->pages[i];
+
+		nr = compound_nr(page);
+		for (j = 0; j < nr; j++)
+			*next++ = page + j;
+	}
 	return pages;
 }
 
-/* A single run of low memory has an address in the kernel's linear map. */
+/*
+ * A single chunk of low memory has an address in the kernel's linear map.
+ * Chunks that touch have one as well, but they are different objects for those
+ * who check accesses: hardened usercopy, and KASAN with tags.
+ */
 static void *vcm_chunks_linear_address(const struct vcm_chunks *chunks)
 {
-	struct page *first = chunks->pages[0];
+	struct page *page = chunks->pages[0];
 
-	if (chunks->nr_runs > 1 || PageHighMem(first) ||
-	    PageHighMem(chunks->pages[chunks->nr - 1]))
-		return NULL;
-	return page_address(first);
+	return chunks->nr == 1 && !PageHighMem(page) ? page_address(page) :
+						       NULL;
 }
 
 /**

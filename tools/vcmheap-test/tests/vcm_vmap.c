@@ -37,8 +37,11 @@
  * SUBTEST: again-and-again
  * Description: Mapping many times uses nothing up.
  *
- * SUBTEST: one-run-for-nothing
- * Description: A buffer that is one run of memory needs no mapping.
+ * SUBTEST: chunks-that-touch
+ * Description: The kernel copies across the border of two chunks that touch in memory.
+ *
+ * SUBTEST: one-chunk-for-nothing
+ * Description: A buffer of one chunk needs no mapping.
  *
  * SUBTEST: two-importers
  * Description: Two importers that map one buffer see each other's writes.
@@ -242,18 +245,45 @@ static int mappings_of_accesses(int heap, int importer, uint64_t size, int acces
 	return kernel_mappings_ever() - before;
 }
 
+/* The border of two chunks that are one run of memory, which are not one object. */
+static void test_chunks_that_touch(int heap, int importer)
+{
+	const uint64_t border = MIB(2);
+	struct vcm_buffer_info info;
+	int dmabufs[64], n = 0;
+	uint32_t handle;
+	char *ptr, *copy;
+
+	do {
+		igt_assert_lt(n, ARRAY_SIZE(dmabufs));
+		dmabufs[n] = vcm_heap_alloc(heap, 2 * border);
+		vcm_buffer_info_read(dmabufs[n++], &info);
+	} while (info.runs != 1 || info.chunks[VCM_CHUNK_2M] != 2);
+
+	ptr = vcm_buffer_map(dmabufs[n - 1]);
+	copy = malloc(KIB(8));
+	igt_assert(copy);
+	handle = vcm_importer_import(importer, dmabufs[n - 1]);
+	vcm_fill(copy, KIB(8), 1);
+	vcm_importer_kernel_write(importer, handle, border - KIB(4), KIB(8), copy);
+	vcm_assert_filled(ptr + border - KIB(4), KIB(8), 1);
+	memset(copy, 0, KIB(8));
+	vcm_importer_kernel_read(importer, handle, border - KIB(4), KIB(8), copy);
+	vcm_assert_filled(copy, KIB(8), 1);
+
+	vcm_importer_release(importer, handle);
+	free(copy);
+	vcm_buffer_unmap(ptr, 2 * border);
+	while (n--)
+		close(dmabufs[n]);
+}
+
 /* A mapping that was undone is seen for a while, as the kernel collects them. */
-static void test_one_run(int heap, int importer)
+static void test_one_chunk(int heap, int importer)
 {
 	enum { ACCESSES = 100 };
-	struct vcm_buffer_info info;
-	int dmabuf;
 
 	igt_require_f(kernel_mappings() >= 0, "cannot see the kernel's mappings\n");
-	dmabuf = vcm_heap_alloc(heap, KIB(64));
-	vcm_buffer_info_read(dmabuf, &info);
-	close(dmabuf);
-	igt_assert_eq_u64(info.runs, 1);
 	igt_assert_lt(mappings_of_accesses(heap, importer, KIB(64), ACCESSES), ACCESSES / 4);
 	igt_assert_lt(mappings_of_accesses(heap, importer, MIB(2), ACCESSES), ACCESSES / 4);
 }
@@ -307,9 +337,13 @@ int igt_main()
 	igt_subtest("again-and-again")
 		test_again(heap, importer);
 
-	igt_describe("A buffer that is one run of memory needs no mapping");
-	igt_subtest("one-run-for-nothing")
-		test_one_run(heap, importer);
+	igt_describe("The kernel copies across the border of two chunks that touch in memory");
+	igt_subtest("chunks-that-touch")
+		test_chunks_that_touch(heap, importer);
+
+	igt_describe("A buffer of one chunk needs no mapping");
+	igt_subtest("one-chunk-for-nothing")
+		test_one_chunk(heap, importer);
 
 	igt_describe("Two importers that map one buffer see each other's writes");
 	igt_subtest("two-importers")
