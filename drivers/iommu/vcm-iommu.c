@@ -17,6 +17,7 @@
 #include <linux/err.h>
 #include <linux/iommu.h>
 #include <linux/log2.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/property.h>
@@ -36,6 +37,20 @@ static struct vcm_domain *to_vcm_domain(struct iommu_domain *domain)
 /* --- Domains ----------------------------------------------------------- */
 
 /*
+ * Is there a block at @phys? That is one piece of memory to whoever allocated
+ * it, a chunk of a buffer or a huge page: a compound page. Pages that happen to
+ * be neighbours are none, and nobody could have put them elsewhere: the DMA API
+ * splits what it allocates, and joins what touches.
+ */
+static bool vcm_is_block(phys_addr_t phys, u64 len)
+{
+	unsigned long pfn = PHYS_PFN(phys);
+
+	return IS_ALIGNED(phys, len) && pfn_valid(pfn) &&
+	       page_size(compound_head(pfn_to_page(pfn))) >= len;
+}
+
+/*
  * Does the mapping begin with a block that could be mapped as one if only it
  * were put at another address? What is linked to a space begins with the
  * largest chunk, and what follows is aligned if that is.
@@ -44,8 +59,8 @@ static bool vcm_domain_misaligned(const struct vcm_domain *domain, u64 iova,
 				  phys_addr_t phys, size_t size)
 {
 	return domain->align && size >= domain->align &&
-	       IS_ALIGNED(phys, domain->align) &&
-	       !IS_ALIGNED(iova, domain->align);
+	       !IS_ALIGNED(iova, domain->align) &&
+	       vcm_is_block(phys, domain->align);
 }
 
 /* Count before mapping, so that a domain that is closed stays empty. */
@@ -302,21 +317,6 @@ static void vcm_domain_set_window(struct vcm_domain *domain,
 	geometry->force_aperture = true;
 }
 
-/*
- * The core cuts a mapping where a larger page becomes possible. Where a block
- * is to be aligned, it must not cut before: a cut in the middle of pages that
- * are neighbours by chance would look like the beginning of a block. The domain
- * below uses the pages it likes all the same.
- */
-static unsigned long vcm_domain_pgsizes(const struct vcm_domain *domain)
-{
-	unsigned long pgsizes = domain->backing->pgsize_bitmap;
-
-	if (domain->align)
-		pgsizes &= BIT(__ffs(pgsizes)) | ~((unsigned long)domain->align - 1);
-	return pgsizes;
-}
-
 static struct iommu_domain *vcm_domain_alloc_paging(struct device *dev)
 {
 	struct vcm_space *space = vcm_space_of(dev);
@@ -340,7 +340,7 @@ static struct iommu_domain *vcm_domain_alloc_paging(struct device *dev)
 	spin_lock_init(&domain->lock);
 	domain->align = space->args.align;
 	domain->domain.ops = &vcm_domain_ops;
-	domain->domain.pgsize_bitmap = vcm_domain_pgsizes(domain);
+	domain->domain.pgsize_bitmap = domain->backing->pgsize_bitmap;
 	vcm_domain_set_window(domain, space);
 	return &domain->domain;
 

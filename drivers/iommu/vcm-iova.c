@@ -212,18 +212,6 @@ static struct vcm_piece vcm_first_piece(struct vcm_iova_device *vdev,
 }
 
 /*
- * A space refuses a mapping that begins with a block that should have been
- * aligned. No chunk of that size is misaligned here, but smaller ones may be
- * neighbours that happen to look like one. They are not linked in one go then.
- */
-static bool vcm_is_chance_block(const struct vcm_iova_device *vdev,
-				phys_addr_t phys, u64 iova)
-{
-	return vdev->min_align && IS_ALIGNED(phys, vdev->min_align) &&
-	       !IS_ALIGNED(iova, vdev->min_align);
-}
-
-/*
  * Link @len bytes at @phys behind the *@done bytes that were linked. *@slab is
  * where they end.
  */
@@ -240,8 +228,6 @@ static int vcm_link_run(struct vcm_iova_device *vdev, struct vcm_mapping *map,
 		if (!piece.slab)
 			return -EINVAL;
 		*slab = piece.slab;
-		if (vcm_is_chance_block(vdev, phys, iova))
-			piece.len = PAGE_SIZE;
 		ret = dma_iova_link(vdev->dev, &piece.slab->state, phys,
 				    piece.offset, piece.len, map->dir,
 				    map->attrs);

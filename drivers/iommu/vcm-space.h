@@ -26,7 +26,7 @@ struct vcm_space;
  *	parent's IOMMU
  * @domain: what the DMA API maps into
  * @backing: what the parent is attached to
- * @align: a block of this many bytes, aligned in memory, must be aligned in
+ * @align: a block of this many bytes, one compound page, must be aligned in
  *	the domain; constant
  * @lock: protects what follows; mapping is allowed in atomic context
  * @closed: nothing can be mapped any more

@@ -104,8 +104,10 @@ void vcm_iommu_sync_for_device(struct vcm_iova_device *vdev,
  *	vcm_space_map_at() maps and the DMA API does not
  * @fixed_len: number of addresses of the fixed window, or 0 for none
  * @align: bytes, a power of two of at least the page size: a mapping that
- *	begins with a block of this size and alignment in memory is at a
- *	multiple of it or is refused; 0: no such rule
+ *	begins with a block of this size is at a multiple of it or is refused,
+ *	where a block is one compound page, a chunk of a buffer or a huge page
+ *	for example, and not pages that are neighbours by chance; 0: no such
+ *	rule
  */
 struct vcm_space_args {
 	u64 start;

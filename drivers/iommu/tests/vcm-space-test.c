@@ -34,11 +34,13 @@
 
 /**
  * struct space_test - what a case works on
- * @block: 2 MB of memory, aligned
+ * @block: 2 MB of memory, aligned, that are one block
+ * @loose: the same in pages that happen to be neighbours
  * @pages: pages mapped in the default domains of the devices
  */
 struct space_test {
 	struct page *block;
+	struct page *loose;
 	unsigned long pages;
 };
 
@@ -50,8 +52,9 @@ static int space_test_init(struct kunit *test)
 		return -ENOMEM;
 	test->priv = t;
 	vcm_fake_reset();
-	t->block = alloc_pages(GFP_KERNEL, BLOCK_ORDER);
-	return t->block ? 0 : -ENOMEM;
+	t->block = alloc_pages(GFP_KERNEL | __GFP_COMP, BLOCK_ORDER);
+	t->loose = alloc_pages(GFP_KERNEL, BLOCK_ORDER);
+	return t->block && t->loose ? 0 : -ENOMEM;
 }
 
 static void space_test_exit(struct kunit *test)
@@ -65,6 +68,8 @@ static void space_test_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, t->pages);
 	if (t->block)
 		__free_pages(t->block, BLOCK_ORDER);
+	if (t->loose)
+		__free_pages(t->loose, BLOCK_ORDER);
 }
 
 static phys_addr_t block_phys(struct kunit *test, size_t offset)
@@ -639,21 +644,49 @@ static void misaligned_blocks_are_refused(struct kunit *test)
 	destroy(test, space);
 }
 
-/* Small chunks that happen to be neighbours must not count as a block. */
-static void blocks_by_chance_are_mapped(struct kunit *test)
+/* Two entries: 64 KB, and 2 MB behind them in the buffer. */
+static struct sg_table *new_late_block(struct kunit *test, struct page *pages)
+{
+	struct sg_table *sgt = vcm_fake_table(test, pages, 2, SZ_64K, SZ_64K);
+
+	sg_set_page(sg_next(sgt->sgl), pages, SZ_2M, 0);
+	return sgt;
+}
+
+/* Where pages are neighbours by chance, nobody can put them elsewhere. */
+static void pages_by_chance_are_no_block(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_aligned(test, dev, SZ_1M);
+	struct space_test *t = test->priv;
+	struct sg_table *loose = new_late_block(test, t->loose);
+	struct sg_table *block = new_late_block(test, t->block);
+	struct device *sdev = vcm_space_dev(space);
+
+	KUNIT_ASSERT_EQ(test, dma_map_sgtable(sdev, loose, DMA_TO_DEVICE, 0),
+			0);
+	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, SZ_64K +
+				sg_dma_address(loose->sgl)),
+			page_to_phys(t->loose));
+	KUNIT_EXPECT_EQ(test, space->domain->nr_refused, 0);
+	dma_unmap_sgtable(sdev, loose, DMA_TO_DEVICE, 0);
+
+	/* Who put these in this order could have put them in another. */
+	KUNIT_EXPECT_EQ(test, dma_map_sgtable(sdev, block, DMA_TO_DEVICE, 0),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, space->domain->nr_refused, 1);
+	destroy(test, space);
+}
+
+static void chunks_by_chance_are_no_block(struct kunit *test)
 {
 	struct device *dev = vcm_fake_device(test, &managed);
 	struct vcm_space *space = new_aligned(test, dev, SZ_1M);
 	const struct vcm_iova_policy policy = {};
 	struct space_test *t = test->priv;
+	struct sg_table *sgt = new_late_block(test, t->loose);
 	struct vcm_iova_device *vdev;
 	struct vcm_mapping map;
-	struct sg_table *sgt;
-	struct scatterlist *sg;
-
-	sgt = new_table(test, 2, SZ_64K, SZ_64K);
-	sg = sg_next(sgt->sgl);
-	sg_set_page(sg, t->block, SZ_2M, 0);
 
 	vdev = vcm_iommu_get(vcm_space_dev(space));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
@@ -661,9 +694,7 @@ static void blocks_by_chance_are_mapped(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
 						    &policy, &map), 0);
 	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, map.iova + SZ_64K),
-			block_phys(test, 0));
-	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, map.iova + SZ_2M),
-			block_phys(test, SZ_2M - SZ_64K));
+			page_to_phys(t->loose));
 	KUNIT_EXPECT_EQ(test, space->domain->nr_refused, 0);
 	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
 	vcm_iommu_put(vdev);
@@ -1013,7 +1044,8 @@ static struct kunit_case space_test_cases[] = {
 	KUNIT_CASE(the_direction_is_the_permission),
 	KUNIT_CASE(a_mapping_that_fails_leaves_nothing),
 	KUNIT_CASE(misaligned_blocks_are_refused),
-	KUNIT_CASE(blocks_by_chance_are_mapped),
+	KUNIT_CASE(pages_by_chance_are_no_block),
+	KUNIT_CASE(chunks_by_chance_are_no_block),
 	KUNIT_CASE(a_narrow_space_keeps_its_own_alignment),
 	KUNIT_CASE(a_destroyed_space_refuses_everything),
 	KUNIT_CASE(a_parent_without_driver_has_no_spaces),

@@ -774,24 +774,14 @@ static int try_coherent(int importer, uint32_t space, uint32_t length,
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_COHERENT, args);
 }
 
-/* In aligned blocks: where there are none, the kernel has to make them first. */
-static void assert_coherent(int importer, uint32_t space, uint32_t length,
-			    struct vcm_edu_coherent *args)
-{
-	int tries, ret = try_coherent(importer, space, length, args);
-
-	for (tries = 0; ret == -ENOMEM && tries < 20; tries++) {
-		vcm_compact_memory();
-		ret = try_coherent(importer, space, length, args);
-	}
-	igt_assert_eq(ret, 0);
-}
-
-/* What the allocator puts together from pages must not look misaligned. */
+/*
+ * The DMA API takes the memory in blocks as large as it finds, down to pages.
+ * Which of those are neighbours is up to chance, and nobody's to avoid.
+ */
 static void test_coherent(int dev, int importer)
 {
-	static const uint64_t aligns[] = { 0, KIB(64), MIB(2) };
-	const uint32_t lengths[] = { KIB(12), MIB(1), MIB(5) + KIB(4) };
+	static const uint64_t aligns[] = { 0, KIB(64), MIB(1), MIB(2) };
+	const uint32_t lengths[] = { KIB(12), KIB(132), MIB(1), MIB(5) + KIB(4) };
 	struct vcm_edu_coherent args;
 	int i, j;
 
@@ -804,13 +794,14 @@ static void test_coherent(int dev, int importer)
 		igt_assert_eq(try_coherent(importer, space, KIB(4), &args), -ENXIO);
 		vcm_space_activate(importer, space);
 		for (j = 0; j < ARRAY_SIZE(lengths); j++) {
-			assert_coherent(importer, space, lengths[j], &args);
+			igt_assert_eq(try_coherent(importer, space, lengths[j], &args), 0);
 			igt_assert(args.matches);
 			igt_assert(args.iova >= MIB(16));
 			igt_assert(args.iova + lengths[j] <= MIB(80));
 		}
 		igt_assert_eq(try_coherent(importer, space, 8, &args), -EINVAL);
 		igt_assert_eq(try_coherent(importer, NEVER, KIB(4), &args), -ENOENT);
+		igt_assert_eq_u64(read_space().refused, 0);
 		vcm_space_deactivate(importer, space);
 		vcm_space_destroy(importer, space);
 	}
