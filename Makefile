@@ -27,8 +27,15 @@ endif
 
 OUT := $(CURDIR)/out
 
-# Sets up what is missing, then sets KDIR and the like in the shell of a recipe.
-load_env = env=$$(scripts/setup.sh --print) && eval "$$env"
+# The kernel's build takes neither, and fails late and unclearly.
+colon := :
+ifneq ($(words $(CURDIR))$(findstring $(colon),$(CURDIR)),1)
+$(error '$(CURDIR)': the kernel's build takes no path with a blank or a colon: move this repository)
+endif
+
+# $(call load_env,PURPOSE...) sets up what is missing for the purposes, those of
+# scripts/setup.sh, then sets KDIR and the like in the shell of a recipe.
+load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) --print) && eval "$$env"
 
 ## Targets:
 .DEFAULT_GOAL := modules
@@ -38,19 +45,19 @@ load_env = env=$$(scripts/setup.sh --print) && eval "$$env"
 all: modules ## the same as modules
 
 modules: ## (default) build the modules into out/modules
-	@$(load_env) && $(MAKE) -C "$$KDIR" M="$(CURDIR)" MO="$(OUT)/modules" modules
+	@$(call load_env,build) && $(MAKE) -C "$$KDIR" M="$(CURDIR)" MO="$(OUT)/modules" modules
 
-setup: ## install packages, download and prepare the kernel
-	@scripts/setup.sh
+setup: ## download and prepare the kernel, install the packages of all targets
+	@scripts/setup.sh --for all
 
 tests: ## build the test programs into out/tests
-	@$(load_env) && \
+	@$(call load_env,build tests) && \
 	$(MAKE) -C tools/vcmheap-test O="$(OUT)/tests" KSRC="$$KSRC" && \
 	$(MAKE) -C tools/vcm-extent-test O="$(OUT)/tests" KSRC="$$KSRC" && \
 	$(MAKE) -C tools/vcmctl O="$(OUT)/tests" all test
 
 demo: modules ## set up everything and show the main job
-	@$(load_env) && $(MAKE) -s -C tools/vcm-demo O="$(OUT)/demo" && \
+	@$(call load_env,build guest) && $(MAKE) -s -C tools/vcm-demo O="$(OUT)/demo" && \
 	scripts/vm.sh --file "$(OUT)/demo/vcm-demo:/vcm-demo" \
 		--file "$$KIMAGE:/kernel-image" -- vcm-demo /kernel-image
 
@@ -97,5 +104,6 @@ help: ## this list
 clean: ## remove what builds and runs produced
 	rm -rf "$(OUT)"
 
-distclean: clean ## the same, and the set-up kernel
-	rm -rf "$${VCM_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/vcm}"
+distclean: ## the same, and the set-up kernel
+	@scripts/distclean.sh
+	@$(MAKE) --no-print-directory clean

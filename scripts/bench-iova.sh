@@ -106,7 +106,7 @@ main() {
 	local boot options name
 
 	[[ ${1:-} != -h && ${1:-} != --help ]] || { usage; exit 0; }
-	load_kernel_env x86_64
+	load_kernel_env x86_64 build tests guest bench
 	mkdir -p "$OUT"
 	make -s -C "$VCM_TOP/tools/vcm-bench" O="$OUT"
 	write_guest_script >"$OUT/guest.sh"

@@ -80,7 +80,7 @@ main() {
 	done
 	[[ $ROUNDS =~ ^[1-9][0-9]*$ ]] || die "ROUNDS=$ROUNDS is no number above 0"
 
-	load_kernel_env x86_64
+	load_kernel_env x86_64 build guest bench
 	mkdir -p "$OUT"
 	make -s -C "$VCM_TOP/tools/vcm-bench" O="$OUT"
 	results=$OUT/space.txt

@@ -151,7 +151,7 @@ main() {
 		[[ " ${PARTS[*]} " == *" $part "* ]] || die "unknown part '$part' (see --help)"
 	done
 
-	load_kernel_env x86_64
+	load_kernel_env x86_64 build guest bench
 	mkdir -p "$OUT"
 	make -s -C "$VCM_TOP/tools/vcm-bench" O="$OUT"
 	write_guest_script >"$OUT/guest.sh"

@@ -14,6 +14,24 @@ KDIR=${KDIR:-} KIMAGE=${KIMAGE:-} KSRC=${KSRC:-} KUAPI=${KUAPI:-}
 passed=0
 failed=0
 
+usage() {
+	cat <<'USAGE'
+usage: scripts/check.sh
+
+Checks the sources with the kernel's own tools: checkpatch, kernel-doc, sparse with
+W=1, the layout of structures, the uapi headers alone, shellcheck. A line for each, and
+what is wrong below it. Exit status 0 when nothing is. Logs are in out/check/.
+USAGE
+}
+
+parse_args() {
+	case ${1:-} in
+	'') ;;
+	-h | --help) usage; exit 0 ;;
+	*) die "unknown argument '$1' (see --help)" ;;
+	esac
+}
+
 kernel_files() { find drivers include samples -name '*.[ch]' | sort; }
 trace_headers() { find drivers include samples -name '*_trace.h' | sort; }
 uapi_headers() { grep -rl --include='*.h' 'Linux-syscall-note' include samples | sort; }
@@ -167,8 +185,9 @@ run_check() {
 }
 
 main() {
+	parse_args "$@"
 	cd "$VCM_TOP"
-	load_kernel_env x86_64
+	load_kernel_env x86_64 build check
 	[[ -x $KSRC/scripts/checkpatch.pl ]] || die "no kernel source in $KSRC: give KSRC="
 	need_tools sparse shellcheck g++ pahole
 	lock_output check

@@ -213,7 +213,7 @@ PYTHON
 
 main() {
 	parse_args "$@"
-	load_kernel_env x86_64
+	load_kernel_env x86_64 build coverage
 	need_tools gcovr gcov python3
 	lock_output coverage
 	rm -rf "$OUT"

@@ -214,11 +214,11 @@ main() {
 	local name
 
 	parse_args "$@"
-	load_kernel_env x86_64
+	load_kernel_env x86_64 build
 	[[ -f $KSRC/Kconfig ]] || die "no kernel source in $KSRC: give KSRC="
-	cache=$(vcm_cache)/kernels
+	open_cache
+	cache+=/kernels
 	mkdir -p "$cache"
-	cache=$(realpath "$cache")
 	for name in "${flavours[@]}"; do
 		set_flavour "$name"
 		build_flavour

@@ -32,7 +32,11 @@ filter=()
 parse_args() {
 	while [[ $# -gt 0 ]]; do
 		case $1 in
-		--seed) seed=${2:?--seed needs a value}; shift ;;
+		--seed)
+			[[ ${2:-} =~ ^[0-9]+$ ]] || die "--seed '${2:-}': no number"
+			seed=$2
+			shift
+			;;
 		--coverage) coverage=1 ;;
 		-h | --help) usage; exit 0 ;;
 		-*) die "unknown option '$1' (see --help)" ;;
@@ -119,10 +123,11 @@ main() {
 	local status=0 start
 
 	parse_args "$@"
-	load_kernel_env x86_64
+	load_kernel_env x86_64 build
 	need_tools python3
 	[[ -f $KSRC/tools/testing/kunit/kunit.py ]] || die "no kernel source in $KSRC: give KSRC="
-	cache=$(vcm_cache)/kunit
+	open_cache
+	cache+=/kunit
 	build=$cache/um
 	mkdir -p "$cache" "$build" "$OUT"
 	exec 9>"$cache/lock"

@@ -11,6 +11,10 @@ say() { printf '%s: %s\n' "${VCM_PROG%.sh}" "$*" >&2; }
 die() { say "$*"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
+# The kernel's build takes neither, and fails late and unclearly.
+[[ ! $VCM_TOP =~ [[:space:]:] ]] ||
+	die "'$VCM_TOP': the kernel's build takes no path with a blank or a colon: move this repository"
+
 need_tools() {
 	local tool missing=()
 
@@ -20,8 +24,52 @@ need_tools() {
 	[[ ${#missing[@]} -eq 0 ]] || die "not found: ${missing[*]}"
 }
 
+# Where set-up and the builds of kernels keep what they made.
 vcm_cache() {
-	printf '%s\n' "${VCM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/vcm}"
+	local cache=${VCM_CACHE:-}
+
+	if [[ -z $cache ]]; then
+		[[ -n ${XDG_CACHE_HOME:-}${HOME:-} ]] ||
+			die "no HOME, so no ~/.cache/vcm: give VCM_CACHE=<dir>"
+		cache=${XDG_CACHE_HOME:-$HOME/.cache}/vcm
+	fi
+	[[ $cache == /* ]] || die "VCM_CACHE=$cache is no absolute path"
+	# In it are builds of kernels.
+	! has_bad_path "$cache" || die "'$cache': the kernel's build takes no path with a blank or a colon: give VCM_CACHE=<dir>"
+	printf '%s\n' "$cache"
+}
+
+has_bad_path() { [[ $1 =~ [[:space:]:] ]]; }
+
+# What tells a cache from a directory of somebody's, which VCM_CACHE may name by
+# mistake, and all that is ever made in one.
+readonly CACHE_MARK=.vcm-cache
+readonly CACHE_MARK_TEXT="This directory was made by VCM's scripts/setup.sh; 'make distclean' empties it."
+# shellcheck disable=SC2034 # for distclean.sh
+readonly CACHE_ENTRIES=(kernel.env lock log apt kunit kernels 'accel-*' 'tmp.*'
+	'linux-[0-9]*'/{debs,root,src,build,uapi} 'linux-[0-9]*')
+
+is_empty_dir() { [[ -z $(find "$1" -mindepth 1 -print -quit) ]]; }
+
+# Earlier versions made caches without a mark: those are known by their record.
+is_cache() {
+	if [[ -e $1/$CACHE_MARK ]]; then
+		[[ $(head -n 1 "$1/$CACHE_MARK") == "$CACHE_MARK_TEXT" ]]
+	else
+		[[ -f $1/kernel.env && $(head -n 1 "$1/kernel.env") == KVER=[0-9]* ]]
+	fi
+}
+
+# Sets cache to the cache's directory, which is there and ours from now on.
+open_cache() {
+	cache=$(vcm_cache) || exit 1
+	[[ ! -e $cache || -d $cache ]] || die "$cache is no directory (VCM_CACHE=<dir> to name another)"
+	mkdir -p "$cache" 2>/dev/null || die "cannot make $cache (VCM_CACHE=<dir> to name another)"
+	[[ -r $cache && -w $cache && -x $cache ]] || die "cannot write to $cache (VCM_CACHE=<dir> to name another)"
+	is_cache "$cache" || is_empty_dir "$cache" ||
+		die "$cache is not empty and no cache of ours (VCM_CACHE=<dir> to name another)"
+	cache=$(realpath "$cache")
+	[[ -e $cache/$CACHE_MARK ]] || echo "$CACHE_MARK_TEXT" >"$cache/$CACHE_MARK"
 }
 
 host_arch() {
@@ -41,12 +89,13 @@ check_arch() {
 	esac
 }
 
-# The options that set KDIR, KIMAGE, KMODULES and KSRC in the caller, after
-# setting up whatever is missing.
+# load_kernel_env ARCH PURPOSE...: sets KDIR, KIMAGE, KMODULES and KSRC in the
+# caller, after setting up whatever is missing. The purposes are those of setup.sh.
 load_kernel_env() {
-	local env
+	local env arch=$1
 
-	env=$("$VCM_TOP/scripts/setup.sh" --arch "${1:-x86_64}" --print) || exit 1
+	shift
+	env=$("$VCM_TOP/scripts/setup.sh" --arch "$arch" "${@/#/--for=}" --print) || exit 1
 	eval "$env"
 }
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Sets up what building and testing need: Debian packages on this machine, and
-# in a cache an unmodified Debian kernel (image, modules, source, build tree).
+# Sets up what is needed for a purpose: Debian packages on this machine, and in a
+# cache an unmodified Debian kernel (image, modules, source, build tree).
 # Every step leaves either nothing or a complete result, so that an interrupted
 # run can be repeated, and is skipped when its result is there.
 
@@ -14,22 +14,29 @@ set -euo pipefail
 readonly SERIES=7.3
 # Written to the record of the chosen kernel, read back from it.
 KVER='' SUITE=''
-readonly FIRST_RUN_MB=${VCM_NEED_MB:-4000}
 readonly KEYRINGS=/usr/share/keyrings/debian-archive-keyring
 readonly OWN_KERNEL="KDIR=<prepared build tree> and KIMAGE=<kernel image> for a kernel of your own"
 
-# Building the modules, running the guest, building the tests, make check.
-readonly HOST_PACKAGES=(
-	gcc make libc6-dev flex bison bc libelf-dev libssl-dev cpio kmod dwarves
-	xz-utils rsync perl python3 debian-archive-keyring
-	qemu-system-x86 busybox-static zstd
-	intel-gpu-tools g++ sparse shellcheck gnuplot-nox gcovr
+# What each purpose needs.
+declare -rA PACKAGES=(
+	[build]="gcc make libc6-dev flex bison bc libelf-dev libssl-dev cpio kmod dwarves
+		xz-utils rsync perl python3 debian-archive-keyring"
+	[guest]="qemu-system-x86 busybox-static cpio kmod xz-utils zstd"
+	[tests]="gcc make libc6-dev intel-gpu-tools"
+	[check]="g++ sparse shellcheck dwarves perl python3"
+	[bench]="python3 gnuplot-nox"
+	[coverage]="gcc python3 gcovr"
 )
+
+# The parts of the cache in MB, measured with 7.3.4, and a tenth more.
+declare -rA PART_MB=([debs]=320 [root]=160 [src]=2000 [build]=40 [uapi]=20)
 
 usage() {
 	cat <<USAGE
-usage: scripts/setup.sh [--arch x86_64|arm64] [--quiet] [--print]
+usage: scripts/setup.sh [--for PURPOSE]... [--arch x86_64|arm64] [--quiet] [--print]
 
+  --for     build (default), guest, tests, check, bench, coverage or all: the
+            packages of that purpose; those of build too while there is no kernel
   --quiet   say nothing when there is nothing to do
   --print   set up, then print KDIR, KIMAGE, KMODULES and KSRC as assignments
 
@@ -42,15 +49,22 @@ USAGE
 }
 
 arch=x86_64
+purposes=()
 quiet=
 print=
 began=$SECONDS
 worked=
+ticker=
 
 parse_args() {
 	while [[ $# -gt 0 ]]; do
 		case $1 in
-		--arch) arch=${2:?--arch needs a value}; shift ;;
+		--arch | --for)
+			[[ $# -ge 2 ]] || die "$1 needs a value (see --help)"
+			set_option "${1#--}" "$2"
+			shift
+			;;
+		--for=*) set_option for "${1#*=}" ;;
 		--quiet) quiet=1 ;;
 		--print) print=1 ;;
 		-h | --help) usage; exit 0 ;;
@@ -58,8 +72,22 @@ parse_args() {
 		esac
 		shift
 	done
+	[[ ${#purposes[@]} -gt 0 ]] || purposes=(build)
 	check_arch "$arch"
 }
+
+set_option() {
+	case $1:$2 in
+	for:all) purposes+=("${!PACKAGES[@]}") ;;
+	for:*)
+		[[ -n ${PACKAGES[$2]:-} ]] || die "unknown purpose '$2' (see --help)"
+		purposes+=("$2")
+		;;
+	arch:*) arch=$2 ;;
+	esac
+}
+
+is_for() { [[ " ${purposes[*]} " == *" $1 "* ]]; }
 
 # ---- steps ---------------------------------------------------------------
 
@@ -96,12 +124,48 @@ step() {
 
 	log=$cache/log/$1.log
 	worked=1
+	say "$text ..."
+	show_progress "$text" "$start" 7>&- 9>&- &
+	ticker=$!
 	set +e
 	(set -e; trap end_of_step EXIT; "$@") >"$log" 2>&1
 	status=$?
 	set -e
+	stop_ticker
 	[[ $status -eq 0 ]] || die "$text: $(reason "$log" "$status") (log: $log)"
 	say "$text: $((SECONDS - start)) s"
+}
+
+# What a step has put into its temporary directory by now, in MB.
+work_mb() {
+	du -smc "$cache"/tmp.* 2>/dev/null | awk 'END { print $1 + 0 }'
+}
+
+# Until it is stopped, or the script is gone: on a terminal a line that moves,
+# elsewhere a line a minute. Waits without a process of its own, which would
+# outlive it.
+show_progress() {
+	local text=$1 start=$2 pause=60 mb line
+
+	[[ ! -t 2 ]] || pause=2
+	while ! read -rt "$pause" <> <(:) && kill -0 $$ 2>/dev/null; do
+		mb=$(work_mb)
+		line="$((SECONDS - start)) s"
+		((mb == 0)) || line+=", $mb MB"
+		if [[ -t 2 ]]; then
+			printf '\r%.79s\e[K' "${VCM_PROG%.sh}: $line: $text" >&2
+		else
+			say "$text ... $line"
+		fi
+	done
+}
+
+stop_ticker() {
+	[[ -n $ticker ]] || return 0
+	kill "$ticker" 2>/dev/null || true
+	wait "$ticker" 2>/dev/null || true
+	ticker=
+	[[ ! -t 2 ]] || printf '\r\e[K' >&2
 }
 
 # Makes the temporary directory $work, which the exit trap removes.
@@ -110,38 +174,55 @@ make_work() {
 }
 
 cleanup() {
+	stop_ticker
 	[[ -z ${work:-} ]] || rm -rf "$work"
 }
 
 # ---- packages of this machine --------------------------------------------
 
-missing_packages() {
-	local pkg
+wanted_packages() {
+	local purpose
 
-	for pkg in "${HOST_PACKAGES[@]}"; do
-		dpkg-query -W -f='${db:Status-Abbrev}' "$pkg" 2>/dev/null | grep -q '^.i' || echo "$pkg"
-	done
+	for purpose in "${purposes[@]}"; do
+		tr -s ' \t\n' '\n' <<<"${PACKAGES[$purpose]}"
+	done | LC_ALL=C sort -u
 }
 
+missing_packages() {
+	local installed
+
+	# What it does not know it complains about.
+	# shellcheck disable=SC2016 # a format of dpkg-query
+	installed=$(wanted_packages | xargs dpkg-query -W -f='${db:Status-Abbrev}${Package}\n' 2>/dev/null |
+		sed -n 's/^.i //p') || true
+	wanted_packages | grep -vxFf <(printf '%s\n' "$installed") || true
+}
+
+# One run at a time on this machine, whatever their caches are; a package manager
+# that somebody else runs is waited for.
 install_packages() {
+	local missing
+
+	exec 7</var/lib/dpkg
+	flock 7
+	mapfile -t missing < <(missing_packages)
+	[[ ${#missing[@]} -gt 0 ]] || return 0
 	# A third party's source that fails must not stop us: what matters is
 	# whether the packages can be had.
 	apt-get update || true
-	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 \
+		install -y --no-install-recommends "${missing[@]}"
 }
 
 setup_host() {
 	local missing
 
-	if ! have apt-get || ! have dpkg-query; then
-		die "no apt-get, not a Debian machine? Give $OWN_KERNEL"
-	fi
+	have dpkg-query || die "no dpkg, not a Debian machine? Give $OWN_KERNEL"
 	mapfile -t missing < <(missing_packages)
 	[[ ${#missing[@]} -gt 0 ]] || return 0
 	[[ $(id -u) -eq 0 ]] ||
 		die "packages are missing, as root run: apt-get install --no-install-recommends ${missing[*]}"
-	say "installing ${missing[*]}"
-	step "install packages" install_packages "${missing[@]}"
+	step "install ${missing[*]}" install_packages
 }
 
 # ---- the mirror ----------------------------------------------------------
@@ -275,18 +356,32 @@ resolve() {
 
 # ---- the kernel ----------------------------------------------------------
 
-download() {
-	local dir=$cache/apt/$SUITE series pkgver
+# NAME=VERSION of each package; the source at the binary's version: the suite may
+# have moved on.
+kernel_packages() {
+	local dir=$cache/apt/$SUITE pkgver
 
-	series=$(cut -d. -f1,2 <<<"$KVER")
 	pkgver=$(private_apt "$dir" apt-cache show "linux-binary-$KVER-amd64" |
 		sed -n 's/^Version: //p' | head -n 1)
+	printf "%s=$pkgver\n" "linux-binary-$KVER-amd64" "linux-modules-$KVER-amd64" \
+		"linux-headers-$KVER-amd64" "linux-source-$(cut -d. -f1,2 <<<"$KVER")"
+}
+
+download_mb() {
+	local packages
+
+	mapfile -t packages < <(kernel_packages)
+	private_apt "$cache/apt/$SUITE" apt-cache show "${packages[@]}" 2>/dev/null |
+		awk '$1 == "Size:" { bytes += $2 } END { printf "%d", bytes / 1000000 }'
+}
+
+download() {
+	local packages
+
+	mapfile -t packages < <(kernel_packages)
 	make_work
 	cd "$work"
-	# The source at the binary's version: the suite may have moved on.
-	private_apt "$dir" apt-get download \
-		"linux-binary-$KVER-amd64=$pkgver" "linux-modules-$KVER-amd64=$pkgver" \
-		"linux-headers-$KVER-amd64=$pkgver" "linux-source-$series=$pkgver"
+	private_apt "$cache/apt/$SUITE" apt-get download "${packages[@]}"
 	cd "$cache"
 	mv "$work" "$tree/debs"
 }
@@ -349,12 +444,18 @@ headers_install() {
 	rm -rf "$work"
 }
 
+# The disk has to hold what is not there yet.
 check_space() {
-	local mb
+	local part mb need=0
 
+	# Without a record there is no kernel yet.
+	for part in root src build uapi; do
+		[[ -n ${tree:-} && -d $tree/$part ]] || need=$((need + PART_MB[$part]))
+	done
+	[[ -n ${tree:-} && (-d $tree/debs || (-d $tree/root && -d $tree/src)) ]] || need=$((need + PART_MB[debs]))
 	mb=$(free_mb "$cache")
-	[[ $mb -ge $FIRST_RUN_MB ]] ||
-		die "$cache has $mb MB free, the first set-up needs $FIRST_RUN_MB (VCM_CACHE=<dir> to put it elsewhere)"
+	[[ $mb -ge $need ]] ||
+		die "$cache has $mb MB free, set-up needs $need more (VCM_CACHE=<dir> to put it elsewhere)"
 }
 
 set_paths() {
@@ -372,7 +473,12 @@ read_record() {
 is_ready() {
 	[[ -f $cache/kernel.env ]] || return 1
 	read_record
-	[[ -d $tree/root && -d $tree/src && -f $tree/build/.vcm-prepared && -d $tree/uapi ]]
+	[[ -d $tree/root && -d $tree/src && -d $tree/uapi ]] && is_prepared
+}
+
+# A build tree holds its own path: it is made again in a cache that was moved.
+is_prepared() {
+	[[ -f $tree/build/.vcm-prepared && $(readlink "$tree/build/source") == "$tree/src" ]]
 }
 
 setup_kernel() {
@@ -381,18 +487,18 @@ setup_kernel() {
 	flock 9
 	! is_ready || return 0
 	rm -rf "$cache"/tmp.*
-	[[ -n ${tree:-} && -d $tree/src ]] || check_space
+	check_space
 	[[ -f $cache/kernel.env ]] || resolve
 	read_record
 	if [[ ! -d $tree/debs ]] && ! [[ -d $tree/root && -d $tree/src ]]; then
 		step "ask the mirror for linux $KVER" refresh_suite
-		step "download linux $KVER from $SUITE" download
+		step "download linux $KVER from $SUITE ($(download_mb) MB)" download
 	fi
 	[[ -d $tree/root ]] || step "unpack image and modules" unpack_binaries
 	[[ -d $tree/src ]] || step "unpack the source" unpack_source
 	# 290 MB that are needed no more.
 	rm -rf "$tree/debs"
-	[[ -f $tree/build/.vcm-prepared ]] || step "prepare the build tree" prepare_build
+	is_prepared || step "prepare the build tree" prepare_build
 	[[ -d $tree/uapi ]] || step "make the userspace headers" headers_install
 	exec 9>&-
 }
@@ -413,12 +519,38 @@ print_env() {
 	printf '%s=%q\n' KDIR "$1" KIMAGE "$2" KMODULES "$3" KSRC "$4" KUAPI "$5"
 }
 
+# What no kernel before 7.3 exports, and what a configuration may leave out.
+readonly NEEDED=(
+	"dma_iova_try_alloc CONFIG_IOMMU_DMA" "mem_accounting CONFIG_DMABUF_HEAPS"
+	"dma_heap_get_drvdata CONFIG_DMABUF_HEAPS" "iommu_device_register CONFIG_IOMMU_API"
+)
+
+# An old kernel would fail somewhere in the middle of the build.
+check_kernel() {
+	local symbols=$1/Module.symvers release='' symbol option lack=''
+
+	[[ -f $symbols ]] || symbols=$1/vmlinux.symvers
+	[[ -f $symbols ]] || die "KDIR=$1 is no built or prepared kernel tree (no Module.symvers)"
+	[[ ! -f $1/include/config/kernel.release ]] || release=$(<"$1/include/config/kernel.release")
+	while read -r symbol option; do
+		[[ -n $symbol ]] || continue
+		awk -v s="$symbol" '$2 == s { found = 1; exit } END { exit !found }' "$symbols" ||
+			lack+="${lack:+, }$symbol ($option)"
+	done < <(printf '%s\n' "${NEEDED[@]}")
+	if [[ -n $release && $(printf '%s\n' "$SERIES" "$release" | sort -V | head -n 1) != "$SERIES" ]]; then
+		die "KDIR=$1 is Linux $release, too old: $SERIES or later is needed${lack:+ (not exported: $lack)}"
+	fi
+	[[ -z $lack ]] || die "KDIR=$1${release:+, Linux $release,} does not export what is needed: $lack"
+}
+
 # A kernel of one's own: nothing to set up, just look.
 own_kernel() {
-	[[ -f $KDIR/Module.symvers || -f $KDIR/vmlinux.symvers ]] ||
-		die "KDIR=$KDIR is no built or prepared kernel tree (no Module.symvers)"
+	! has_bad_path "$KDIR" || die "KDIR='$KDIR': the kernel's build takes no path with a blank or a colon"
+	[[ -d $KDIR ]] || die "KDIR=$KDIR is no directory"
+	check_kernel "$KDIR"
 	[[ -z ${KIMAGE:-} || -f $KIMAGE ]] || die "KIMAGE=$KIMAGE does not exist"
 	[[ -z ${KMODULES:-} || -d $KMODULES ]] || die "KMODULES=$KMODULES is no directory"
+	! is_for guest || [[ -n ${KIMAGE:-} ]] || die "KDIR=$KDIR without KIMAGE=<its image>, which a guest needs"
 	[[ -z $print ]] ||
 		print_env "$(realpath "$KDIR")" "${KIMAGE:-}" "${KMODULES:-}" "$(kernel_source_of "$KDIR")" "${KUAPI:-}"
 }
@@ -429,13 +561,14 @@ main() {
 		own_kernel
 		return
 	fi
-	cache=$(vcm_cache)
-	mkdir -p "$cache/log" 2>/dev/null || die "cannot write to $cache (VCM_CACHE=<dir> to put it elsewhere)"
-	cache=$(realpath "$cache")
+	[[ -z ${KIMAGE:-} ]] || die "KIMAGE=$KIMAGE without KDIR=<its build tree>"
+	open_cache
+	mkdir -p "$cache/log"
 	work=
 	trap cleanup EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
+	is_ready || purposes+=(build)
 	setup_host
 	is_ready || setup_kernel
 	if [[ -n $worked ]]; then

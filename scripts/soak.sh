@@ -75,7 +75,7 @@ main() {
 	parse_args "$@"
 	seconds=$(duration)
 	[[ $seconds =~ ^[1-9][0-9]*$ ]] || die "'$seconds' is no number of seconds"
-	load_kernel_env x86_64
+	load_kernel_env x86_64 build guest
 	lock_output soak
 	mkdir -p "$out"
 	make -s -C "$VCM_TOP/tools/vcm-$what" O="$out"

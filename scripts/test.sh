@@ -51,6 +51,7 @@ programs() { printf " $TESTS/vcm_%s" "$@"; }
 # which has the project as modules.
 readonly SUITES=(
 	"host plain $TESTS/vcm-extent-test"
+	"host plain $VCM_TOP/scripts/tests/scripts-test.sh"
 	"intel igt $(programs alloc zero chunks mmap share sync vgem import dma vmap abi device)"
 	"intel igt $(programs policy space space_life)"
 	"intel ksft $KSELFTEST"
@@ -179,6 +180,31 @@ build_kselftest() {
 	make -s -C "$dir" OUTPUT="${KSELFTEST%/*}" KHDR_INCLUDES="${KUAPI:+-isystem $KUAPI}" \
 		>"$out/kselftest-build.log" 2>&1 ||
 		die "cannot build the kernel's selftest: $(tail -n 1 "$out/kselftest-build.log")"
+}
+
+all_suites() {
+	local suite program glob
+
+	for suite in "${SUITES[@]}"; do
+		read -r _ _ glob <<<"$suite"
+		for program in $glob; do
+			echo "${program##*/}"
+		done
+	done | sort -u
+}
+
+# A pattern that matches nothing is a mistake.
+check_patterns() {
+	local pattern suite suites found
+
+	mapfile -t suites < <(all_suites)
+	for pattern in "${patterns[@]}"; do
+		found=
+		for suite in "${suites[@]}"; do
+			! is_selected "$suite" "$pattern" || found=1
+		done
+		[[ -n $found ]] || die "no suite is called '$pattern'; there are: ${suites[*]}"
+	done
 }
 
 # ---- results -------------------------------------------------------------
@@ -441,7 +467,10 @@ main() {
 	local kernel
 
 	parse_args "$@"
-	load_kernel_env x86_64
+	check_patterns
+	# A kernel of one's own without an image serves to build the others.
+	[[ ${kernels[*]} != stock ]] || load_kernel_env x86_64 guest
+	load_kernel_env x86_64 build tests
 	lock_output "${out##*/}"
 	rm -rf "$out"
 	mkdir -p "$out"

@@ -15,6 +15,8 @@ readonly PROJECT_MODULES=(vcm_iommu vcm-heap vcm-edu)
 # what a boot takes. With a kernel that checks everything as many times longer.
 readonly TIMEOUT=600 BOOT_TIMEOUT=120 SLOWNESS=5
 readonly ICOUNT="-icount shift=1,sleep=off,align=off -seed 1 -rtc base=2026-01-01,clock=vm"
+# The kernel's image, unpacked, and the initramfs; with less it says nothing at all.
+readonly MEM_MIN_MB=96
 readonly EXIT_TIMEOUT=124 EXIT_KERNEL=125 EXIT_GUEST=126
 
 usage() {
@@ -114,6 +116,10 @@ check_options() {
 	debug | debug-m | debug-hide | kcsan | gcov) slowness=$SLOWNESS ;;
 	*) die "unknown kernel '$kernel' (see --help)" ;;
 	esac
+	case ${VCM_ACCEL:-} in
+	'' | tcg | mttcg | icount | kvm) ;;
+	*) die "VCM_ACCEL=$VCM_ACCEL: tcg, mttcg, icount or kvm" ;;
+	esac
 	: "${timeout:=$((TIMEOUT * slowness))}"
 	check_sizes "$mem" "${disks[@]}"
 }
@@ -124,15 +130,17 @@ check_sizes() {
 	for size; do
 		[[ $size =~ ^[1-9][0-9]*[MG]$ ]] || die "'$size' is no size: a number with M or G behind it"
 	done
+	[[ $mem == *G || ${mem%M} -ge $MEM_MIN_MB ]] ||
+		die "--mem $mem: a guest needs ${MEM_MIN_MB}M or more"
 }
 
 load_kernel() {
 	local env
 
 	if [[ $kernel == stock ]]; then
-		load_kernel_env "$arch"
-		[[ -n $KIMAGE ]] || die "KDIR=$KDIR is given without KIMAGE=<kernel image>"
+		load_kernel_env "$arch" guest
 	else
+		[[ -n $KDIR ]] || load_kernel_env "$arch" guest
 		env=$("$VCM_TOP/scripts/kernel.sh" --print "$kernel") || exit 1
 		eval "$env"
 	fi
@@ -349,11 +357,11 @@ choose_accel() {
 		echo tcg
 		return
 	fi
+	open_cache
 	key=$({ uname -nrv; qemu-system-x86_64 --version; echo "$KIMAGE"; grep -m1 'model name' /proc/cpuinfo; } |
 		sha256sum | cut -c1-16)
-	file=$(vcm_cache)/accel-$key
+	file=$cache/accel-$key
 	if [[ ! -f $file ]]; then
-		mkdir -p "$(vcm_cache)"
 		if kvm_boots; then echo kvm; else echo tcg; fi >"$file.$$"
 		mv "$file.$$" "$file"
 	fi
@@ -374,7 +382,6 @@ accel_args() {
 	# nothing of the host's: the same files run the same way to the last instruction.
 	icount) echo "-accel tcg,thread=single -cpu max $ICOUNT" ;;
 	kvm) echo "-accel kvm -cpu host" ;;
-	*) die "VCM_ACCEL=$1: tcg, mttcg, icount or kvm" ;;
 	esac
 }
 

@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Removes what set-up and the builds of kernels made in the cache, and the cache if
+# nothing else is in it. A directory that they did not make is left alone.
+
+set -euo pipefail
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+usage() {
+	cat <<'USAGE'
+usage: scripts/distclean.sh
+
+Removes what scripts/setup.sh, scripts/kernel.sh and scripts/kunit.sh made.
+
+environment: VCM_CACHE   where it is (default ~/.cache/vcm)
+USAGE
+}
+
+parse_args() {
+	case ${1:-} in
+	'') ;;
+	-h | --help) usage; exit 0 ;;
+	*) die "unknown argument '$1' (see --help)" ;;
+	esac
+}
+
+main() {
+	local cache entry path kept
+
+	parse_args "$@"
+	cache=$(vcm_cache)
+	[[ -e $cache || -L $cache ]] || return 0
+	[[ -d $cache ]] || die "$cache is no directory: nothing is removed"
+	cache=$(realpath "$cache")
+	is_cache "$cache" || die "$cache is no cache of ours (no $CACHE_MARK of scripts/setup.sh): nothing is removed"
+	[[ ! -f $cache/lock ]] || { exec 9<"$cache/lock"; flock -n 9 || die "set-up is at work in $cache: nothing is removed"; }
+
+	for entry in "${CACHE_ENTRIES[@]}"; do
+		for path in "$cache"/$entry; do
+			case $entry in
+			'linux-[0-9]*') rmdir "$path" 2>/dev/null || true ;;
+			*) rm -rf --one-file-system -- "$path" ;;
+			esac
+		done
+	done
+	kept=$(find "$cache" -mindepth 1 -maxdepth 1 ! -name "$CACHE_MARK" -printf ' %f')
+	if [[ -n $kept ]]; then
+		say "left alone in $cache, not made by set-up:$kept"
+	else
+		rm -f -- "$cache/$CACHE_MARK"
+		rmdir -- "$cache"
+	fi
+}
+
+main "$@"

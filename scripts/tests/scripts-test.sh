@@ -1,0 +1,489 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Tests of the scripts: what they refuse, and in how many words, and what they
+# remove. Everything happens in a temporary directory, with stand-ins for the
+# programs that would change the machine; nothing is downloaded and nothing booted.
+
+set -uo pipefail
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+readonly TOP
+readonly MARK="This directory was made by VCM's scripts/setup.sh; 'make distclean' empties it."
+
+unset KDIR KIMAGE KMODULES KSRC KUAPI VCM_CACHE VCM_MIRROR VCM_SUITES VCM_ACCEL VCM_VM_TIMEOUT
+unset XDG_CACHE_HOME MAKEFLAGS MAKELEVEL MAKEOVERRIDES MFLAGS
+PATH_BEFORE=$PATH
+
+# ---- tools of the tests --------------------------------------------------
+
+failures=0
+output=
+status=0
+
+check() {
+	"$@" || { printf '    not: %s\n' "$*"; failures=$((failures + 1)); }
+}
+
+# run COMMAND...: sets output and status
+run() {
+	output=$("$@" 2>&1 </dev/null)
+	status=$?
+}
+
+says() {
+	[[ $output == *"$1"* ]] || { printf '    it says: %s\n' "$output"; return 1; }
+}
+
+says_nothing_of() { ! says "$1" >/dev/null; }
+
+# It failed, with one line that has the words $1.
+refused() {
+	[[ $status -ne 0 && $(wc -l <<<"$output") -eq 1 ]] && says "$1" && return
+	printf '    status %d: %s\n' "$status" "$output"
+	return 1
+}
+
+is_missing() { [[ ! -e $1 ]]; }
+
+# stand_in NAME: a program of that name in PATH that does what standard input says
+stand_in() {
+	mkdir -p "$dir/bin"
+	{ echo '#!/bin/bash'; cat; } >"$dir/bin/$1"
+	chmod +x "$dir/bin/$1"
+	PATH=$dir/bin:$PATH_BEFORE
+}
+
+# Debian's programs for a machine where the packages in the file "installed" are.
+fake_machine() {
+	: >"$dir/installed"
+	stand_in dpkg-query <<-END
+		for package; do grep -qx -- "\$package" "$dir/installed" && echo "ii \$package"; done
+		true
+	END
+	stand_in id <<-END
+		echo "${1:-0}"
+	END
+	stand_in apt-get <<-END
+		echo "begin \$*" >>"$dir/apt.log"
+		sleep 0.2
+		for package; do echo "\$package" >>"$dir/installed"; done
+		echo end >>"$dir/apt.log"
+	END
+}
+
+# A cache as set-up leaves it, but for what is in it.
+fake_cache() {
+	mkdir -p "$1"/{log,apt/x,kunit/um,kernels/debug} "$1"/linux-7.3.9/{root,src,build,uapi}
+	echo 'KVER=7.3.9' >"$1/kernel.env"
+	echo 'SUITE=testing' >>"$1/kernel.env"
+	touch "$1/lock" "$1/accel-0123" "$1/linux-7.3.9/build/.vcm-prepared"
+	ln -s "$1/linux-7.3.9/src" "$1/linux-7.3.9/build/source"
+	echo "$MARK" >"$1/.vcm-cache"
+}
+
+# fake_kernel DIR RELEASE [SYMBOL]...: a built kernel tree with these exports
+fake_kernel() {
+	mkdir -p "$1/include/config"
+	echo "$2" >"$1/include/config/kernel.release"
+	printf '0x00000000\t%s\tvmlinux\tEXPORT_SYMBOL_GPL\t\n' "${@:3}" >"$1/Module.symvers"
+}
+
+setup() { run "$TOP/scripts/setup.sh" "$@"; }
+distclean() { run make -s -C "$TOP" OUT="$dir/out" distclean; }
+
+# make's own line is the second one.
+distclean_refused() {
+	output=$(grep -v '^make' <<<"$output")
+	refused "$1"
+}
+
+# ---- distclean -----------------------------------------------------------
+
+test_distclean() {
+	export VCM_CACHE=$dir/cache
+	fake_cache "$VCM_CACHE"
+	mkdir "$dir/out"
+	distclean
+	check test $status -eq 0
+	check is_missing "$VCM_CACHE"
+	check is_missing "$dir/out"
+	# There is nothing left to do.
+	distclean
+	check test $status -eq 0
+}
+
+test_distclean_leaves_the_rest() {
+	export VCM_CACHE=$dir/cache
+	fake_cache "$VCM_CACHE"
+	echo mine >"$VCM_CACHE/notes"
+	mkdir -p "$VCM_CACHE/linux-7.3.9/patches" "$VCM_CACHE/linux-next/src"
+	distclean
+	check test $status -eq 0
+	check says notes
+	check test -f "$VCM_CACHE/notes"
+	check test -d "$VCM_CACHE/linux-7.3.9/patches"
+	check test -d "$VCM_CACHE/linux-next/src"
+	check is_missing "$VCM_CACHE/linux-7.3.9/src"
+	check is_missing "$VCM_CACHE/kernels"
+	# It is still the cache that it was.
+	setup --for none
+	check refused "unknown purpose"
+	distclean
+	check test $status -eq 0
+}
+
+test_distclean_of_an_earlier_cache() {
+	export VCM_CACHE=$dir/cache
+	fake_cache "$VCM_CACHE"
+	rm "$VCM_CACHE/.vcm-cache"
+	distclean
+	check test $status -eq 0
+	check is_missing "$VCM_CACHE"
+}
+
+# Somebody's home, with directories that have the names of ours.
+test_distclean_refuses_a_home() {
+	mkdir -p "$dir/home"/{log,kernels,apt} "$dir/home/.cache"
+	echo letter >"$dir/home/letter"
+	HOME=$dir/home VCM_CACHE=$dir/home distclean
+	check distclean_refused "nothing is removed"
+	check test -d "$dir/home/kernels"
+	check test -f "$dir/home/letter"
+	# Of another form.
+	echo "something else" >"$dir/home/.vcm-cache"
+	HOME=$dir/home VCM_CACHE=$dir/home distclean
+	check distclean_refused "nothing is removed"
+	check test -f "$dir/home/letter"
+}
+
+test_distclean_refuses_other_paths() {
+	local path
+
+	# Whatever happens, nothing is.
+	stand_in rm <<<'echo "removed: $*"'
+	stand_in rmdir <<<'echo "removed: $*"'
+	for path in / /etc "$dir" relative . ..; do
+		VCM_CACHE=$path distclean
+		check distclean_refused "$path"
+	done
+	mkdir -p "$dir/a b"
+	echo "$MARK" >"$dir/a b/.vcm-cache"
+	VCM_CACHE="$dir/a b" distclean
+	check distclean_refused "blank"
+	touch "$dir/file"
+	VCM_CACHE=$dir/file distclean
+	check distclean_refused "no directory"
+	unset HOME
+	distclean
+	check distclean_refused "HOME"
+}
+
+test_distclean_of_the_default() {
+	export HOME=$dir/home
+	fake_cache "$HOME/.cache/vcm"
+	VCM_CACHE='' distclean
+	check test $status -eq 0
+	check is_missing "$HOME/.cache/vcm"
+	check test -d "$HOME/.cache"
+	XDG_CACHE_HOME=$dir/xdg fake_cache "$dir/xdg/vcm"
+	XDG_CACHE_HOME=$dir/xdg distclean
+	check is_missing "$dir/xdg/vcm"
+}
+
+test_distclean_waits_for_no_setup() {
+	export VCM_CACHE=$dir/cache
+	fake_cache "$VCM_CACHE"
+	exec 5<"$VCM_CACHE/lock"
+	flock 5
+	distclean
+	exec 5<&-
+	check distclean_refused "set-up is at work"
+	check test -d "$VCM_CACHE/kernels"
+}
+
+# ---- set-up --------------------------------------------------------------
+
+test_setup_refuses_paths() {
+	fake_machine
+	mkdir -p "$dir/home/documents"
+	VCM_CACHE=$dir/home setup
+	check refused "no cache of ours"
+	check test "$(ls -A "$dir/home")" = documents
+	VCM_CACHE=relative setup
+	check refused "no absolute path"
+	VCM_CACHE="$dir/a b" setup
+	check refused "blank"
+	touch "$dir/file"
+	VCM_CACHE=$dir/file setup
+	check refused "no directory"
+	VCM_CACHE=$dir/file/below setup
+	check refused "cannot make"
+	(unset HOME; setup; check refused "no HOME"; exit $failures)
+	check test $? -eq 0
+}
+
+test_setup_of_a_ready_cache() {
+	fake_machine
+	export VCM_CACHE=$dir/cache
+	fake_cache "$VCM_CACHE"
+	tr ' ' '\n' >"$dir/installed" <<<"qemu-system-x86 busybox-static cpio kmod xz-utils zstd"
+	setup --for guest
+	check test $status -eq 0
+	check says "is ready"
+	check is_missing "$dir/apt.log"
+	setup --for guest --print
+	check says "KSRC=$VCM_CACHE/linux-7.3.9/src"
+}
+
+test_setup_by_purpose() {
+	fake_machine 1000
+	export VCM_CACHE=$dir/cache
+	fake_cache "$VCM_CACHE"
+	setup
+	check refused "as root run: apt-get install"
+	check says flex
+	check says_nothing_of qemu
+	check says_nothing_of intel-gpu-tools
+	check says_nothing_of shellcheck
+	setup --for guest
+	check says qemu-system-x86
+	check says_nothing_of flex
+	setup --for tests --for check
+	check says intel-gpu-tools
+	check says shellcheck
+	check says_nothing_of gcovr
+	setup --for all
+	check says gcovr
+	# What makes a kernel is needed where there is none.
+	rm "$VCM_CACHE/kernel.env"
+	setup --for guest
+	check says flex
+}
+
+test_setup_one_at_a_time() {
+	local i
+
+	fake_machine
+	for i in 1 2 3; do
+		fake_cache "$dir/cache$i"
+		VCM_CACHE=$dir/cache$i "$TOP/scripts/setup.sh" --for build >"$dir/setup$i.log" 2>&1 &
+	done
+	wait
+	# The first one installs, the others find it done.
+	check test "$(grep -c 'begin.* install ' "$dir/apt.log")" -eq 1
+	check test "$(sed 's/ .*//' "$dir/apt.log" | uniq -c | awk '$1 > 1' | wc -l)" -eq 0
+	for i in 1 2 3; do
+		output=$(<"$dir/setup$i.log")
+		# What is being done, and when it is done.
+		check says "flex"
+		check says " ..."
+		check says " s in all"
+	done
+}
+
+test_setup_moves_on_a_terminal() {
+	fake_machine
+	export VCM_CACHE=$dir/cache
+	fake_cache "$VCM_CACHE"
+	stand_in apt-get <<-END
+		mkdir -p "$VCM_CACHE/tmp.x"
+		head -c 3000000 /dev/zero >"$VCM_CACHE/tmp.x/half"
+		for package; do echo "\$package" >>"$dir/installed"; done
+		sleep 2.5
+	END
+	run script -qec "$TOP/scripts/setup.sh" "$dir/typescript"
+	check test $status -eq 0
+	check says " s, 3 MB: install "
+	check says "is set up"
+}
+
+test_setup_space() {
+	fake_machine
+	: >"$dir/needed"
+	stand_in dpkg-query <<-'END'
+		for package; do echo "ii $package"; done
+	END
+	stand_in df <<-'END'
+		echo Filesystem; echo "disk 9 9 100 9% /"
+	END
+	export VCM_CACHE=$dir/cache
+	setup
+	check refused "has 100 MB free, set-up needs 2540 more"
+	# What is there already is not asked for again.
+	fake_cache "$VCM_CACHE"
+	rm -r "$VCM_CACHE/linux-7.3.9/src" "$VCM_CACHE/linux-7.3.9/build"
+	setup
+	check refused "set-up needs 2360 more"
+}
+
+# A build tree names the places where it was made.
+test_setup_of_a_moved_cache() {
+	fake_machine
+	stand_in dpkg-query <<-'END'
+		for package; do echo "ii $package"; done
+	END
+	fake_cache "$dir/before"
+	mv "$dir/before" "$dir/cache"
+	VCM_CACHE=$dir/cache setup
+	check says "prepare the build tree"
+}
+
+# ---- a kernel of one's own -----------------------------------------------
+
+readonly EXPORTS=(dma_iova_try_alloc mem_accounting dma_heap_get_drvdata iommu_device_register)
+
+test_old_kernel() {
+	fake_kernel "$dir/linux" 6.1.0-27-amd64 dma_heap_get_drvdata iommu_device_register
+	KDIR=$dir/linux setup
+	check refused "is Linux 6.1.0-27-amd64, too old: 7.3 or later is needed (not exported: dma_iova_try_alloc"
+	run make -s -C "$TOP" KDIR="$dir/linux" OUT="$dir/out"
+	check distclean_refused "too old"
+	check is_missing "$dir/out"
+}
+
+test_kernel_without_heaps() {
+	fake_kernel "$dir/linux" 7.4.0 dma_iova_try_alloc iommu_device_register
+	KDIR=$dir/linux setup
+	check refused "mem_accounting (CONFIG_DMABUF_HEAPS)"
+	check says_nothing_of "too old"
+}
+
+test_own_kernel() {
+	fake_kernel "$dir/linux" 7.10.1 "${EXPORTS[@]}"
+	export KDIR=$dir/linux
+	setup --print
+	check test $status -eq 0
+	check says "KDIR=$dir/linux"
+	setup --for guest
+	check refused "without KIMAGE"
+	KIMAGE=$dir/nothing setup --for guest
+	check refused "does not exist"
+	KMODULES=$dir/nothing setup
+	check refused "no directory"
+}
+
+test_own_kernel_refused() {
+	KDIR=$dir/nothing setup
+	check refused "is no directory"
+	mkdir -p "$dir/empty"
+	KDIR=$dir/empty setup
+	check refused "no Module.symvers"
+	fake_kernel "$dir/a b" 7.4.0 "${EXPORTS[@]}"
+	KDIR="$dir/a b" setup
+	check refused "blank"
+	touch "$dir/image"
+	KIMAGE=$dir/image setup
+	check refused "without KDIR"
+}
+
+# ---- wrong use of the others ---------------------------------------------
+
+test_path_with_a_blank() {
+	local name
+
+	for name in "with blank" with:colon; do
+		mkdir -p "$dir/$name"
+		cp -r "$TOP/Makefile" "$TOP/scripts" "$dir/$name/"
+		run make -C "$dir/$name"
+		output=$(grep -v '^make' <<<"$output")
+		check refused "no path with a blank or a colon"
+		run "$dir/$name/scripts/setup.sh"
+		check refused "no path with a blank or a colon"
+	done
+}
+
+test_wrong_values() {
+	run "$TOP/scripts/test.sh" nosuch
+	check refused "no suite is called 'nosuch'; there are: "
+	check says vcm_alloc
+	run "$TOP/scripts/test.sh" vcm_alloc 'vcm_x*'
+	check refused "'vcm_x*'"
+	run "$TOP/scripts/kunit.sh" --seed abc
+	check refused "'abc'"
+	run "$TOP/scripts/kunit.sh" --seed
+	check refused "--seed"
+	run "$TOP/scripts/check.sh" --nothing
+	check refused "unknown argument"
+	run "$TOP/scripts/setup.sh" --for
+	check refused "--for needs a value"
+	run "$TOP/scripts/setup.sh" --arch vax
+	check refused "vax"
+}
+
+test_wrong_guest() {
+	VCM_ACCEL=foo run "$TOP/scripts/vm.sh" -- true
+	check refused "VCM_ACCEL=foo"
+	run "$TOP/scripts/vm.sh" --mem 16M -- true
+	check refused "16M"
+	run "$TOP/scripts/vm.sh" --mem 1X -- true
+	check refused "'1X' is no size"
+	run "$TOP/scripts/vm.sh" --disk 0 -- true
+	check refused "'0' is no size"
+	run "$TOP/scripts/vm.sh" --iommu none
+	check refused "no command"
+	run "$TOP/scripts/vm.sh" --iommu foo -- true
+	check refused "'foo'"
+	run "$TOP/scripts/vm.sh" --timeout soon -- true
+	check refused "'soon'"
+	run "$TOP/scripts/vm.sh" --mem
+	check refused "--mem needs a value"
+}
+
+test_help() {
+	local script
+
+	for script in "$TOP"/scripts/*.sh; do
+		case $script in
+		*/lib.sh | */vm-*.sh) continue ;;
+		esac
+		run "$script" --help
+		check test $status -eq 0
+		check says "usage: scripts/${script##*/}"
+	done
+	run make -s -C "$TOP" help
+	check test $status -eq 0
+	check says distclean
+}
+
+# ---- running -------------------------------------------------------------
+
+all_tests() { declare -F | sed -n 's/^declare -f test_//p'; }
+
+run_test() {
+	local name=$1 start=$EPOCHREALTIME log
+
+	dir=$(mktemp -d "${TMPDIR:-/tmp}/scripts-test.XXXXXX")
+	log=$(
+		export HOME=$dir/home
+		mkdir "$HOME"
+		"test_$name"
+		[[ $failures -eq 0 ]]
+	) 2>&1
+	status=$?
+	command rm -rf "$dir"
+	name=${name//_/-}
+	if [[ $status -eq 0 ]]; then
+		echo "PASS scripts@$name ($(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.2f", b - a }') s)"
+	else
+		echo "FAIL scripts@$name"
+		printf '%s\n' "$log"
+		failed=1
+	fi
+}
+
+main() {
+	local failed=0 name
+
+	if [[ ${1:-} == --list-subtests ]]; then
+		all_tests | tr _ -
+		return
+	fi
+	for name in $(all_tests); do
+		[[ $# -eq 0 || ${name//_/-} == "$1" ]] || continue
+		run_test "$name"
+	done
+	return $failed
+}
+
+main "$@"
