@@ -140,16 +140,24 @@ static int vcm_domain_map_pages(struct iommu_domain *iommu_domain,
 	return ret;
 }
 
+/*
+ * Unmapped is unmapped: who unmaps in a space has it gone on return. The DMA API
+ * would flush later, and all at once, if somebody had made the domain a lazy one
+ * (DMA-FQ in the file "type" of its group, which is possible at any time).
+ */
 static size_t vcm_domain_unmap_pages(struct iommu_domain *iommu_domain,
 				     unsigned long iova, size_t pgsize,
 				     size_t pgcount,
 				     struct iommu_iotlb_gather *gather)
 {
 	struct vcm_domain *domain = to_vcm_domain(iommu_domain);
-	size_t unmapped;
+	size_t size = pgsize * pgcount, unmapped;
 
-	unmapped = iommu_unmap_fast(domain->backing, iova, pgsize * pgcount,
-				    gather);
+	if (iommu_iotlb_gather_queued(gather))
+		unmapped = iommu_unmap(domain->backing, iova, size);
+	else
+		unmapped = iommu_unmap_fast(domain->backing, iova, size,
+					    gather);
 	vcm_domain_uncharge(domain, unmapped);
 	return unmapped;
 }
@@ -205,6 +213,9 @@ static void vcm_domain_free(struct iommu_domain *iommu_domain)
 {
 	struct vcm_domain *domain = to_vcm_domain(iommu_domain);
 
+	/* Until its DMA is claimed, the device may be given another one. */
+	if (domain->space->domain == domain)
+		domain->space->domain = NULL;
 	vcm_backing_free(domain->backing);
 	kfree(domain);
 }
@@ -267,11 +278,15 @@ void vcm_domain_kill(struct vcm_domain *domain)
 static void vcm_get_resv_regions(struct device *dev, struct list_head *regions)
 {
 	struct vcm_space *space = vcm_space_of(dev);
+	int ret;
 
-	vcm_regions_reserve(space->parent, regions);
-	if (space->args.fixed_len)
-		vcm_region_reserve(regions, space->args.fixed_start,
-				   space->args.fixed_len);
+	ret = vcm_regions_reserve(space->parent, regions);
+	if (!ret && space->args.fixed_len)
+		ret = vcm_region_reserve(regions, space->args.fixed_start,
+					 space->args.fixed_len);
+	/* There is no way to tell the core. */
+	if (ret)
+		space->error = ret;
 }
 
 static int vcm_domain_fault(struct iommu_domain *backing, struct device *dev,
@@ -324,8 +339,10 @@ static struct iommu_domain *vcm_domain_alloc_paging(struct device *dev)
 	int ret;
 
 	domain = kzalloc_obj(*domain);
-	if (!domain)
-		return ERR_PTR(-ENOMEM);
+	if (!domain) {
+		ret = -ENOMEM;
+		goto fail;
+	}
 
 	domain->backing = vcm_backing_alloc(space->parent->dev);
 	if (IS_ERR(domain->backing)) {
@@ -342,12 +359,17 @@ static struct iommu_domain *vcm_domain_alloc_paging(struct device *dev)
 	domain->domain.ops = &vcm_domain_ops;
 	domain->domain.pgsize_bitmap = domain->backing->pgsize_bitmap;
 	vcm_domain_set_window(domain, space);
+	domain->space = space;
+	space->domain = domain;
 	return &domain->domain;
 
 free_backing:
 	vcm_backing_free(domain->backing);
 free_domain:
 	kfree(domain);
+fail:
+	/* The core keeps it to itself. */
+	space->error = ret;
 	return ERR_PTR(ret);
 }
 
@@ -397,24 +419,6 @@ static const struct iommu_ops vcm_iommu_ops = {
 struct fwnode_handle *vcm_domain_fwnode(void)
 {
 	return vcm_iommu_device.fwnode;
-}
-
-/**
- * vcm_domain_of - the domain that the DMA API uses for a space's device
- * @dev: the device, whose DMA is not claimed yet
- *
- * Context: Any.
- * Return: the domain, or NULL if the device is not behind our IOMMU: the DMA
- *	API would give it physical addresses.
- */
-struct vcm_domain *vcm_domain_of(struct device *dev)
-{
-	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
-
-	if (!domain || domain->ops != &vcm_domain_ops ||
-	    !iommu_is_dma_domain(domain))
-		return NULL;
-	return to_vcm_domain(domain);
 }
 
 /**

@@ -49,3 +49,4 @@ module_exit(vcm_iommu_exit);
 
 MODULE_DESCRIPTION("Address spaces of devices and placement of large buffers");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");

@@ -11,6 +11,7 @@
 #include <linux/device.h>
 #include <linux/device/bus.h>
 #include <linux/err.h>
+#include <linux/pci.h>
 #include <linux/slab.h>
 
 #include "vcm-space.h"
@@ -41,6 +42,46 @@ static void vcm_parent_unclaim(struct vcm_parent *parent)
 	if (parent->owned)
 		iommu_device_release_dma_owner(parent->dev);
 	parent->owned = false;
+}
+
+static int vcm_count_device(struct device *dev, void *count)
+{
+	++*(unsigned int *)count;
+	return 0;
+}
+
+/**
+ * vcm_parent_is_shared - would other devices change spaces with a device
+ * @parent: the device
+ *
+ * Context: Process context, may sleep.
+ * Return: true if there are others in its IOMMU group.
+ */
+bool vcm_parent_is_shared(const struct vcm_parent *parent)
+{
+	unsigned int count = 0;
+
+	iommu_group_for_each_dev(parent->group, &count, vcm_count_device);
+	return count > 1;
+}
+
+/**
+ * vcm_parent_check - can a device have spaces as good as its default domain
+ * @parent: the device, with its regions found
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, or why not, see vcm_space_create().
+ */
+int vcm_parent_check(const struct vcm_parent *parent)
+{
+	/* Parts of pages are bounced for it, and would not be for a space. */
+	if (dev_is_pci(parent->dev) && to_pci_dev(parent->dev)->untrusted)
+		return -EACCES;
+	if (vcm_parent_is_shared(parent))
+		return -EXDEV;
+	if (vcm_regions_lose_msi(parent))
+		return -EADDRNOTAVAIL;
+	return 0;
 }
 
 /* The spaces stay, with what is mapped in them, but the device is gone. */
@@ -99,9 +140,14 @@ static struct vcm_parent *vcm_parent_create(struct device *dev)
 	init_rwsem(&parent->gate);
 	INIT_LIST_HEAD(&parent->spaces);
 	parent->dev = get_device(dev);
+	parent->group = iommu_group_get(dev);
 	parent->unbind.notifier_call = vcm_parent_notify;
 	INIT_LIST_HEAD(&parent->regions);
 	ret = vcm_regions_find(parent);
+	if (ret)
+		goto free_regions;
+
+	ret = vcm_parent_check(parent);
 	if (ret)
 		goto free_regions;
 
@@ -118,6 +164,7 @@ unclaim:
 	vcm_parent_unclaim(parent);
 free_regions:
 	vcm_regions_free(parent);
+	iommu_group_put(parent->group);
 	put_device(dev);
 	mutex_destroy(&parent->lock);
 	kfree(parent);
@@ -135,6 +182,7 @@ static void vcm_parent_release(struct kref *ref)
 	WARN_ON(parent->active || !list_empty(&parent->spaces));
 	vcm_parent_unclaim(parent);
 	vcm_regions_free(parent);
+	iommu_group_put(parent->group);
 	put_device(parent->dev);
 	mutex_destroy(&parent->lock);
 	kfree(parent);
@@ -158,7 +206,8 @@ static struct vcm_parent *vcm_parent_find(struct device *dev)
  * @dev: the device, bound to its driver and behind an IOMMU
  *
  * Context: Process context, sleeps.
- * Return: it, or -ENOMEM, or why the device's DMA cannot be claimed.
+ * Return: it, or -ENOMEM, or why the device cannot have spaces or its DMA not
+ *	be claimed: see vcm_space_create().
  */
 struct vcm_parent *vcm_parent_get(struct device *dev)
 {

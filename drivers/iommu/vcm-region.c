@@ -182,6 +182,40 @@ static int vcm_map_doorbell(const struct vcm_parent *parent,
 			 GFP_KERNEL);
 }
 
+/* --- Direct mappings --------------------------------------------------- */
+
+/* The first address from @addr on, up to @end, that is mapped or is not. */
+static u64 vcm_region_skip(struct iommu_domain *backing, u64 addr, u64 end,
+			   u64 page, bool mapped)
+{
+	while (addr < end && !!iommu_iova_to_phys(backing, addr) == mapped)
+		addr += page;
+	return addr;
+}
+
+/*
+ * In whole pages of the IOMMU, and not what another region has mapped: firmware
+ * lists some pages twice. The core does so for the default domain.
+ */
+static int vcm_region_map(struct iommu_domain *backing,
+			  const struct iommu_resv_region *region)
+{
+	u64 page = BIT(__ffs(backing->pgsize_bitmap));
+	u64 addr = ALIGN_DOWN(region->start, page);
+	u64 end = ALIGN(region->start + region->length, page);
+
+	while ((addr = vcm_region_skip(backing, addr, end, page, true)) < end) {
+		u64 next = vcm_region_skip(backing, addr, end, page, false);
+		int ret = iommu_map(backing, addr, addr, next - addr,
+				    region->prot, GFP_KERNEL);
+
+		if (ret)
+			return ret;
+		addr = next;
+	}
+	return 0;
+}
+
 /* --- Users ------------------------------------------------------------- */
 
 /**
@@ -207,6 +241,22 @@ int vcm_regions_find(struct vcm_parent *parent)
 		return 0;
 	return vcm_region_add(parent, parent->doorbell_iova, PAGE_SIZE, 0,
 			      IOMMU_RESV_RESERVED);
+}
+
+/**
+ * vcm_regions_lose_msi - would interrupts of a device be lost in its spaces
+ * @parent: the device, with its regions found
+ *
+ * Of PCI devices it is known where the messages go. Others have them written by
+ * whatever their driver programs.
+ *
+ * Context: Any.
+ * Return: true if the IOMMU translates messages that the device may send.
+ */
+bool vcm_regions_lose_msi(const struct vcm_parent *parent)
+{
+	return !dev_is_pci(parent->dev) && vcm_translates_msi(parent) &&
+	       dev_get_msi_domain(parent->dev);
 }
 
 /**
@@ -238,8 +288,7 @@ int vcm_regions_map(const struct vcm_parent *parent,
 	list_for_each_entry(region, &parent->regions, list) {
 		if (!vcm_region_is_direct(region))
 			continue;
-		ret = iommu_map(backing, region->start, region->start,
-				region->length, region->prot, GFP_KERNEL);
+		ret = vcm_region_map(backing, region);
 		if (ret)
 			return ret;
 	}
@@ -253,15 +302,18 @@ int vcm_regions_map(const struct vcm_parent *parent,
  * @len: number of addresses
  *
  * Context: Process context, sleeps.
+ * Return: 0 or -ENOMEM.
  */
-void vcm_region_reserve(struct list_head *regions, u64 start, u64 len)
+int vcm_region_reserve(struct list_head *regions, u64 start, u64 len)
 {
 	struct iommu_resv_region *region;
 
 	region = iommu_alloc_resv_region(start, len, 0, IOMMU_RESV_RESERVED,
 					 GFP_KERNEL);
-	if (region)
-		list_add_tail(&region->list, regions);
+	if (!region)
+		return -ENOMEM;
+	list_add_tail(&region->list, regions);
+	return 0;
 }
 
 /**
@@ -273,14 +325,21 @@ void vcm_region_reserve(struct list_head *regions, u64 start, u64 len)
  * the core does for other kinds is to be done for a space.
  *
  * Context: Process context, sleeps.
+ * Return: 0 or -ENOMEM.
  */
-void vcm_regions_reserve(const struct vcm_parent *parent,
-			 struct list_head *regions)
+int vcm_regions_reserve(const struct vcm_parent *parent,
+			struct list_head *regions)
 {
 	struct iommu_resv_region *region;
+	int ret = 0;
 
-	list_for_each_entry(region, &parent->regions, list)
-		vcm_region_reserve(regions, region->start, region->length);
+	list_for_each_entry(region, &parent->regions, list) {
+		ret = vcm_region_reserve(regions, region->start,
+					 region->length);
+		if (ret)
+			break;
+	}
+	return ret;
 }
 
 /**

@@ -23,12 +23,12 @@
 #include <linux/overflow.h>
 #include <linux/pci.h>
 #include <linux/platform_device.h>
-#include <linux/scatterlist.h>
 #include <linux/slab.h>
 
 #include "vcm-space.h"
 
 #define VCM_SPACE_NAME	"vcm-space"
+#define VCM_KEEPER_NAME	"vcm-keeper"
 
 static DEFINE_IDA(vcm_space_ids);
 
@@ -42,12 +42,6 @@ static DEFINE_IDA(vcm_space_ids);
 struct vcm_space *vcm_space_of(struct device *dev)
 {
 	return dev_iommu_priv_get(dev);
-}
-
-static bool vcm_range_inside(u64 start, u64 len, u64 in_start, u64 in_len)
-{
-	return start >= in_start && len <= in_len &&
-	       start - in_start <= in_len - len;
 }
 
 static bool vcm_page_range_ok(u64 start, u64 len)
@@ -78,8 +72,8 @@ static int vcm_space_args_check(const struct vcm_space_args *args)
 
 /* --- The space's device ------------------------------------------------ */
 
-/* What DMA for the parent is like, DMA for the space has to be like. */
-static void vcm_space_setup_dma(struct device *dev, struct vcm_space *space)
+/* What the parent can address, it can address in a space. */
+static void vcm_space_set_limits(struct device *dev, struct vcm_space *space)
 {
 	struct device *parent = space->parent->dev;
 
@@ -89,6 +83,26 @@ static void vcm_space_setup_dma(struct device *dev, struct vcm_space *space)
 					  vcm_space_last(space));
 	dma_set_max_seg_size(dev, dma_get_max_seg_size(parent));
 	dma_set_seg_boundary(dev, dma_get_seg_boundary(parent));
+}
+
+/* No device ever sees the addresses of a keeper. */
+static void vcm_space_set_no_limits(struct device *dev)
+{
+	*dev->dma_mask = DMA_BIT_MASK(64);
+	dev->coherent_dma_mask = DMA_BIT_MASK(64);
+	dma_set_max_seg_size(dev, UINT_MAX);
+	dma_set_seg_boundary(dev, ULONG_MAX);
+}
+
+/* What DMA for the parent is like, DMA for the space has to be like. */
+static void vcm_space_setup_dma(struct device *dev, struct vcm_space *space)
+{
+	struct device *parent = space->parent->dev;
+
+	if (space->is_keeper)
+		vcm_space_set_no_limits(dev);
+	else
+		vcm_space_set_limits(dev, space);
 	dev_assign_dma_coherent(dev, dev_is_dma_coherent(parent));
 	set_dev_node(dev, dev_to_node(parent));
 }
@@ -116,29 +130,50 @@ static int vcm_space_init_fwspec(struct device *dev)
 }
 
 /*
+ * Without its IOMMU the device would get physical addresses from the DMA API.
+ * Without a mask it gets none.
+ */
+static void vcm_space_unregister(struct platform_device *pdev)
+{
+	pdev->dev.dma_mask = NULL;
+	platform_device_unregister(pdev);
+}
+
+static void vcm_space_remove_device(struct vcm_space *space)
+{
+	struct platform_device *pdev = space->pdev;
+
+	iommu_device_release_dma_owner(&pdev->dev);
+	vcm_space_unregister(pdev);
+	space->pdev = NULL;
+}
+
+/*
  * The DMA API maps into the default domain, whichever domain the device is
  * attached to, and ours is attached to nothing. So its DMA can be claimed: that
  * keeps everybody from giving it another default domain (the file "type" of its
  * group) or another driver.
  */
-static int vcm_space_claim(struct vcm_space *space)
+static int vcm_space_claim(struct device *dev, struct vcm_space *space)
 {
-	return iommu_device_claim_dma_owner(&space->pdev->dev, space);
-}
+	int ret;
 
-static void vcm_space_remove_device(struct vcm_space *space, bool claimed)
-{
-	struct platform_device *pdev = space->pdev;
+	/* The core tells nobody that it has no domain for a device. */
+	if (!space->domain)
+		return space->error ?: -ENOMEM;
+	ret = iommu_device_claim_dma_owner(dev, space);
+	if (ret)
+		return ret;
 
 	/*
-	 * Without its IOMMU the device would get physical addresses from the
-	 * DMA API. Without a mask it gets none.
+	 * From here on all stays as it is, but it may not be as it should: what
+	 * the core does not tell anybody either is that the DMA API goes past
+	 * the domain because there was no memory for its IOVAs.
 	 */
-	pdev->dev.dma_mask = NULL;
-	if (claimed)
-		iommu_device_release_dma_owner(&pdev->dev);
-	platform_device_unregister(pdev);
-	space->pdev = NULL;
+	if (!space->error && space->domain && dma_get_merge_boundary(dev))
+		return 0;
+	iommu_device_release_dma_owner(dev);
+	return space->error ?: -ENOMEM;
 }
 
 /* What is mapped at fixed addresses is mapped where the parent can reach it. */
@@ -146,12 +181,15 @@ static int vcm_space_check_fixed(const struct vcm_space *space)
 {
 	const struct iommu_domain *backing = space->domain->backing;
 	const struct vcm_space_args *args = &space->args;
+	struct device *dev = &space->pdev->dev;
+	u64 last;
 
 	if (!args->fixed_len)
 		return 0;
+	last = args->fixed_start + args->fixed_len - 1;
 	if (args->fixed_start < backing->geometry.aperture_start ||
-	    args->fixed_start + args->fixed_len - 1 >
-	    backing->geometry.aperture_end ||
+	    last > backing->geometry.aperture_end ||
+	    last > dma_get_mask(dev) || last > dev->bus_dma_limit ||
 	    vcm_regions_overlap(space->parent, args->fixed_start,
 				args->fixed_len))
 		return -ERANGE;
@@ -181,7 +219,9 @@ static int vcm_space_add_device(struct vcm_space *space)
 	struct platform_device *pdev;
 	int ret;
 
-	pdev = platform_device_alloc(VCM_SPACE_NAME, space->id);
+	pdev = platform_device_alloc(space->is_keeper ?
+				     VCM_KEEPER_NAME : VCM_SPACE_NAME,
+				     space->id);
 	if (!pdev)
 		return -ENOMEM;
 
@@ -204,23 +244,22 @@ static int vcm_space_add_device(struct vcm_space *space)
 	if (ret)
 		goto put_device;
 
-	space->pdev = pdev;
-	space->domain = vcm_domain_of(&pdev->dev);
-	if (!space->domain) {
-		/* It failed, and the DMA API would map physical memory. */
-		ret = -ENOMEM;
-		goto remove_device;
-	}
-	ret = vcm_space_check_fixed(space);
+	ret = vcm_space_claim(&pdev->dev, space);
 	if (ret)
-		goto remove_device;
-	ret = vcm_space_claim(space);
+		goto unregister;
+
+	space->pdev = pdev;
+	ret = vcm_space_check_fixed(space);
 	if (ret)
 		goto remove_device;
 	return 0;
 
 remove_device:
-	vcm_space_remove_device(space, false);
+	vcm_space_remove_device(space);
+	return ret;
+
+unregister:
+	vcm_space_unregister(pdev);
 	return ret;
 
 put_device:
@@ -230,6 +269,72 @@ put_device:
 }
 
 /* --- Life -------------------------------------------------------------- */
+
+static void vcm_space_free(struct vcm_space *space)
+{
+	ida_free(&vcm_space_ids, space->id);
+	kfree(space);
+}
+
+/* A space with its device, of which nobody knows yet. */
+static struct vcm_space *vcm_space_new(struct vcm_parent *parent,
+				       const struct vcm_space_args *args,
+				       bool is_keeper)
+{
+	struct vcm_space *space = kzalloc_obj(*space);
+	int ret;
+
+	if (!space)
+		return ERR_PTR(-ENOMEM);
+
+	kref_init(&space->ref);
+	space->parent = parent;
+	space->args = *args;
+	space->is_keeper = is_keeper;
+	space->fixed = RB_ROOT_CACHED;
+
+	space->id = ida_alloc(&vcm_space_ids, GFP_KERNEL);
+	if (space->id < 0) {
+		ret = space->id;
+		goto free_space;
+	}
+
+	ret = vcm_space_add_device(space);
+	if (ret)
+		goto free_id;
+	return space;
+
+free_id:
+	ida_free(&vcm_space_ids, space->id);
+free_space:
+	kfree(space);
+	return ERR_PTR(ret);
+}
+
+static int vcm_space_add_keeper(struct vcm_space *space)
+{
+	/* All that iommu_map() takes and the IOMMU translates */
+	const struct vcm_space_args args = { .len = ULONG_MAX & PAGE_MASK };
+	struct vcm_space *keeper;
+
+	if (!space->args.fixed_len)
+		return 0;
+	keeper = vcm_space_new(space->parent, &args, true);
+	if (IS_ERR(keeper))
+		return PTR_ERR(keeper);
+	space->keeper = keeper;
+	return 0;
+}
+
+/* Nothing is mapped in either, nor attached to them. */
+static void vcm_space_remove_devices(struct vcm_space *space)
+{
+	if (space->keeper) {
+		vcm_space_remove_device(space->keeper);
+		vcm_space_free(space->keeper);
+	}
+	vcm_space_remove_device(space);
+}
 
 static int vcm_space_link(struct vcm_space *space)
 {
@@ -256,22 +361,35 @@ static int vcm_space_link(struct vcm_space *space)
  *
  * The space is empty and not active. Whether it can be activated without a
  * moment in which @parent is in its default domain depends on the driver of
- * @parent, see vcm_space_gap_blocked().
+ * @parent, see vcm_space_gap_blocked(). What @parent can address, its DMA mask
+ * and the limits of its segments, is as it is now for as long as the space is:
+ * a driver sets them before.
  *
  * Context: Process context, sleeps. Not while @parent is being unbound: the
  *	driver's remove() comes after whatever creates spaces.
  * Return: the space, or
  *	-EINVAL (empty or unaligned window, bad alignment),
- *	-ERANGE (fixed window outside the window, outside of what the IOMMU
- *	translates, or where addresses of the parent are reserved),
- *	-EOPNOTSUPP (no IOMMU), -ENOSPC (too many spaces of @parent),
- *	-ENODEV (@parent is going away), -ENOMEM, -EBUSY (somebody else attached
- *	@parent to a domain), -EPERM (somebody else claimed the DMA of the
- *	space's device).
+ *	-ERANGE (fixed window outside the window, outside of what @parent
+ *	addresses or the IOMMU translates, or where addresses of @parent are
+ *	reserved),
+ *	-EOPNOTSUPP (no IOMMU, or no DMA mask),
+ *	-EACCES (@parent is not trusted: it is only given whole pages that
+ *	nothing else is in, which the DMA API does for PCI devices alone),
+ *	-EXDEV (other devices are in the IOMMU group of @parent, and would
+ *	change spaces with it),
+ *	-EADDRNOTAVAIL (the IOMMU translates the interrupt messages of @parent,
+ *	which is no PCI device: where they go is not known, and they would be
+ *	lost in a space),
+ *	-ENOSPC (@parent has VCM_SPACES_MAX spaces),
+ *	-ENODEV (@parent is going away), -ENOMEM,
+ *	-EBUSY (somebody else attached @parent to a domain, or @parent is being
+ *	reset), -EPERM (somebody else claimed the DMA of the space's device),
+ *	or what the IOMMU driver returns for a new domain.
  */
 struct vcm_space *vcm_space_create(struct device *parent,
 				   const struct vcm_space_args *args)
 {
+	struct vcm_parent *vparent;
 	struct vcm_space *space;
 	int ret;
 
@@ -281,44 +399,31 @@ struct vcm_space *vcm_space_create(struct device *parent,
 	if (!device_iommu_mapped(parent) || !parent->dma_mask)
 		return ERR_PTR(-EOPNOTSUPP);
 
-	space = kzalloc_obj(*space);
-	if (!space)
-		return ERR_PTR(-ENOMEM);
+	vparent = vcm_parent_get(parent);
+	if (IS_ERR(vparent))
+		return ERR_CAST(vparent);
 
-	kref_init(&space->ref);
-	space->args = *args;
-	space->fixed = RB_ROOT_CACHED;
-
-	space->id = ida_alloc(&vcm_space_ids, GFP_KERNEL);
-	if (space->id < 0) {
-		ret = space->id;
-		goto free_space;
-	}
-
-	space->parent = vcm_parent_get(parent);
-	if (IS_ERR(space->parent)) {
-		ret = PTR_ERR(space->parent);
-		goto free_id;
-	}
-
-	ret = vcm_space_add_device(space);
-	if (ret)
+	space = vcm_space_new(vparent, args, false);
+	if (IS_ERR(space)) {
+		ret = PTR_ERR(space);
 		goto put_parent;
+	}
+
+	ret = vcm_space_add_keeper(space);
+	if (ret)
+		goto free_space;
 
 	/* Last: from here on it can be found. */
 	ret = vcm_space_link(space);
 	if (ret)
-		goto remove_device;
+		goto free_space;
 	return space;
 
-remove_device:
-	vcm_space_remove_device(space, true);
-put_parent:
-	vcm_parent_put(space->parent);
-free_id:
-	ida_free(&vcm_space_ids, space->id);
 free_space:
-	kfree(space);
+	vcm_space_remove_devices(space);
+	vcm_space_free(space);
+put_parent:
+	vcm_parent_put(vparent);
 	return ERR_PTR(ret);
 }
 EXPORT_SYMBOL_NS_GPL(vcm_space_create, "VCM_IOMMU");
@@ -331,8 +436,7 @@ static void vcm_space_release(struct kref *ref)
 	if (WARN_ON(space->pdev))
 		return;
 	vcm_parent_put(space->parent);
-	ida_free(&vcm_space_ids, space->id);
-	kfree(space);
+	vcm_space_free(space);
 }
 
 /**
@@ -373,7 +477,8 @@ static int vcm_space_unlink(struct vcm_space *space)
 		ret = -ENODEV;
 		goto unlock;
 	}
-	if (parent->active == space || vcm_iommu_attached(&space->pdev->dev))
+	if (parent->active == space || vcm_iommu_attached(&space->pdev->dev) ||
+	    !RB_EMPTY_ROOT(&space->fixed.rb_root))
 		goto unlock;
 	if (!vcm_domain_close(space->domain))
 		goto unlock;
@@ -406,7 +511,7 @@ int vcm_space_destroy(struct vcm_space *space)
 	if (ret)
 		return ret;
 
-	vcm_space_remove_device(space, true);
+	vcm_space_remove_devices(space);
 	vcm_space_put(space);
 	return 0;
 }
@@ -431,8 +536,14 @@ EXPORT_SYMBOL_NS_GPL(vcm_space_dev, "VCM_IOMMU");
 
 /* --- Activation -------------------------------------------------------- */
 
-/* Is the space there, and its parent? */
-static int vcm_space_alive(const struct vcm_space *space)
+/**
+ * vcm_space_alive - is a space there, and its parent
+ * @space: the space
+ *
+ * Context: Process context, with &struct vcm_parent.lock.
+ * Return: 0 or -ENODEV.
+ */
+int vcm_space_alive(const struct vcm_space *space)
 {
 	lockdep_assert_held(&space->parent->lock);
 
@@ -445,6 +556,9 @@ static int vcm_space_attach(struct vcm_space *space)
 	int ret;
 
 	lockdep_assert_held(&parent->lock);
+
+	if (vcm_parent_is_shared(parent))
+		return -EXDEV;
 
 	down_write(&parent->gate);
 	ret = iommu_attach_device(space->domain->backing, parent->dev);
@@ -460,8 +574,9 @@ static void vcm_space_detach(struct vcm_space *space)
 
 	lockdep_assert_held(&parent->lock);
 
+	/* Not that of the device, which warns if the group has grown. */
 	down_write(&parent->gate);
-	iommu_detach_device(space->domain->backing, parent->dev);
+	iommu_detach_group(space->domain->backing, parent->group);
 	up_write(&parent->gate);
 	parent->active = NULL;
 }
@@ -471,9 +586,11 @@ static void vcm_space_detach(struct vcm_space *space)
  * @space: the space
  *
  * Context: Process context, sleeps.
- * Return: 0 (also if it was active), -EBUSY (another space is active, or
- *	somebody else attached the parent to a domain), -ENODEV (the space was
- *	destroyed or its parent is gone), or what iommu_attach_device() returns.
+ * Return: 0 (also if it was active), -EBUSY (another space is active, somebody
+ *	else attached the parent to a domain, or the parent is being reset),
+ *	-EXDEV (another device joined the parent's IOMMU group), -ENODEV (the
+ *	space was destroyed or its parent is gone), or what
+ *	iommu_attach_device() returns.
  */
 int vcm_space_activate(struct vcm_space *space)
 {
@@ -524,11 +641,15 @@ EXPORT_SYMBOL_NS_GPL(vcm_space_deactivate, "VCM_IOMMU");
  * vcm_space_switch - let the parent use another space
  * @space: the space to use, instead of the one that is active, if any
  *
- * In between the parent is in the gap, see vcm_space_gap_blocked(). If @space cannot
- * be attached, the space that was active before is again.
+ * In between the parent is in the gap, see vcm_space_gap_blocked(). If @space
+ * cannot be attached, the space that was active before is again. While a PCI
+ * device is being reset nothing can be attached, neither the one nor the other:
+ * the parent stays in the gap then, and the call can be made again later.
  *
  * Context: Process context, sleeps.
- * Return: as vcm_space_activate().
+ * Return: 0 (also if it was active), -EAGAIN (the parent is in the gap now, with
+ *	no space active), or, with the space active that was, as
+ *	vcm_space_activate() without another space being active.
  */
 int vcm_space_switch(struct vcm_space *space)
 {
@@ -545,9 +666,8 @@ int vcm_space_switch(struct vcm_space *space)
 	if (old)
 		vcm_space_detach(old);
 	ret = vcm_space_attach(space);
-	/* If that fails too, the parent is in the gap, which is safe. */
-	if (ret && old)
-		vcm_space_attach(old);
+	if (ret && old && vcm_space_attach(old))
+		ret = -EAGAIN;
 unlock:
 	mutex_unlock(&parent->lock);
 	return ret;
@@ -607,159 +727,6 @@ void vcm_space_kill(struct vcm_space *space)
 	if (space->parent->active == space)
 		vcm_space_detach(space);
 }
-
-/* --- Fixed addresses --------------------------------------------------- */
-
-/* Bytes in @sgt if it is whole pages of memory, else 0. */
-static u64 vcm_sgt_bytes(struct sg_table *sgt)
-{
-	struct scatterlist *sg;
-	u64 len = 0;
-	int i;
-
-	for_each_sgtable_sg(sgt, sg, i) {
-		if (!PAGE_ALIGNED(sg->offset | sg->length) ||
-		    sg_dma_is_bus_address(sg))
-			return 0;
-		len += sg->length;
-	}
-	return len;
-}
-
-static int vcm_space_prot(const struct vcm_space *space,
-			  enum dma_data_direction dir)
-{
-	int prot = dev_is_dma_coherent(&space->pdev->dev) ? IOMMU_CACHE : 0;
-
-	if (dir != DMA_FROM_DEVICE)
-		prot |= IOMMU_READ;
-	if (dir != DMA_TO_DEVICE)
-		prot |= IOMMU_WRITE;
-	return prot;
-}
-
-static int vcm_fixed_check(const struct vcm_space *space, u64 iova, u64 len)
-{
-	if (!len || !PAGE_ALIGNED(iova | len) ||
-	    (space->args.align && !IS_ALIGNED(iova, space->args.align)))
-		return -EINVAL;
-	if (!vcm_range_inside(iova, len, space->args.fixed_start,
-			      space->args.fixed_len))
-		return -ERANGE;
-	return 0;
-}
-
-static int vcm_fixed_map(struct vcm_space *space, u64 iova, u64 len,
-			 struct sg_table *sgt, int prot)
-{
-	struct iommu_domain *domain = &space->domain->domain;
-	struct vcm_fixed *fixed;
-	ssize_t mapped;
-
-	if (interval_tree_iter_first(&space->fixed, iova, iova + len - 1))
-		return -EEXIST;
-
-	fixed = kzalloc_obj(*fixed);
-	if (!fixed)
-		return -ENOMEM;
-
-	/* It unmaps what it mapped if it fails. */
-	mapped = iommu_map_sg(domain, iova, sgt->sgl, sgt->orig_nents, prot,
-			      GFP_KERNEL);
-	if (mapped < 0) {
-		kfree(fixed);
-		return mapped;
-	}
-	WARN_ON(mapped != len);
-
-	fixed->node.start = iova;
-	fixed->node.last = iova + len - 1;
-	interval_tree_insert(&fixed->node, &space->fixed);
-	return 0;
-}
-
-/**
- * vcm_space_map_at - map pages at an address of the caller's choice
- * @space: the space
- * @iova: the address, in the fixed window of @space and a multiple of the
- *	page size and of the alignment that @space asks for
- * @sgt: the pages, in whole pages
- * @dir: direction of the DMA
- *
- * The caller looks after the caches, with the sync calls of the DMA API for
- * whatever device @sgt is mapped for besides, if the parent is not coherent.
- *
- * Context: Process context, sleeps.
- * Return: 0, -EINVAL (misaligned, no pages, no direction), -ERANGE (outside
- *	the fixed window), -EEXIST (something is mapped there), -ENODEV (the
- *	space was destroyed or its parent is gone), -ENOMEM.
- */
-int vcm_space_map_at(struct vcm_space *space, u64 iova, struct sg_table *sgt,
-		     enum dma_data_direction dir)
-{
-	struct vcm_parent *parent = space->parent;
-	u64 len = vcm_sgt_bytes(sgt);
-	int ret;
-
-	if (!valid_dma_direction(dir))
-		return -EINVAL;
-
-	mutex_lock(&parent->lock);
-	ret = vcm_space_alive(space);
-	if (ret)
-		goto unlock;
-	ret = vcm_fixed_check(space, iova, len);
-	if (ret)
-		goto unlock;
-	ret = vcm_fixed_map(space, iova, len, sgt, vcm_space_prot(space, dir));
-unlock:
-	mutex_unlock(&parent->lock);
-	return ret;
-}
-EXPORT_SYMBOL_NS_GPL(vcm_space_map_at, "VCM_IOMMU");
-
-static void vcm_fixed_unmap(struct vcm_space *space, struct vcm_fixed *fixed)
-{
-	size_t len = fixed->node.last - fixed->node.start + 1;
-
-	WARN_ON(iommu_unmap(&space->domain->domain, fixed->node.start, len) !=
-		len);
-	interval_tree_remove(&fixed->node, &space->fixed);
-	kfree(fixed);
-}
-
-/**
- * vcm_space_unmap_at - undo vcm_space_map_at()
- * @space: the space; its parent may be gone
- * @iova: the address
- *
- * The parent can reach nothing of it any more on success.
- *
- * Context: Process context, sleeps.
- * Return: 0, -ENOENT (nothing was mapped at @iova), -ENODEV (the space was
- *	destroyed).
- */
-int vcm_space_unmap_at(struct vcm_space *space, u64 iova)
-{
-	struct interval_tree_node *node;
-	int ret = 0;
-
-	mutex_lock(&space->parent->lock);
-	if (!space->domain) {
-		ret = -ENODEV;
-		goto unlock;
-	}
-	node = interval_tree_iter_first(&space->fixed, iova, iova);
-	if (node && node->start == iova)
-		vcm_fixed_unmap(space, container_of(node, struct vcm_fixed,
-						    node));
-	else
-		ret = -ENOENT;
-unlock:
-	mutex_unlock(&space->parent->lock);
-	return ret;
-}
-EXPORT_SYMBOL_NS_GPL(vcm_space_unmap_at, "VCM_IOMMU");
 
 /* --- Looking ----------------------------------------------------------- */
 

@@ -18,13 +18,12 @@
 struct platform_device;
 struct vcm_space;
 
-/* Spaces of one device, so that they cannot take all memory. */
-#define VCM_SPACES_MAX	64
 
 /**
  * struct vcm_domain - a domain of a space's device, stacked on one of the
  *	parent's IOMMU
  * @domain: what the DMA API maps into
+ * @space: the space that it is of, constant
  * @backing: what the parent is attached to
  * @align: a block of this many bytes, one compound page, must be aligned in
  *	the domain; constant
@@ -36,6 +35,7 @@ struct vcm_space;
  */
 struct vcm_domain {
 	struct iommu_domain domain;
+	struct vcm_space *space;
 	struct iommu_domain *backing;
 	u64 align;
 
@@ -50,6 +50,7 @@ struct vcm_domain {
 /**
  * struct vcm_parent - a device that has spaces
  * @dev: the device
+ * @group: its IOMMU group
  * @ref: one for each space
  * @node: in the list of all, under that list's lock
  * @unbind: tells when the device loses its driver or goes away
@@ -78,6 +79,7 @@ struct vcm_domain {
  */
 struct vcm_parent {
 	struct device *dev;
+	struct iommu_group *group;
 	struct kref ref;
 	struct list_head node;
 	struct notifier_block unbind;
@@ -104,7 +106,13 @@ struct vcm_parent {
  * @id: number in the name of @pdev
  * @pdev: its own device; NULL once destroyed
  * @domain: the default domain of @pdev; NULL once destroyed
- * @fixed: mappings in the fixed window, &struct vcm_fixed.node
+ * @error: why the IOMMU core could not set @pdev up, if our driver knows
+ * @keeper: a space beside it that is never active, which buffers in the fixed
+ *	window are attached to and mapped in, so that their exporters keep them;
+ *	NULL for one without a fixed window, and for a keeper; constant
+ * @is_keeper: it is one, constant
+ * @fixed: mappings in the fixed window and what is left of one while it is made
+ *	or undone, &struct vcm_fixed.node
  * @fault: called for faults, or NULL
  * @fault_data: for @fault
  *
@@ -118,18 +126,20 @@ struct vcm_space {
 	int id;
 	struct platform_device *pdev;
 	struct vcm_domain *domain;
+	int error;
+	struct vcm_space *keeper;
+	bool is_keeper;
 	struct rb_root_cached fixed;
 	vcm_space_fault_t fault;
 	void *fault_data;
 };
 
-/**
- * struct vcm_fixed - a mapping in the fixed window
- * @node: in &struct vcm_space.fixed
- */
-struct vcm_fixed {
-	struct interval_tree_node node;
-};
+static inline bool vcm_range_inside(u64 start, u64 len, u64 in_start,
+				    u64 in_len)
+{
+	return start >= in_start && len <= in_len &&
+	       start - in_start <= in_len - len;
+}
 
 static inline u64 vcm_space_last(const struct vcm_space *space)
 {
@@ -145,7 +155,6 @@ static inline int vcm_domain_driver_init(void) { return 0; }
 static inline void vcm_domain_driver_exit(void) { }
 #endif
 struct fwnode_handle *vcm_domain_fwnode(void);
-struct vcm_domain *vcm_domain_of(struct device *dev);
 bool vcm_domain_close(struct vcm_domain *domain);
 void vcm_domain_kill(struct vcm_domain *domain);
 void vcm_domain_watch_faults(struct vcm_domain *domain,
@@ -156,9 +165,10 @@ int vcm_regions_find(struct vcm_parent *parent);
 void vcm_regions_free(struct vcm_parent *parent);
 int vcm_regions_map(const struct vcm_parent *parent,
 		    struct iommu_domain *backing);
-void vcm_regions_reserve(const struct vcm_parent *parent,
-			 struct list_head *regions);
-void vcm_region_reserve(struct list_head *regions, u64 start, u64 len);
+int vcm_regions_reserve(const struct vcm_parent *parent,
+			struct list_head *regions);
+int vcm_region_reserve(struct list_head *regions, u64 start, u64 len);
+bool vcm_regions_lose_msi(const struct vcm_parent *parent);
 bool vcm_regions_overlap(const struct vcm_parent *parent, u64 start, u64 len);
 
 extern struct list_head vcm_parents;
@@ -166,11 +176,14 @@ extern struct mutex vcm_parents_lock;
 
 /* vcm-space.c */
 struct vcm_space *vcm_space_of(struct device *dev);
+int vcm_space_alive(const struct vcm_space *space);
 void vcm_space_kill(struct vcm_space *space);
 
 /* vcm-parent.c: the devices that have spaces */
 struct vcm_parent *vcm_parent_get(struct device *dev);
 void vcm_parent_put(struct vcm_parent *parent);
+int vcm_parent_check(const struct vcm_parent *parent);
+bool vcm_parent_is_shared(const struct vcm_parent *parent);
 
 /* vcm-space-debugfs.c */
 #if defined(CONFIG_IOMMU_API) && defined(CONFIG_DEBUG_FS)

@@ -12,6 +12,7 @@
 
 struct dentry;
 struct device;
+struct dma_buf;
 struct sg_table;
 struct vcm_iova_device;
 struct vcm_range;
@@ -96,6 +97,9 @@ void vcm_iommu_sync_for_device(struct vcm_iova_device *vdev,
 			       const struct vcm_mapping *map,
 			       enum dma_data_direction dir);
 
+/* Spaces of one device, so that they cannot take all memory */
+#define VCM_SPACES_MAX		64
+
 /**
  * struct vcm_space_args - what an address space is to be like
  * @start: first address, a multiple of the page size
@@ -142,7 +146,7 @@ int vcm_space_switch(struct vcm_space *space);
 bool vcm_space_is_active(struct vcm_space *space);
 bool vcm_space_gap_blocked(struct vcm_space *space);
 
-int vcm_space_map_at(struct vcm_space *space, u64 iova, struct sg_table *sgt,
+int vcm_space_map_at(struct vcm_space *space, u64 iova, struct dma_buf *dmabuf,
 		     enum dma_data_direction dir);
 int vcm_space_unmap_at(struct vcm_space *space, u64 iova);
 phys_addr_t vcm_space_iova_to_phys(struct vcm_space *space, u64 iova);

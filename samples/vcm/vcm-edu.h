@@ -25,7 +25,7 @@
 /* &struct vcm_edu_import.iova of a device that no IOMMU translates for */
 #define VCM_EDU_IOVA_NONE	(~(__u64)0)
 
-/* Map the buffer at @iova in the fixed window of the space as well. */
+/* Map the buffer at @iova in the fixed window of the space. */
 #define VCM_EDU_IMPORT_FIXED	(1u << 0)
 
 /**
@@ -41,8 +41,7 @@
  * @reserved: in: must be 0
  *
  * Errors: EINVAL (flags, or @fd is no dma-buf), EBADF, ENOENT (@space), ENOSPC
- * (as many imports as one open file may have), EOPNOTSUPP (VCM_EDU_IMPORT_FIXED,
- * and the buffer shows no pages), and what attaching, mapping and
+ * (as many imports as one open file may have), and what attaching, mapping and
  * vcm_space_map_at() return.
  */
 struct vcm_edu_import {

@@ -118,7 +118,10 @@ free_import:
 
 static void edu_import_destroy(struct edu_import *import)
 {
-	edu_import_unmap_fixed(import);
+	if (import->fixed) {
+		edu_import_destroy_fixed(import);
+		return;
+	}
 	dma_buf_unmap_attachment_unlocked(import->attachment, import->sgt,
 					  DMA_BIDIRECTIONAL);
 	dma_buf_detach(import->dmabuf, import->attachment);
@@ -277,7 +280,7 @@ static void edu_import_describe(const struct edu_device *edu,
 				const struct edu_import *import,
 				struct vcm_edu_import *args)
 {
-	args->nents = import->sgt->nents;
+	args->nents = import->fixed ? 1 : import->sgt->nents;
 	args->length = import->dmabuf->size;
 	if (import->fixed)
 		args->iova = import->fixed_iova;
@@ -318,17 +321,14 @@ static int edu_file_import(struct edu_file *file, struct vcm_edu_import *args)
 	if (ret)
 		return ret;
 
-	import = edu_import_create(space ? vcm_space_dev(space) :
-					   &edu->pdev->dev, args->fd);
+	if (args->flags & VCM_EDU_IMPORT_FIXED)
+		import = edu_import_create_fixed(space, args->fd, args->iova);
+	else
+		import = edu_import_create(space ? vcm_space_dev(space) :
+						   &edu->pdev->dev, args->fd);
 	if (IS_ERR(import))
 		return PTR_ERR(import);
 	import->space = space;
-
-	if (args->flags & VCM_EDU_IMPORT_FIXED) {
-		ret = edu_import_map_fixed(import, args->iova);
-		if (ret)
-			goto destroy_import;
-	}
 
 	ret = xa_alloc(&file->imports, &args->handle, import,
 		       XA_LIMIT(1, EDU_MAX_IMPORTS), EDU_GFP);

@@ -83,7 +83,8 @@ struct edu_file {
  * @attachment: the device's attachment to it
  * @sgt: DMA addresses for the device
  * @space: the space it is mapped in, or NULL
- * @fixed: it is mapped at @fixed_iova as well
+ * @fixed: it is mapped at @fixed_iova, and @space keeps @dmabuf; there is
+ *	neither @attachment nor @sgt
  * @fixed_iova: address in the fixed window of @space
  */
 struct edu_import {
@@ -129,7 +130,8 @@ int edu_space_faults(struct edu_file *file, struct vcm_edu_faults *args,
 		     bool may_inject);
 int edu_space_coherent(struct edu_file *file, struct vcm_edu_coherent *args);
 int edu_import_check(struct edu_import *import, struct vcm_edu_check *args);
-int edu_import_map_fixed(struct edu_import *import, u64 iova);
-void edu_import_unmap_fixed(struct edu_import *import);
+struct edu_import *edu_import_create_fixed(struct vcm_space *space, int fd,
+					   u64 iova);
+void edu_import_destroy_fixed(struct edu_import *import);
 
 #endif /* _VCM_EDU_PRIV_H */

@@ -3,6 +3,7 @@
  * Sample dma-buf importer: address spaces that are swapped under the device
  */
 
+#include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/iommu.h>
@@ -318,13 +319,15 @@ int edu_space_coherent(struct edu_file *file, struct vcm_edu_coherent *args)
 	return 0;
 }
 
-/* Where the byte at @offset of the buffer is in memory. */
-static phys_addr_t edu_import_phys(struct edu_import *import, u64 offset)
+/* Where the byte at @offset of the buffer is in memory; 0 if nobody says. */
+static phys_addr_t edu_table_phys(struct sg_table *sgt, u64 offset)
 {
 	struct scatterlist *sg;
 	int i;
 
-	for_each_sgtable_sg(import->sgt, sg, i) {
+	if (!sg_page(sgt->sgl))
+		return 0;
+	for_each_sgtable_sg(sgt, sg, i) {
 		if (offset < sg->length)
 			return sg_phys(sg) + offset;
 		offset -= sg->length;
@@ -332,10 +335,33 @@ static phys_addr_t edu_import_phys(struct edu_import *import, u64 offset)
 	return 0;
 }
 
+/* A buffer at a fixed address shows its pages to who attaches besides. */
+static phys_addr_t edu_fixed_phys(struct edu_import *import, u64 offset)
+{
+	struct dma_buf_attachment *attachment;
+	phys_addr_t phys = 0;
+	struct sg_table *sgt;
+
+	attachment = dma_buf_attach(import->dmabuf,
+				    vcm_space_dev(import->space));
+	if (IS_ERR(attachment))
+		return 0;
+	sgt = dma_buf_map_attachment_unlocked(attachment, DMA_BIDIRECTIONAL);
+	if (!IS_ERR(sgt)) {
+		phys = edu_table_phys(sgt, offset);
+		dma_buf_unmap_attachment_unlocked(attachment, sgt,
+						  DMA_BIDIRECTIONAL);
+	}
+	dma_buf_detach(import->dmabuf, attachment);
+	return phys;
+}
+
 /**
  * edu_import_check - VCM_EDU_IOC_CHECK
  * @import: an import to a space
  * @args: the argument, with an offset inside the buffer
+ *
+ * Only a test looks at the pages of a table, which are the exporter's affair.
  *
  * Context: Process context, with &struct edu_device.lock.
  * Return: 0 or -EOPNOTSUPP.
@@ -346,51 +372,66 @@ int edu_import_check(struct edu_import *import, struct vcm_edu_check *args)
 	dma_addr_t addr;
 	size_t len = 1;
 
-	if (!sg_page(import->sgt->sgl))
-		return -EOPNOTSUPP;
-
 	addr = edu_import_dma_addr(import, args->offset, &len);
-	phys = edu_import_phys(import, args->offset);
-	args->matches = phys &&
-			vcm_space_iova_to_phys(import->space, addr) == phys;
+	phys = import->fixed ? edu_fixed_phys(import, args->offset) :
+			       edu_table_phys(import->sgt, args->offset);
+	if (!phys)
+		return -EOPNOTSUPP;
+	args->matches = vcm_space_iova_to_phys(import->space, addr) == phys;
 	return 0;
 }
 
 /**
- * edu_import_map_fixed - map an import at an address of the user's choice
- * @import: the import, in a space
+ * edu_import_create_fixed - map a buffer at an address of the user's choice
+ * @space: the space
+ * @fd: the buffer
  * @iova: the address
  *
  * Context: Process context.
- * Return: 0, -EOPNOTSUPP (the exporter shows no pages, or the kernel hides
- *	them from importers: CONFIG_DMABUF_DEBUG), or what vcm_space_map_at()
- *	returns.
+ * Return: the import, or an error: no buffer, no memory, or what
+ *	vcm_space_map_at() returns.
  */
-int edu_import_map_fixed(struct edu_import *import, u64 iova)
+struct edu_import *edu_import_create_fixed(struct vcm_space *space, int fd,
+					   u64 iova)
 {
+	struct edu_import *import;
 	int ret;
 
-	if (!sg_page(import->sgt->sgl))
-		return -EOPNOTSUPP;
+	import = kzalloc_obj(*import, EDU_GFP);
+	if (!import)
+		return ERR_PTR(-ENOMEM);
 
-	ret = vcm_space_map_at(import->space, iova, import->sgt,
-			       DMA_BIDIRECTIONAL);
+	import->dmabuf = dma_buf_get(fd);
+	if (IS_ERR(import->dmabuf)) {
+		ret = PTR_ERR(import->dmabuf);
+		goto free_import;
+	}
+
+	ret = vcm_space_map_at(space, iova, import->dmabuf, DMA_BIDIRECTIONAL);
 	if (ret)
-		return ret;
+		goto put_dmabuf;
+
+	/* From here on the space keeps the buffer. */
+	dma_buf_put(import->dmabuf);
 	import->fixed = true;
 	import->fixed_iova = iova;
-	return 0;
+	return import;
+
+put_dmabuf:
+	dma_buf_put(import->dmabuf);
+free_import:
+	kfree(import);
+	return ERR_PTR(ret);
 }
 
 /**
- * edu_import_unmap_fixed - undo edu_import_map_fixed()
+ * edu_import_destroy_fixed - undo edu_import_create_fixed()
  * @import: the import
  *
  * Context: Process context.
  */
-void edu_import_unmap_fixed(struct edu_import *import)
+void edu_import_destroy_fixed(struct edu_import *import)
 {
-	if (import->fixed)
-		WARN_ON(vcm_space_unmap_at(import->space, import->fixed_iova));
-	import->fixed = false;
+	WARN_ON(vcm_space_unmap_at(import->space, import->fixed_iova));
+	kfree(import);
 }

@@ -8,14 +8,17 @@
  */
 
 #include <kunit/test.h>
+#include <linux/dma-buf.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
+#include <linux/file.h>
 #include <linux/iommu.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/platform_device.h>
 #include <linux/property.h>
+#include <linux/rwsem.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -44,12 +47,14 @@ struct fake_domain {
  * @attached: domain that it is attached to
  * @node: in the list of all
  * @dma_mask: what &struct device.dma_mask points to
+ * @group_of: device whose group it is in, or NULL
  */
 struct fake_device {
 	struct platform_device *pdev;
 	struct iommu_domain *attached;
 	struct list_head node;
 	u64 dma_mask;
+	struct device *group_of;
 };
 
 static LIST_HEAD(fake_devices);
@@ -83,8 +88,13 @@ static int fake_attach(struct iommu_domain *domain, struct device *dev,
 	struct fake_device *fake = fake_device_of(dev);
 
 	if (domain->type & __IOMMU_DOMAIN_PAGING &&
-	    fake_fails(&vcm_fake_iommu.fail_attach))
+	    fake_fails(&vcm_fake_iommu.fail_attach)) {
+		if (vcm_fake_iommu.fail_attach_more) {
+			vcm_fake_iommu.fail_attach_more--;
+			vcm_fake_iommu.fail_attach = 1;
+		}
 		return -ENOSPC;
+	}
 	if (fake)
 		fake->attached = domain;
 	return 0;
@@ -116,6 +126,13 @@ unmap:
 	return -ENOMEM;
 }
 
+static void fake_check_gate(void)
+{
+	struct rw_semaphore *gate = vcm_fake_iommu.gate;
+
+	vcm_fake_iommu.nr_ungated += gate && !rwsem_is_locked(gate);
+}
+
 static int fake_map_pages(struct iommu_domain *domain, unsigned long iova,
 			  phys_addr_t phys, size_t pgsize, size_t pgcount,
 			  int prot, gfp_t gfp, size_t *mapped)
@@ -128,6 +145,7 @@ static int fake_map_pages(struct iommu_domain *domain, unsigned long iova,
 		.iova = iova, .phys = phys, .pgsize = pgsize,
 		.pgcount = pgcount, .prot = prot,
 	};
+	fake_check_gate();
 	if (fake_fails(&iommu->fail_map))
 		return -ENOMEM;
 
@@ -144,6 +162,7 @@ static size_t fake_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 {
 	unsigned long pfn = iova >> PAGE_SHIFT, i;
 
+	fake_check_gate();
 	for (i = 0; i < pgsize * pgcount >> PAGE_SHIFT; i++) {
 		if (!xa_load(&to_fake_domain(domain)->pages, pfn + i))
 			break;
@@ -267,12 +286,21 @@ static void fake_get_regions(struct device *dev, struct list_head *list)
 	}
 }
 
+static struct iommu_group *fake_device_group(struct device *dev)
+{
+	struct fake_device *fake = fake_device_of(dev);
+
+	if (!fake->group_of)
+		return generic_device_group(dev);
+	return iommu_group_ref_get(fake->group_of->iommu_group);
+}
+
 static const struct iommu_ops fake_ops = {
 	.owner = THIS_MODULE,
 	.capable = fake_capable,
 	.domain_alloc_paging = fake_domain_alloc,
 	.probe_device = fake_probe,
-	.device_group = generic_device_group,
+	.device_group = fake_device_group,
 	.get_resv_regions = fake_get_regions,
 	.def_domain_type = fake_domain_type,
 	.blocked_domain = &fake_blocked_domain,
@@ -406,6 +434,7 @@ static int fake_device_add(struct fake_device *fake,
 	if (!pdev)
 		return -ENOMEM;
 	fake->pdev = pdev;
+	fake->group_of = args->group_of;
 	fake_device_set_limits(fake, args);
 	ret = args->direct ? 0 : fake_init_fwspec(&pdev->dev);
 	if (ret)
@@ -549,4 +578,119 @@ struct sg_table *vcm_fake_table(struct kunit *test, struct page *block,
 		sg_set_page(sg, block + (offset >> PAGE_SHIFT), len,
 			    offset_in_page(offset));
 	return sgt;
+}
+
+/* --- Buffers ----------------------------------------------------------- */
+
+/* Where the memory of a table without pages is: behind all there is */
+#define FAKE_MMIO	BIT_ULL(40)
+
+static int fake_table_map(struct sg_table *to, struct sg_table *from,
+			  struct device *dev, enum dma_data_direction dir)
+{
+	struct scatterlist *sg, *from_sg = from->sgl;
+	int i;
+
+	for_each_sgtable_sg(to, sg, i) {
+		sg_set_page(sg, sg_page(from_sg), from_sg->length,
+			    from_sg->offset);
+		from_sg = sg_next(from_sg);
+	}
+	if (sg_page(to->sgl))
+		return dma_map_sgtable(dev, to, dir, 0);
+
+	sg_dma_len(to->sgl) = to->sgl->length;
+	sg_dma_address(to->sgl) = dma_map_resource(dev, FAKE_MMIO,
+						   to->sgl->length, dir, 0);
+	to->nents = 1;
+	return dma_mapping_error(dev, sg_dma_address(to->sgl));
+}
+
+static struct sg_table *fake_buffer_map(struct dma_buf_attachment *attachment,
+					enum dma_data_direction dir)
+{
+	struct sg_table *from = attachment->dmabuf->priv, *to;
+	int ret = -ENOMEM;
+
+	to = kzalloc_obj(*to);
+	if (!to)
+		return ERR_PTR(-ENOMEM);
+	if (sg_alloc_table(to, from->orig_nents, GFP_KERNEL))
+		goto free_table;
+	ret = fake_table_map(to, from, attachment->dev, dir);
+	if (ret)
+		goto free_entries;
+	return to;
+
+free_entries:
+	sg_free_table(to);
+free_table:
+	kfree(to);
+	return ERR_PTR(ret);
+}
+
+static void fake_buffer_unmap(struct dma_buf_attachment *attachment,
+			      struct sg_table *sgt, enum dma_data_direction dir)
+{
+	if (sg_page(sgt->sgl))
+		dma_unmap_sgtable(attachment->dev, sgt, dir, 0);
+	else
+		dma_unmap_resource(attachment->dev, sg_dma_address(sgt->sgl),
+				   sg_dma_len(sgt->sgl), dir, 0);
+	sg_free_table(sgt);
+	kfree(sgt);
+}
+
+static void fake_buffer_release(struct dma_buf *dmabuf)
+{
+	vcm_fake_iommu.nr_buffers--;
+}
+
+static const struct dma_buf_ops fake_buffer_ops = {
+	.map_dma_buf = fake_buffer_map,
+	.unmap_dma_buf = fake_buffer_unmap,
+	.release = fake_buffer_release,
+};
+
+static void fake_buffer_put(void *dmabuf)
+{
+	dma_buf_put(dmabuf);
+	/* A kernel thread leaves the end of a file to somebody else. */
+	flush_delayed_fput();
+}
+
+/**
+ * vcm_fake_buffer - a buffer to be imported
+ * @test: the case; the reference to the buffer goes with it
+ * @sgt: its memory; one entry without a page stands for memory of a device
+ * @size: bytes that it claims to have
+ *
+ * Return: the buffer.
+ */
+struct dma_buf *vcm_fake_buffer(struct kunit *test, struct sg_table *sgt,
+				size_t size)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+	struct dma_buf *dmabuf;
+
+	info.ops = &fake_buffer_ops;
+	info.size = size;
+	info.flags = O_RDWR;
+	info.priv = sgt;
+	dmabuf = dma_buf_export(&info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
+	vcm_fake_iommu.nr_buffers++;
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fake_buffer_put,
+							dmabuf), 0);
+	return dmabuf;
+}
+
+/**
+ * vcm_fake_buffer_put - drop the reference before the case ends
+ * @test: the case
+ * @dmabuf: what vcm_fake_buffer() returned
+ */
+void vcm_fake_buffer_put(struct kunit *test, struct dma_buf *dmabuf)
+{
+	kunit_release_action(test, fake_buffer_put, dmabuf);
 }

@@ -13,8 +13,10 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
+struct dma_buf;
 struct kunit;
 struct page;
+struct rw_semaphore;
 struct sg_table;
 
 #define VCM_FAKE_NR_REGIONS	4
@@ -43,12 +45,16 @@ struct vcm_fake_call {
  * @fail_sync: ... of iotlb_sync_map()
  * @fail_alloc: ... of domain_alloc_paging()
  * @fail_attach: ... of attach_dev() for a paging domain
+ * @fail_attach_more: how many after that one fail as well
+ * @gate: what is held while a page is mapped or unmapped, or NULL
  * @regions: what is reserved for every device; the length is not 0
  * @nr_domains: paging domains that there are
  * @nr_pages: pages that are mapped in them
  * @nr_maps: calls of map_pages() so far
  * @nr_syncs: calls of iotlb_sync() so far
  * @nr_flushes: calls of flush_iotlb_all() so far
+ * @nr_ungated: calls without @gate so far
+ * @nr_buffers: buffers that are not released
  * @calls: the last calls of map_pages(), at their number modulo the length
  */
 struct vcm_fake_iommu {
@@ -56,6 +62,8 @@ struct vcm_fake_iommu {
 	unsigned int fail_sync;
 	unsigned int fail_alloc;
 	unsigned int fail_attach;
+	unsigned int fail_attach_more;
+	struct rw_semaphore *gate;
 	struct iommu_resv_region regions[VCM_FAKE_NR_REGIONS];
 
 	unsigned long nr_domains;
@@ -63,6 +71,8 @@ struct vcm_fake_iommu {
 	unsigned long nr_maps;
 	unsigned long nr_syncs;
 	unsigned long nr_flushes;
+	unsigned long nr_ungated;
+	unsigned long nr_buffers;
 	struct vcm_fake_call calls[VCM_FAKE_NR_CALLS];
 };
 
@@ -75,6 +85,7 @@ extern struct vcm_fake_iommu vcm_fake_iommu;
  * @boundary: mask of its segments, or 0 for none
  * @direct: it is not behind the IOMMU
  * @managed: its driver manages its DMA
+ * @group_of: a device to be in one group with, or NULL
  */
 struct vcm_fake_args {
 	u64 mask;
@@ -82,6 +93,7 @@ struct vcm_fake_args {
 	unsigned long boundary;
 	bool direct;
 	bool managed;
+	struct device *group_of;
 };
 
 int vcm_fake_init(struct kunit_suite *suite);
@@ -94,6 +106,9 @@ struct iommu_domain *vcm_fake_attached(struct device *dev);
 phys_addr_t vcm_fake_phys(struct device *dev, u64 iova);
 struct sg_table *vcm_fake_table(struct kunit *test, struct page *block,
 				unsigned int nr, size_t offset, size_t len);
+struct dma_buf *vcm_fake_buffer(struct kunit *test, struct sg_table *sgt,
+				size_t size);
+void vcm_fake_buffer_put(struct kunit *test, struct dma_buf *dmabuf);
 void vcm_fake_fault(struct device *dev, u64 iova, bool write);
 
 #endif /* _VCM_FAKE_IOMMU_H */

@@ -225,6 +225,19 @@ static void all_regions_are_reserved_in_a_space(struct kunit *test)
 	vcm_regions_free(parent);
 }
 
+/* --- Who may have spaces ----------------------------------------------- */
+
+static void an_untrusted_device_has_no_spaces(struct kunit *test)
+{
+	struct region_test *t = test->priv;
+	struct vcm_parent *parent = new_parent(test);
+
+	parent->group = t->pdev.dev.iommu_group;
+	KUNIT_EXPECT_EQ(test, vcm_parent_check(parent), 0);
+	t->pdev.untrusted = true;
+	KUNIT_EXPECT_EQ(test, vcm_parent_check(parent), -EACCES);
+}
+
 #ifdef VCM_HAVE_FAIL_NTH
 static void out_of_memory_is_an_error(struct kunit *test)
 {
@@ -257,14 +270,13 @@ static void out_of_memory_is_an_error(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, failures, 4);
 }
 
-static void a_region_may_be_missing(struct kunit *test)
+static void a_region_that_is_missing_is_noticed(struct kunit *test)
 {
 	struct vcm_fake_args args = { .mask = DMA_BIT_MASK(48) };
 	LIST_HEAD(list);
 
-	/* There is no way to tell the IOMMU core. */
 	vcm_fail_nth_start(test, 1);
-	vcm_region_reserve(&list, SZ_1M, SZ_1M);
+	KUNIT_EXPECT_EQ(test, vcm_region_reserve(&list, SZ_1M, SZ_1M), -ENOMEM);
 	KUNIT_EXPECT_TRUE(test, vcm_fail_nth_end());
 	iommu_put_resv_regions(vcm_fake_device(test, &args), &list);
 }
@@ -277,9 +289,10 @@ static struct kunit_case region_test_cases[] = {
 	KUNIT_CASE(between_inbound_ranges_there_are_no_iovas),
 	KUNIT_CASE(a_bridge_may_forward_all),
 	KUNIT_CASE(all_regions_are_reserved_in_a_space),
+	KUNIT_CASE(an_untrusted_device_has_no_spaces),
 #ifdef VCM_HAVE_FAIL_NTH
 	KUNIT_CASE(out_of_memory_is_an_error),
-	KUNIT_CASE(a_region_may_be_missing),
+	KUNIT_CASE(a_region_that_is_missing_is_noticed),
 #endif
 	{}
 };

@@ -10,8 +10,10 @@
 #include <kunit/test.h>
 #include <linux/align.h>
 #include <linux/device.h>
+#include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
+#include <linux/file.h>
 #include <linux/gfp.h>
 #include <linux/iommu.h>
 #include <linux/limits.h>
@@ -86,6 +88,14 @@ static struct sg_table *new_table(struct kunit *test, unsigned int nr,
 	struct space_test *t = test->priv;
 
 	return vcm_fake_table(test, t->block, nr, offset, len);
+}
+
+/* A buffer of @nr times @len bytes of the block, from @offset on in it. */
+static struct dma_buf *new_buffer(struct kunit *test, unsigned int nr,
+				  size_t offset, size_t len)
+{
+	return vcm_fake_buffer(test, new_table(test, nr, offset, len),
+			       nr * len);
 }
 
 static const struct vcm_fake_args managed = {
@@ -259,6 +269,76 @@ static void a_space_is_like_its_parent(struct kunit *test)
 	destroy(test, space);
 }
 
+static void a_fixed_window_is_within_reach(struct kunit *test)
+{
+	struct vcm_fake_args narrow = { .mask = DMA_BIT_MASK(28) };
+	struct vcm_space_args args = { .len = SZ_512M, .fixed_len = SZ_1M };
+	struct device *dev = vcm_fake_device(test, &narrow);
+	struct vcm_space *space;
+
+	args.fixed_start = SZ_256M - SZ_1M;
+	space = vcm_space_create(dev, &args);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
+	destroy(test, space);
+	args.fixed_start += PAGE_SIZE;
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(dev, &args),
+			    ERR_PTR(-ERANGE));
+	/* The bus may have fewer bits than the device. */
+	dev->bus_dma_limit = DMA_BIT_MASK(27);
+	args.fixed_start = SZ_128M - SZ_64K;
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(dev, &args),
+			    ERR_PTR(-ERANGE));
+}
+
+static void a_parent_is_alone_in_its_group(struct kunit *test)
+{
+	struct vcm_fake_args args = managed;
+	struct device *dev = vcm_fake_device(test, &managed), *other;
+	struct vcm_space *space = new_space(test, dev);
+
+	KUNIT_ASSERT_EQ(test, vcm_space_activate(space), 0);
+	args.group_of = dev;
+	other = vcm_fake_device(test, &args);
+	KUNIT_EXPECT_PTR_EQ(test, other->iommu_group, dev->iommu_group);
+
+	/* It has come too late to be kept out, and both are let go. */
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), 0);
+	KUNIT_EXPECT_NULL(test, vcm_fake_attached(dev));
+	KUNIT_EXPECT_NULL(test, vcm_fake_attached(other));
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), -EXDEV);
+	KUNIT_EXPECT_EQ(test, vcm_space_switch(space), -EXDEV);
+	KUNIT_EXPECT_FALSE(test, vcm_space_is_active(space));
+	destroy(test, space);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(dev, &usual),
+			    ERR_PTR(-EXDEV));
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(other, &usual),
+			    ERR_PTR(-EXDEV));
+}
+
+#ifdef CONFIG_GENERIC_MSI_IRQ
+static void interrupts_are_not_lost(struct kunit *test)
+{
+	struct device *dev, *silent;
+
+	vcm_fake_iommu.regions[0].start = SZ_8M;
+	vcm_fake_iommu.regions[0].length = SZ_1M;
+	vcm_fake_iommu.regions[0].type = IOMMU_RESV_SW_MSI;
+	silent = vcm_fake_device(test, &managed);
+	dev = vcm_fake_device(test, &managed);
+	/* Looked at, and not into */
+	dev_set_msi_domain(dev, (void *)test);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(dev, &usual),
+			    ERR_PTR(-EADDRNOTAVAIL));
+	dev_set_msi_domain(dev, NULL);
+	destroy(test, new_space(test, silent));
+	/* Where messages are not translated, nothing has to be known of them. */
+	vcm_fake_iommu.regions[0].type = IOMMU_RESV_MSI;
+	dev_set_msi_domain(dev, (void *)test);
+	destroy(test, new_space(test, dev));
+	dev_set_msi_domain(dev, NULL);
+}
+#endif
+
 static void spaces_of_two_parents_are_apart(struct kunit *test)
 {
 	struct device *a = vcm_fake_device(test, &managed);
@@ -361,6 +441,29 @@ static void what_cannot_be_attached_is_not_active(struct kunit *test)
 	destroy(test, b);
 }
 
+/* As while a PCI device is being reset: then nothing can be attached. */
+static void a_switch_that_cannot_go_back_says_so(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *a = new_space(test, dev), *b = new_space(test, dev);
+
+	KUNIT_ASSERT_EQ(test, vcm_space_activate(a), 0);
+	vcm_fake_iommu.fail_attach = 1;
+	vcm_fake_iommu.fail_attach_more = 1;
+	KUNIT_EXPECT_EQ(test, vcm_space_switch(b), -EAGAIN);
+	KUNIT_EXPECT_FALSE(test, vcm_space_is_active(a));
+	KUNIT_EXPECT_FALSE(test, vcm_space_is_active(b));
+	KUNIT_EXPECT_NULL(test, vcm_fake_attached(dev));
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(a), -EINVAL);
+
+	/* Later */
+	KUNIT_EXPECT_EQ(test, vcm_space_switch(b), 0);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), b->domain->backing);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(b), 0);
+	destroy(test, a);
+	destroy(test, b);
+}
+
 static void who_else_has_the_device_is_respected(struct kunit *test)
 {
 	struct device *dev = vcm_fake_device(test, &unmanaged);
@@ -436,6 +539,56 @@ static void mappings_are_in_the_window(struct kunit *test)
 	destroy(test, space);
 }
 
+/* virtio-iommu loses what is mapped or unmapped while it is attached. */
+static void nothing_is_mapped_while_the_gate_is_closed(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_space(test, dev);
+	struct sg_table *sgt = new_table(test, 2, 0, SZ_64K);
+	const struct vcm_iova_policy policy = {};
+	struct vcm_iova_device *vdev;
+	struct vcm_mapping map;
+
+	vdev = vcm_iommu_get(vcm_space_dev(space));
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
+	vcm_fake_iommu.gate = &space->parent->gate;
+	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
+						    &policy, &map), 0);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	KUNIT_EXPECT_GE(test, vcm_fake_iommu.nr_maps, 1);
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_ungated, 0);
+	vcm_fake_iommu.gate = NULL;
+	vcm_iommu_put(vdev);
+	destroy(test, space);
+}
+
+/* Whatever root writes to the file "type" of its group */
+static void unmapped_is_unmapped_in_a_lazy_domain(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_space(test, dev);
+	struct iommu_domain *domain = &space->domain->domain;
+	u64 phys = block_phys(test, 0);
+	unsigned long syncs;
+	int queued;
+
+	for (queued = 0; queued <= 1; queued++) {
+		struct iommu_iotlb_gather gather;
+
+		KUNIT_ASSERT_EQ(test, iommu_map(domain, START, phys, PAGE_SIZE,
+						IOMMU_READ, GFP_KERNEL), 0);
+		iommu_iotlb_gather_init(&gather);
+		gather.queued = queued;
+		syncs = vcm_fake_iommu.nr_syncs;
+		KUNIT_EXPECT_EQ(test, iommu_unmap_fast(domain, START, PAGE_SIZE,
+						       &gather), PAGE_SIZE);
+		/* Else the caller does it. */
+		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_syncs, syncs + queued);
+		KUNIT_EXPECT_EQ(test, space->domain->mapped, 0);
+	}
+	destroy(test, space);
+}
+
 static void others_map_into_a_space_too(struct kunit *test)
 {
 	struct device *dev = vcm_fake_device(test, &managed), *sdev;
@@ -458,8 +611,8 @@ static void spaces_have_the_same_addresses_for_other_memory(struct kunit *test)
 {
 	struct device *dev = vcm_fake_device(test, &managed);
 	struct vcm_space *a = new_space(test, dev), *b = new_space(test, dev);
-	struct sg_table *one = new_table(test, 1, 0, PAGE_SIZE);
-	struct sg_table *two = new_table(test, 1, SZ_1M, PAGE_SIZE);
+	struct dma_buf *one = new_buffer(test, 1, 0, PAGE_SIZE);
+	struct dma_buf *two = new_buffer(test, 1, SZ_1M, PAGE_SIZE);
 
 	KUNIT_ASSERT_EQ(test, vcm_space_map_at(a, FIXED, one, DMA_TO_DEVICE),
 			0);
@@ -504,12 +657,12 @@ static void fixed_addresses_are_checked(struct kunit *test)
 	};
 	struct device *dev = vcm_fake_device(test, &managed);
 	struct vcm_space *space = new_space(test, dev);
-	struct sg_table *sgt = new_table(test, 1, 0, SZ_64K);
+	struct dma_buf *buf = new_buffer(test, 1, 0, SZ_64K);
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		KUNIT_EXPECT_EQ_MSG(test, vcm_space_map_at(space,
-							   cases[i].iova, sgt,
+							   cases[i].iova, buf,
 							   DMA_TO_DEVICE),
 				    cases[i].ret, "case %d", i);
 	KUNIT_EXPECT_EQ(test, vcm_space_destroy(space), -EBUSY);
@@ -529,23 +682,86 @@ static void only_whole_pages_are_mapped(struct kunit *test)
 {
 	struct device *dev = vcm_fake_device(test, &managed);
 	struct vcm_space *space = new_space(test, dev);
-	struct sg_table *whole = new_table(test, 1, 0, PAGE_SIZE);
-	struct sg_table none = {};
+	struct sg_table *page = new_table(test, 1, 0, PAGE_SIZE);
+	struct dma_buf *bad[] = {
+		vcm_fake_buffer(test, page, 0),
+		new_buffer(test, 1, 64, PAGE_SIZE),
+		new_buffer(test, 2, 0, PAGE_SIZE + 64),
+		vcm_fake_buffer(test, page, 2 * PAGE_SIZE),
+		vcm_fake_buffer(test, new_table(test, 2, 0, PAGE_SIZE),
+				PAGE_SIZE),
+	};
+	struct dma_buf *whole = vcm_fake_buffer(test, page, PAGE_SIZE);
+	int i;
 
-	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, &none,
-					       DMA_TO_DEVICE), -EINVAL);
-	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED,
-					       new_table(test, 1, 64,
-							 PAGE_SIZE),
-					       DMA_TO_DEVICE), -EINVAL);
-	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED,
-					       new_table(test, 2, 0,
-							 PAGE_SIZE + 64),
-					       DMA_TO_DEVICE), -EINVAL);
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		KUNIT_EXPECT_EQ_MSG(test, vcm_space_map_at(space, FIXED, bad[i],
+							   DMA_TO_DEVICE),
+				    -EINVAL, "case %d", i);
+		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
+	}
 	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, whole, DMA_NONE),
 			-EINVAL);
 	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, whole, 17),
 			-EINVAL);
+	destroy(test, space);
+}
+
+static void only_memory_is_mapped(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_space(test, dev);
+	struct sg_table *sgt = new_table(test, 1, 0, PAGE_SIZE);
+
+	/* What no page stands for is a device's own. */
+	sg_set_page(sgt->sgl, NULL, PAGE_SIZE, 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED,
+					       vcm_fake_buffer(test, sgt,
+							       PAGE_SIZE),
+					       DMA_TO_DEVICE), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
+	destroy(test, space);
+}
+
+/* The parent reaches no memory that is not allocated any more. */
+static void a_fixed_mapping_keeps_its_buffer(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_space(test, dev);
+	struct dma_buf *buf = new_buffer(test, 1, 0, SZ_64K);
+
+	KUNIT_ASSERT_EQ(test, vcm_space_map_at(space, FIXED, buf,
+					       DMA_TO_DEVICE), 0);
+	/* It is attached, so that its exporter keeps it where it is. */
+	KUNIT_EXPECT_FALSE(test, list_empty(&buf->attachments));
+	vcm_fake_buffer_put(test, buf);
+	KUNIT_ASSERT_EQ(test, vcm_fake_iommu.nr_buffers, 1);
+	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, FIXED),
+			block_phys(test, 0));
+	KUNIT_EXPECT_EQ(test, vcm_space_destroy(space), -EBUSY);
+
+	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED), 0);
+	flush_delayed_fput();
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_buffers, 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
+	destroy(test, space);
+}
+
+/* Not twice, at an address that the DMA API chose as well. */
+static void a_fixed_mapping_takes_its_own_room_only(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space_args args = { .start = START, .len = SZ_2M,
+				       .fixed_start = START,
+				       .fixed_len = SZ_2M };
+	struct dma_buf *buf = new_buffer(test, 1, 0, SZ_2M);
+	struct vcm_space *space = vcm_space_create(dev, &args);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, START, buf,
+					       DMA_BIDIRECTIONAL), 0);
+	KUNIT_EXPECT_EQ(test, space->domain->mapped, SZ_2M);
+	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, START), 0);
 	destroy(test, space);
 }
 
@@ -561,13 +777,14 @@ static void the_direction_is_the_permission(struct kunit *test)
 	};
 	struct device *dev = vcm_fake_device(test, &managed);
 	struct vcm_space *space = new_space(test, dev);
-	struct sg_table *sgt = new_table(test, 1, 0, PAGE_SIZE);
+	struct dma_buf *buf = new_buffer(test, 1, 0, PAGE_SIZE);
 	int i;
 
+	/* The first of two calls is the keeper's. */
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		KUNIT_ASSERT_EQ(test, vcm_space_map_at(space, FIXED, sgt,
+		KUNIT_ASSERT_EQ(test, vcm_space_map_at(space, FIXED, buf,
 						       cases[i].dir), 0);
-		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.calls[i].prot &
+		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.calls[2 * i + 1].prot &
 				(IOMMU_READ | IOMMU_WRITE), cases[i].prot);
 		KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED), 0);
 	}
@@ -578,23 +795,27 @@ static void a_mapping_that_fails_leaves_nothing(struct kunit *test)
 {
 	struct device *dev = vcm_fake_device(test, &managed);
 	struct vcm_space *space = new_space(test, dev);
-	struct sg_table *sgt = new_table(test, 5, 0, SZ_64K);
+	struct dma_buf *buf = new_buffer(test, 5, 0, SZ_64K);
 	unsigned int n;
 
-	for (n = 1; n <= 5; n++) {
+	/* For the keeper, and then for the space */
+	for (n = 1; n <= 10; n++) {
 		vcm_fake_iommu.fail_map = n;
-		KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, sgt,
+		KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, buf,
 						       DMA_TO_DEVICE), -ENOMEM);
 		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
 		KUNIT_EXPECT_EQ(test, space->domain->mapped, 0);
 		KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED),
 				-ENOENT);
 	}
-	vcm_fake_iommu.fail_sync = 3;
-	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, sgt,
-					       DMA_TO_DEVICE), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, space->domain->mapped, 0);
-	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, sgt,
+	for (n = 3; n <= 8; n += 5) {
+		vcm_fake_iommu.fail_sync = n;
+		KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, buf,
+						       DMA_TO_DEVICE), -ENOMEM);
+		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
+		KUNIT_EXPECT_EQ(test, space->domain->mapped, 0);
+	}
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, buf,
 					       DMA_TO_DEVICE), 0);
 	KUNIT_EXPECT_EQ(test, space->domain->mapped, 5 * SZ_64K);
 	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED), 0);
@@ -620,11 +841,11 @@ static void misaligned_blocks_are_refused(struct kunit *test)
 {
 	struct device *dev = vcm_fake_device(test, &managed);
 	struct vcm_space *space = new_aligned(test, dev, SZ_1M);
-	struct sg_table *sgt = new_table(test, 1, 0, SZ_1M);
+	struct dma_buf *buf = new_buffer(test, 1, 0, SZ_1M);
 	struct iommu_domain *domain = &space->domain->domain;
 	u64 block = block_phys(test, 0);
 
-	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED + SZ_64K, sgt,
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED + SZ_64K, buf,
 					       DMA_TO_DEVICE), -EINVAL);
 	KUNIT_EXPECT_EQ(test, space->domain->nr_refused, 0);
 	KUNIT_EXPECT_EQ(test, iommu_map(domain, FIXED + SZ_64K, block, SZ_1M,
@@ -638,7 +859,7 @@ static void misaligned_blocks_are_refused(struct kunit *test)
 					GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, iommu_unmap(domain, FIXED + SZ_64K,
 					  SZ_1M + SZ_64K), SZ_1M + SZ_64K);
-	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, sgt,
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, buf,
 					       DMA_TO_DEVICE), 0);
 	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED), 0);
 	destroy(test, space);
@@ -730,7 +951,7 @@ static void a_destroyed_space_refuses_everything(struct kunit *test)
 {
 	struct device *dev = vcm_fake_device(test, &managed);
 	struct vcm_space *space = new_space(test, dev);
-	struct sg_table *sgt = new_table(test, 1, 0, PAGE_SIZE);
+	struct dma_buf *buf = new_buffer(test, 1, 0, PAGE_SIZE);
 
 	KUNIT_EXPECT_PTR_EQ(test, vcm_space_get(space), space);
 	destroy(test, space);
@@ -738,7 +959,7 @@ static void a_destroyed_space_refuses_everything(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), -ENODEV);
 	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), -ENODEV);
 	KUNIT_EXPECT_EQ(test, vcm_space_switch(space), -ENODEV);
-	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, sgt,
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED, buf,
 					       DMA_TO_DEVICE), -ENODEV);
 	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED), -ENODEV);
 	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, FIXED), 0);
@@ -751,13 +972,13 @@ static void a_destroyed_space_refuses_everything(struct kunit *test)
 /* What is left to do when a parent is gone: to clean up. */
 static void check_dead(struct kunit *test, struct vcm_space *space)
 {
-	struct sg_table *sgt = new_table(test, 1, 0, PAGE_SIZE);
+	struct dma_buf *buf = new_buffer(test, 1, 0, PAGE_SIZE);
 
 	KUNIT_EXPECT_FALSE(test, vcm_space_is_active(space));
 	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), -ENODEV);
 	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), -ENODEV);
 	KUNIT_EXPECT_EQ(test, vcm_space_switch(space), -ENODEV);
-	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED + SZ_1M, sgt,
+	KUNIT_EXPECT_EQ(test, vcm_space_map_at(space, FIXED + SZ_1M, buf,
 					       DMA_TO_DEVICE), -ENODEV);
 	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, FIXED),
 			block_phys(test, 0));
@@ -769,9 +990,9 @@ static void check_dead(struct kunit *test, struct vcm_space *space)
 static struct vcm_space *new_active(struct kunit *test, struct device *dev)
 {
 	struct vcm_space *space = new_space(test, dev);
-	struct sg_table *sgt = new_table(test, 1, 0, PAGE_SIZE);
+	struct dma_buf *buf = new_buffer(test, 1, 0, PAGE_SIZE);
 
-	KUNIT_ASSERT_EQ(test, vcm_space_map_at(space, FIXED, sgt,
+	KUNIT_ASSERT_EQ(test, vcm_space_map_at(space, FIXED, buf,
 					       DMA_TO_DEVICE), 0);
 	KUNIT_ASSERT_EQ(test, vcm_space_activate(space), 0);
 	return space;
@@ -900,6 +1121,37 @@ static void direct_regions_are_in_every_space(struct kunit *test)
 	destroy(test, space);
 }
 
+/* Firmware lists some memory twice, and not always in whole pages. */
+static void direct_regions_may_overlap(struct kunit *test)
+{
+	struct vcm_fake_iommu *iommu = &vcm_fake_iommu;
+	static const u64 at[] = { SZ_16M, SZ_16M + SZ_64K - PAGE_SIZE,
+				  SZ_16M + SZ_64K + PAGE_SIZE };
+	struct space_test *t = test->priv;
+	struct vcm_space *space;
+	struct device *dev;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		iommu->regions[i].start = SZ_16M + i * PAGE_SIZE;
+		iommu->regions[i].length = SZ_64K;
+		iommu->regions[i].type = IOMMU_RESV_DIRECT;
+		iommu->regions[i].prot = IOMMU_READ | IOMMU_WRITE;
+	}
+	/* In the middle of the first, and a part of a page behind the last */
+	iommu->regions[1].start = SZ_16M + SZ_32K;
+	iommu->regions[1].length = PAGE_SIZE;
+	iommu->regions[2].length = SZ_64K - 64;
+	dev = vcm_fake_device(test, &managed);
+	t->pages = iommu->nr_pages;
+	space = new_space(test, dev);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), 0);
+	for (i = 0; i < ARRAY_SIZE(at); i++)
+		KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, at[i]), at[i]);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), 0);
+	destroy(test, space);
+}
+
 /* --- Faults ------------------------------------------------------------ */
 
 /**
@@ -958,16 +1210,27 @@ static void no_domain_is_no_space(struct kunit *test)
 {
 	struct device *dev = vcm_fake_device(test, &managed);
 	unsigned long domains = vcm_fake_iommu.nr_domains;
+	unsigned int n;
 
-	vcm_fake_iommu.fail_alloc = 1;
-	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(dev, &usual),
-			    ERR_PTR(-ENOMEM));
-	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_domains, domains);
+	/* Its own, and that of its keeper */
+	for (n = 1; n <= 2; n++) {
+		vcm_fake_iommu.fail_alloc = n;
+		KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(dev, &usual),
+				    ERR_PTR(-ENOMEM));
+		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_domains, domains);
+	}
 	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev),
 			    iommu_get_domain_for_dev(dev));
 }
 
 #ifdef VCM_HAVE_FAIL_NTH
+static bool space_translates(struct vcm_space *space)
+{
+	return dma_get_merge_boundary(vcm_space_dev(space)) &&
+	       (!space->keeper ||
+		dma_get_merge_boundary(vcm_space_dev(space->keeper)));
+}
+
 static void out_of_memory_leaves_no_space(struct kunit *test)
 {
 	unsigned int n = 0, failures = 0;
@@ -983,10 +1246,14 @@ static void out_of_memory_leaves_no_space(struct kunit *test)
 		vcm_fail_nth_start(test, ++n);
 		space = vcm_space_create(dev, &usual);
 		failed = vcm_fail_nth_end();
-		if (!IS_ERR(space))
+		if (!IS_ERR(space)) {
+			/* Not past the IOMMU, whatever was missing */
+			KUNIT_EXPECT_TRUE_MSG(test, space_translates(space),
+					      "n=%u", n);
 			destroy(test, space);
-		else
+		} else {
 			failures++;
+		}
 		if (IS_ERR(space) && space != ERR_PTR(-ENOMEM))
 			KUNIT_FAIL(test, "n=%u: %pe", n, space);
 		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_domains, domains);
@@ -1001,14 +1268,14 @@ static void out_of_memory_leaves_no_fixed_mapping(struct kunit *test)
 {
 	struct device *dev = vcm_fake_device(test, &managed);
 	struct vcm_space *space = new_space(test, dev);
-	struct sg_table *sgt = new_table(test, 5, 0, SZ_64K);
+	struct dma_buf *buf = new_buffer(test, 5, 0, SZ_64K);
 	unsigned int n = 0, failures = 0;
 	bool failed;
 	int ret;
 
 	do {
 		vcm_fail_nth_start(test, ++n);
-		ret = vcm_space_map_at(space, FIXED, sgt, DMA_TO_DEVICE);
+		ret = vcm_space_map_at(space, FIXED, buf, DMA_TO_DEVICE);
 		failed = vcm_fail_nth_end();
 		failures += ret == -ENOMEM;
 		/* There may be another way round an allocation that failed. */
@@ -1030,17 +1297,28 @@ static struct kunit_case space_test_cases[] = {
 	KUNIT_CASE(there_is_no_space_without_iommu),
 	KUNIT_CASE(there_is_a_limit),
 	KUNIT_CASE(a_space_is_like_its_parent),
+	KUNIT_CASE(a_fixed_window_is_within_reach),
+	KUNIT_CASE(a_parent_is_alone_in_its_group),
+#ifdef CONFIG_GENERIC_MSI_IRQ
+	KUNIT_CASE(interrupts_are_not_lost),
+#endif
 	KUNIT_CASE(spaces_of_two_parents_are_apart),
 	KUNIT_CASE(the_gap_of_a_managed_device_is_blocked),
 	KUNIT_CASE(the_gap_of_others_is_their_default_domain),
 	KUNIT_CASE(one_space_is_active_at_a_time),
 	KUNIT_CASE(what_cannot_be_attached_is_not_active),
+	KUNIT_CASE(a_switch_that_cannot_go_back_says_so),
 	KUNIT_CASE(who_else_has_the_device_is_respected),
 	KUNIT_CASE(mappings_are_in_the_window),
+	KUNIT_CASE(nothing_is_mapped_while_the_gate_is_closed),
+	KUNIT_CASE(unmapped_is_unmapped_in_a_lazy_domain),
 	KUNIT_CASE(others_map_into_a_space_too),
 	KUNIT_CASE(spaces_have_the_same_addresses_for_other_memory),
 	KUNIT_CASE(fixed_addresses_are_checked),
 	KUNIT_CASE(only_whole_pages_are_mapped),
+	KUNIT_CASE(only_memory_is_mapped),
+	KUNIT_CASE(a_fixed_mapping_keeps_its_buffer),
+	KUNIT_CASE(a_fixed_mapping_takes_its_own_room_only),
 	KUNIT_CASE(the_direction_is_the_permission),
 	KUNIT_CASE(a_mapping_that_fails_leaves_nothing),
 	KUNIT_CASE(misaligned_blocks_are_refused),
@@ -1051,6 +1329,7 @@ static struct kunit_case space_test_cases[] = {
 	KUNIT_CASE(a_parent_without_driver_has_no_spaces),
 	KUNIT_CASE(a_space_outlives_its_parent),
 	KUNIT_CASE(direct_regions_are_in_every_space),
+	KUNIT_CASE(direct_regions_may_overlap),
 	KUNIT_CASE(faults_are_told),
 	KUNIT_CASE(no_domain_is_no_space),
 #ifdef VCM_HAVE_FAIL_NTH
