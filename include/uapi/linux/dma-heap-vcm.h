@@ -43,7 +43,8 @@
  *
  * ENAMETOOLONG: the name has more than DMA_HEAP_VCM_NAME_LEN - 1 bytes.
  *
- * ENOMEM: not enough memory, in chunks of the sizes that are allowed.
+ * ENOMEM: not enough memory in chunks of the sizes that are allowed, or others
+ * need what there is.
  *
  * EINTR: the process was killed meanwhile.
  *

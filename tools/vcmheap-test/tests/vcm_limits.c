@@ -5,16 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "igt.h"
 #include "vcm_debugfs.h"
 #include "vcm_dev.h"
+#include "vcm_group.h"
 #include "vcm_heap.h"
 #include "vcm_importer.h"
 #include "vcm_memory.h"
@@ -258,70 +256,18 @@ static void test_full_pool_others(int heap)
 
 #define GROUP_LIMIT MIB(64)
 
-static char group[] = "/tmp/vcm-limits-XXXXXX/vcm";
-
-static void write_group(const char *file, const char *text)
+static void group_create(void)
 {
-	char path[PATH_MAX];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", group, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
-	igt_assert_eq(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
-}
-
-/* The number behind @key in a file of the group, or the first one. */
-static uint64_t read_group(const char *file, const char *key)
-{
-	unsigned long long value = 0, found = 0;
-	char path[PATH_MAX], line[128];
-	FILE *in;
-
-	snprintf(path, sizeof(path), "%s/%s", group, file);
-	in = fopen(path, "re");
-	igt_assert_f(in, "%s: %s\n", path, strerror(errno));
-	while (fgets(line, sizeof(line), in))
-		if (!strncmp(line, key, strlen(key)) &&
-		    sscanf(line + strlen(key), "%llu", &value) == 1)
-			found = value;
-	fclose(in);
-	return found;
-}
-
-/* A hierarchy of our own: the machine need not have one mounted. */
-static void group_mount(void)
-{
-	char *slash = strrchr(group, '/');
 	char limit[32];
 
-	*slash = '\0';
-	igt_assert(mkdtemp(group));
-	igt_require_f(!mount("cgroup2", group, "cgroup2", 0, NULL), "no cgroup2: %s\n",
-		      strerror(errno));
-	write_group("cgroup.subtree_control", "+memory");
-	*slash = '/';
-	igt_assert_eq(mkdir(group, 0755), 0);
+	vcm_group_create("memory");
 	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)GROUP_LIMIT);
-	write_group("memory.max", limit);
-}
-
-static void group_unmount(void)
-{
-	char *slash = strrchr(group, '/');
-
-	igt_assert_eq(rmdir(group), 0);
-	*slash = '\0';
-	write_group("cgroup.subtree_control", "-memory");
-	igt_assert_eq(umount(group), 0);
-	igt_assert_eq(rmdir(group), 0);
-	strcpy(group, "/tmp/vcm-limits-XXXXXX/vcm");
+	vcm_group_write("memory.max", limit);
 }
 
 static uint64_t group_charge(void)
 {
-	return read_group("memory.current", "");
+	return vcm_group_read("memory.current", "");
 }
 
 /* What is charged goes a little after the last reference. */
@@ -330,15 +276,10 @@ static void assert_nothing_charged(void)
 	int i;
 
 	for (i = 0; i < 100 && group_charge() > MIB(4); i++) {
-		write_group("memory.reclaim", "64M");
+		vcm_group_write("memory.reclaim", "64M");
 		usleep(50000);
 	}
 	igt_assert_lte_u64(group_charge(), MIB(4));
-}
-
-static void group_join(void)
-{
-	write_group("cgroup.procs", "0");
 }
 
 static void alloc_charged(int heap)
@@ -346,7 +287,7 @@ static void alloc_charged(int heap)
 	uint64_t before;
 	int dmabuf;
 
-	group_join();
+	vcm_group_join();
 	before = group_charge();
 	dmabuf = vcm_heap_alloc(heap, MIB(32));
 	igt_info("group: %llu KiB charged before, %llu KiB after allocating 32 MiB\n",
@@ -363,12 +304,12 @@ static void test_group_charge(int heap)
 	struct vcm_memory before;
 
 	vcm_memory_read(&before);
-	group_mount();
+	group_create();
 	igt_fork(child, 1)
 		alloc_charged(heap);
 	igt_waitchildren();
 	assert_nothing_charged();
-	group_unmount();
+	vcm_group_destroy();
 	vcm_memory_assert_back(&before, "charged to a group");
 }
 
@@ -377,7 +318,7 @@ static void alloc_beyond_limit(int dev, int heap)
 	struct dma_heap_vcm_alloc args = vcm_alloc_args(2 * GROUP_LIMIT);
 	int i, dmabuf;
 
-	group_join();
+	vcm_group_join();
 	for (i = 0; i < 4; i++) {
 		dmabuf = i & 1 ? __vcm_dev_alloc(dev, &args) :
 				 __vcm_heap_alloc(heap, args.length);
@@ -400,15 +341,15 @@ static void test_group_limit(int dev, int heap)
 	struct vcm_memory before;
 
 	vcm_memory_read(&before);
-	group_mount();
+	group_create();
 	vcm_bystander_start(&bystander);
 	igt_fork(child, 1)
 		alloc_beyond_limit(dev, heap);
 	igt_waitchildren();
-	igt_assert_eq_u64(read_group("memory.events", "oom_kill "), 0);
+	igt_assert_eq_u64(vcm_group_read("memory.events", "oom_kill "), 0);
 	vcm_bystander_stop(&bystander);
 	assert_nothing_charged();
-	group_unmount();
+	vcm_group_destroy();
 	vcm_memory_assert_back(&before, "beyond the limit of a group");
 }
 
@@ -417,7 +358,7 @@ static void alloc_at_limit(int heap)
 	uint64_t left, page = vcm_page_size();
 	int i, dmabuf, step = is_accounting() ? 1 : 16, had = 0;
 
-	group_join();
+	vcm_group_join();
 	for (i = -16; i < 48; i += step) {
 		left = GROUP_LIMIT - group_charge();
 		dmabuf = __vcm_heap_alloc(heap, left - i * page);
@@ -435,13 +376,13 @@ static void test_group_edge(int heap)
 	struct vcm_memory before;
 
 	vcm_memory_read(&before);
-	group_mount();
+	group_create();
 	igt_fork(child, 1)
 		alloc_at_limit(heap);
 	igt_waitchildren();
-	igt_assert_eq_u64(read_group("memory.events", "oom_kill "), 0);
+	igt_assert_eq_u64(vcm_group_read("memory.events", "oom_kill "), 0);
 	assert_nothing_charged();
-	group_unmount();
+	vcm_group_destroy();
 	vcm_memory_assert_back(&before, "at the limit of a group");
 }
 
@@ -454,11 +395,11 @@ static void import_until_limit(int dmabuf)
 	unsigned int n = 0;
 	char limit[32];
 
-	group_join();
+	vcm_group_join();
 	/* What a process writes to for the first time is charged, too. */
 	igt_assert_eq(mlockall(MCL_CURRENT), 0);
 	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)group_charge());
-	write_group("memory.max", limit);
+	vcm_group_write("memory.max", limit);
 	while (n < ARRAY_SIZE(handles) &&
 	       !(ret = __vcm_importer_import(importer, dmabuf, &import)))
 		handles[n++] = import.handle;
@@ -476,14 +417,14 @@ static void test_group_import(int dev)
 
 	vcm_memory_read(&before);
 	dmabuf = vcm_dev_alloc_sizes(dev, MIB(1), vcm_page_size());
-	group_mount();
+	group_create();
 	igt_fork(child, 1)
 		import_until_limit(dmabuf);
 	igt_waitchildren();
-	igt_assert_eq_u64(read_group("memory.events", "oom_kill "), 0);
+	igt_assert_eq_u64(vcm_group_read("memory.events", "oom_kill "), 0);
 	close(dmabuf);
 	assert_nothing_charged();
-	group_unmount();
+	vcm_group_destroy();
 	vcm_memory_assert_back(&before, "imports up to the limit of a group");
 }
 

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What buffers of the vcm heap leave to others on a machine with two memory
+ * nodes, such as one that was booted with numa=fake=2.
+ */
+
+#include <errno.h>
+#include <linux/mempolicy.h>
+
+#include "igt.h"
+#include "vcm_debugfs.h"
+#include "vcm_dev.h"
+#include "vcm_group.h"
+#include "vcm_heap.h"
+#include "vcm_memory.h"
+#include "vcm_pool.h"
+
+/**
+ * TEST: vcm nodes
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: dma-buf heaps
+ * Description: What buffers leave to others on a machine with two memory nodes.
+ *
+ * SUBTEST: %s-spare
+ * Description: Who may use one node only, by %arg[1], gets what is spare there.
+ *
+ * SUBTEST: %s-beyond
+ * Description: ... and no more, and nobody who may use that node only is killed.
+ *
+ * arg[1]:
+ *
+ * @cpuset: cpuset
+ * @policy: memory policy
+ *
+ * SUBTEST: preferred
+ * Description: Who only prefers a node gets what is spare on all.
+ *
+ * SUBTEST: pool-of-the-other-node
+ * Description: What is kept on a node is no memory for those who may not use that node.
+ */
+
+IGT_TEST_DESCRIPTION("What buffers of the vcm heap leave to others on two memory nodes.");
+
+#define NODE	1
+#define NODES	(1ul << NODE)
+
+static int dev = -1;
+
+static void by_cpuset(void)
+{
+	vcm_group_join();
+}
+
+static void by_policy(void)
+{
+	vcm_memory_policy(MPOL_BIND, NODES);
+}
+
+static const struct {
+	const char *name;
+	void (*bind)(void);
+} ways[] = {
+	{ "cpuset", by_cpuset },
+	{ "policy", by_policy },
+};
+
+static void group_create(void)
+{
+	char node[8];
+
+	vcm_group_create("cpuset");
+	snprintf(node, sizeof(node), "%u", NODE);
+	vcm_group_write("cpuset.mems", node);
+}
+
+static int ask(uint64_t len)
+{
+	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
+
+	return __vcm_dev_alloc(dev, &args);
+}
+
+/* Who sees less than the reserve on these nodes, has seen too little. */
+static void assert_left(unsigned long nodes, uint64_t least)
+{
+	struct vcm_usable usable;
+
+	vcm_usable_read(&usable, nodes);
+	igt_info("at least %llu MiB available on nodes %#lx, reserve %llu\n",
+		 (unsigned long long)least >> 20, nodes & 3,
+		 (unsigned long long)vcm_reserve(&usable) >> 20);
+	igt_assert_lte_u64(vcm_reserve(&usable), least + VCM_RESERVE_NOISE);
+}
+
+/*
+ * A child that is bound in that way asks for what is spare on @nodes, and @more.
+ * Nobody is killed who is bound in the same way, and the reserve is left.
+ */
+static void ask_bound(void (*bind)(void), unsigned long nodes, int64_t more, int expected)
+{
+	struct vcm_bystander bystander;
+	struct vcm_watch watch;
+	uint64_t len;
+	int dmabuf;
+
+	igt_fork(child, 1) {
+		bind();
+		vcm_bystander_start(&bystander);
+		vcm_watch_start_nodes(&watch, NODES);
+		len = vcm_spare(nodes) + more;
+		dmabuf = ask(len);
+		igt_info("asked for %llu MiB, got %s\n", (unsigned long long)len >> 20,
+			 dmabuf < 0 ? strerror(-dmabuf) : "them");
+		igt_assert_eq(dmabuf < 0 ? dmabuf : 0, expected);
+		if (dmabuf >= 0)
+			close(dmabuf);
+		assert_left(NODES, vcm_watch_stop(&watch));
+		vcm_bystander_stop(&bystander);
+	}
+	igt_waitchildren();
+}
+
+static void nothing_kept(void)
+{
+	vcm_pool_drain();
+	vcm_drop_caches();
+}
+
+static void test_spare(void (*bind)(void))
+{
+	nothing_kept();
+	group_create();
+	ask_bound(bind, NODES, -2 * VCM_RESERVE_NOISE, 0);
+	vcm_group_destroy();
+}
+
+static void test_beyond(void (*bind)(void))
+{
+	nothing_kept();
+	group_create();
+	ask_bound(bind, NODES, VCM_RESERVE_NOISE, -ENOMEM);
+	ask_bound(bind, VCM_ALL_NODES, 0, -ENOMEM);
+	vcm_group_destroy();
+}
+
+static void test_preferred(void)
+{
+	struct vcm_watch watch;
+	uint64_t len;
+	int dmabuf;
+
+	nothing_kept();
+	len = vcm_spare(VCM_ALL_NODES) - 2 * VCM_RESERVE_NOISE;
+	igt_assert_lt_u64(vcm_spare(NODES), len);
+	vcm_watch_start(&watch);
+	vcm_memory_policy(MPOL_PREFERRED, NODES);
+	dmabuf = ask(len);
+	vcm_memory_policy(MPOL_DEFAULT, 0);
+	igt_assert(dmabuf >= 0);
+	close(dmabuf);
+	assert_left(VCM_ALL_NODES, vcm_watch_stop(&watch));
+}
+
+static void test_other_pool(void)
+{
+	const uint64_t kept = MIB(64);
+	int dmabuf;
+
+	vcm_pool_renew(kept >> 20);
+	vcm_memory_policy(MPOL_BIND, 3 & ~NODES);
+	dmabuf = ask(kept);
+	igt_assert(dmabuf >= 0);
+	close(dmabuf);
+	vcm_memory_policy(MPOL_DEFAULT, 0);
+	igt_assert_eq_u64(vcm_pool_total(), kept);
+
+	ask_bound(by_policy, NODES, kept / 2, -ENOMEM);
+	igt_assert_eq_u64(vcm_pool_total(), kept);
+}
+
+int igt_main()
+{
+	static struct vcm_pool_params params;
+	static struct vcm_totals before;
+	static int i;
+
+	igt_fixture() {
+		dev = vcm_dev_open();
+		vcm_require_pool();
+		igt_require_f(access("/sys/devices/system/node/node1", F_OK) == 0,
+			      "no second memory node: boot with numa=fake=2\n");
+		vcm_pool_params_read(&params);
+		vcm_totals_read(&before);
+	}
+
+	for (i = 0; i < ARRAY_SIZE(ways); i++) {
+		igt_describe("Who may use one node only gets what is spare there");
+		igt_subtest_f("%s-spare", ways[i].name)
+			test_spare(ways[i].bind);
+
+		igt_describe("... and no more, and nobody who may use it only is killed");
+		igt_subtest_f("%s-beyond", ways[i].name)
+			test_beyond(ways[i].bind);
+	}
+
+	igt_describe("Who only prefers a node gets what is spare on all");
+	igt_subtest("preferred")
+		test_preferred();
+
+	igt_describe("What is kept on a node is no memory for those who may not use it");
+	igt_subtest("pool-of-the-other-node")
+		test_other_pool();
+
+	igt_fixture() {
+		vcm_pool_renew(0);
+		vcm_pool_params_write(&params);
+		vcm_totals_assert_back(&before);
+		close(dev);
+	}
+}

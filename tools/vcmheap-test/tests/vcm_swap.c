@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Buffers of the vcm heap on a machine that has swap.
+ */
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "igt.h"
+#include "vcm_debugfs.h"
+#include "vcm_dev.h"
+#include "vcm_heap.h"
+#include "vcm_memory.h"
+#include "vcm_pool.h"
+#include "vcm_swap.h"
+
+/**
+ * TEST: vcm swap
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: dma-buf heaps
+ * Description: Buffers on a machine that has swap.
+ *
+ * SUBTEST: %s
+ * Description: Nobody dies of buffers that memory is too little for, with swap on %arg[1].
+ *
+ * arg[1]:
+ *
+ * @zram-random: compressed memory, which does not get smaller
+ * @zram-text:   compressed memory, which gets smaller
+ * @disk:        a disk
+ */
+
+IGT_TEST_DESCRIPTION("Buffers of the vcm heap on a machine that has swap.");
+
+static int dev = -1;
+
+/**
+ * struct ask - a buffer that is asked for
+ * @spare: what could be had without swap
+ * @swap: what could be had beside it, at most
+ * @len: bytes that are asked for
+ * @ret: 0 or -errno
+ * @least: the least memory that was available meanwhile
+ * @ms: how long it took
+ */
+struct ask {
+	uint64_t spare;
+	uint64_t swap;
+	uint64_t len;
+	int ret;
+	uint64_t least;
+	unsigned int ms;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
+}
+
+/* Asks for what is spare and @part eighths of what swap may add, and @more. */
+static void ask(struct ask *ask, unsigned int part, uint64_t more)
+{
+	struct dma_heap_vcm_alloc args;
+	struct vcm_usable usable;
+	struct vcm_watch watch;
+	uint64_t start;
+
+	vcm_usable_read(&usable, VCM_ALL_NODES);
+	ask->spare = vcm_spare(VCM_ALL_NODES);
+	ask->swap = vcm_swap_free() < usable.anon ? vcm_swap_free() : usable.anon;
+	ask->len = vcm_page_align(ask->spare + ask->swap / 8 * part + more);
+	args = vcm_alloc_args(ask->len);
+	vcm_watch_start(&watch);
+	start = now_ms();
+	ask->ret = __vcm_dev_alloc(dev, &args);
+	ask->ms = now_ms() - start;
+	ask->least = vcm_watch_stop(&watch);
+	if (ask->ret >= 0) {
+		close(ask->ret);
+		ask->ret = 0;
+	}
+}
+
+static void assert_kept(const struct ask *ask)
+{
+	struct vcm_usable usable;
+	uint64_t reserve;
+
+	vcm_usable_read(&usable, VCM_ALL_NODES);
+	reserve = vcm_reserve(&usable);
+	igt_info("spare %llu MiB, swap %llu: asked for %llu: %s in %u ms; at least %llu available, reserve %llu\n",
+		 (unsigned long long)ask->spare >> 20, (unsigned long long)ask->swap >> 20,
+		 (unsigned long long)ask->len >> 20, ask->ret ? strerror(-ask->ret) : "had",
+		 ask->ms, (unsigned long long)ask->least >> 20,
+		 (unsigned long long)reserve >> 20);
+	igt_assert(!ask->ret || ask->ret == -ENOMEM);
+	igt_assert_lte_u64(reserve, ask->least + VCM_RESERVE_NOISE);
+}
+
+static void test_swap(const char *device, uint64_t len, unsigned int part)
+{
+	struct vcm_bystander bystander;
+	unsigned int eighths;
+	struct ask result;
+
+	vcm_pool_drain();
+	vcm_drop_caches();
+	vcm_swap_on(device, len);
+	vcm_bystander_start_with(&bystander, vcm_ram_available() / 4, part);
+
+	for (eighths = 0; eighths <= 8; eighths += 2) {
+		ask(&result, eighths, MIB(8));
+		assert_kept(&result);
+	}
+	/* More than there can be. */
+	ask(&result, 8, 2 * VCM_RESERVE_NOISE + MIB(32));
+	assert_kept(&result);
+	igt_assert_eq(result.ret, -ENOMEM);
+	/* What is there can be had afterwards. */
+	ask(&result, 0, -VCM_RESERVE_NOISE);
+	assert_kept(&result);
+	igt_assert_eq(result.ret, 0);
+
+	vcm_bystander_stop(&bystander);
+	vcm_swap_off(device);
+}
+
+static const struct {
+	const char *name;
+	const char *device;
+	unsigned int part;
+} kinds[] = {
+	{ "zram-random", VCM_SWAP_ZRAM, 1 },
+	{ "zram-text", VCM_SWAP_ZRAM, 8 },
+	{ "disk", VCM_SWAP_DISK, 1 },
+};
+
+int igt_main()
+{
+	static struct vcm_totals before;
+	static int i;
+
+	igt_fixture() {
+		dev = vcm_dev_open();
+		vcm_require_pool();
+		vcm_totals_read(&before);
+	}
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		igt_describe("Nobody dies of buffers that memory is too little for");
+		igt_subtest(kinds[i].name)
+			test_swap(kinds[i].device, vcm_ram_size() / 2, kinds[i].part);
+	}
+
+	igt_fixture() {
+		vcm_totals_assert_back(&before);
+		close(dev);
+	}
+}
