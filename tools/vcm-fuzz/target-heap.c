@@ -166,6 +166,26 @@ static struct dma_heap_vcm_alloc alloc_args(struct fuzz_worker *w)
 	return args;
 }
 
+/* Where the list of attachments goes, and how long it may be. */
+static struct dma_heap_vcm_query query_args(struct fuzz_worker *w)
+{
+	struct dma_heap_vcm_query query = { .size = sizeof(query), .fd = fuzz_fd(w) };
+	uint64_t kind = rng_below(&w->rng, 8), raw = rng_next(&w->rng);
+
+	if (kind < 4)
+		return query;
+	query.nr_attachments = raw % 8;
+	query.attachments = (uintptr_t)w->arena.rw;
+	if (kind == 5)
+		query.attachments += 2 * FUZZ_ARG_MAX - (raw >> 8) % 256;
+	if (kind == 6)
+		query.attachments = fuzz_value(&w->rng);
+	if (kind == 7)
+		query.nr_attachments = fuzz_value(&w->rng);
+	query.reserved = rng_once_in(&w->rng, 16);
+	return query;
+}
+
 /*
  * Most of the time the size is what it should be; else something follows the
  * structure that is zero or is not.
@@ -196,7 +216,7 @@ void fuzz_vcm(struct fuzz_worker *w)
 {
 	static char buf[FUZZ_ARG_MAX];
 	struct dma_heap_vcm_alloc alloc = alloc_args(w);
-	struct dma_heap_vcm_query query = { .size = sizeof(query), .fd = fuzz_fd(w) };
+	struct dma_heap_vcm_query query = query_args(w);
 	struct dma_heap_vcm_info info = { .size = sizeof(info) };
 	unsigned int slot = rng_below(&w->rng, FUZZ_BUFFERS);
 	uint64_t kind = rng_below(&w->rng, 8);

@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
+#include <linux/seqlock.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -24,34 +25,118 @@
 #include <uapi/linux/dma-heap-vcm.h>
 
 #include "vcm_heap.h"
+#include "vcm_memory.h"
 
 static_assert(DMA_HEAP_VCM_STRICT == VCM_IOVA_STRICT);
 static_assert(DMA_HEAP_VCM_NR_CHUNK_SIZES == VCM_NR_CHUNK_SIZES);
 static_assert(DMA_HEAP_VCM_NAME_LEN == DMA_BUF_NAME_LEN);
 
-struct vcm_iova_policy vcm_default_policy;
-
-module_param_named(align, vcm_default_policy.align, ullong, 0444);
-MODULE_PARM_DESC(align, "Default alignment of IOVAs in bytes (default 0: the largest chunk's)");
-module_param_named(guard, vcm_default_policy.guard, ullong, 0444);
-MODULE_PARM_DESC(guard, "Default number of unmapped bytes behind a buffer (default 0)");
-
-static bool vcm_default_strict;
-module_param_named(strict, vcm_default_strict, bool, 0444);
-MODULE_PARM_DESC(strict, "Refuse to map where the policy cannot hold (default N)");
+/*
+ * The policy of buffers that come with none. Written under the lock of the module's
+ * parameters, which makes one writer of all, so that a writer may read it as it is;
+ * others take vcm_default_policy_get().
+ */
+static struct vcm_iova_policy vcm_default_policy;
+static DEFINE_SEQLOCK(vcm_default_policy_lock);
 
 /**
- * vcm_default_policy_check - take the default policy from the parameters
+ * vcm_default_policy_get - the policy of buffers that come with none
+ * @policy: filled in; its members belong together
  *
- * Context: Process context, once, before the first buffer.
- * Return: 0, or the error of vcm_iova_policy_check().
+ * Context: Any but hard interrupts.
  */
-int vcm_default_policy_check(void)
+void vcm_default_policy_get(struct vcm_iova_policy *policy)
 {
-	if (vcm_default_strict)
-		vcm_default_policy.flags |= VCM_IOVA_STRICT;
-	return vcm_iova_policy_check(&vcm_default_policy);
+	unsigned int seq;
+
+	do {
+		seq = read_seqbegin(&vcm_default_policy_lock);
+		*policy = vcm_default_policy;
+	} while (read_seqretry(&vcm_default_policy_lock, seq));
 }
+
+/**
+ * vcm_default_policy_set - change the policy of buffers that come with none
+ * @policy: what it is to be
+ *
+ * Buffers that are there keep theirs.
+ *
+ * Context: Process context, one caller at a time.
+ * Return: 0, or the error of vcm_iova_policy_check() and nothing has changed.
+ */
+VISIBLE_IF_KUNIT int vcm_default_policy_set(const struct vcm_iova_policy *policy)
+{
+	int ret = vcm_iova_policy_check(policy);
+
+	if (ret)
+		return ret;
+	write_seqlock(&vcm_default_policy_lock);
+	vcm_default_policy = *policy;
+	write_sequnlock(&vcm_default_policy_lock);
+	return 0;
+}
+
+static int vcm_align_set(const char *val, const struct kernel_param *kp)
+{
+	struct vcm_iova_policy policy = vcm_default_policy;
+	int ret = kstrtou64(val, 0, &policy.align);
+
+	return ret ?: vcm_default_policy_set(&policy);
+}
+
+static int vcm_guard_set(const char *val, const struct kernel_param *kp)
+{
+	struct vcm_iova_policy policy = vcm_default_policy;
+	int ret = kstrtou64(val, 0, &policy.guard);
+
+	return ret ?: vcm_default_policy_set(&policy);
+}
+
+/* Its name alone switches it on, as with any parameter that is a truth. */
+static int vcm_strict_set(const char *val, const struct kernel_param *kp)
+{
+	struct vcm_iova_policy policy = vcm_default_policy;
+	bool strict = true;
+	int ret = val ? kstrtobool(val, &strict) : 0;
+
+	policy.flags &= ~VCM_IOVA_STRICT;
+	if (strict)
+		policy.flags |= VCM_IOVA_STRICT;
+	return ret ?: vcm_default_policy_set(&policy);
+}
+
+static int vcm_strict_get(char *buffer, const struct kernel_param *kp)
+{
+	bool strict = vcm_default_policy.flags & VCM_IOVA_STRICT;
+
+	return sysfs_emit(buffer, "%c\n", strict ? 'Y' : 'N');
+}
+
+static const struct kernel_param_ops vcm_align_ops = {
+	.set = vcm_align_set,
+	.get = param_get_ullong,
+};
+
+static const struct kernel_param_ops vcm_guard_ops = {
+	.set = vcm_guard_set,
+	.get = param_get_ullong,
+};
+
+static const struct kernel_param_ops vcm_strict_ops = {
+	.flags = KERNEL_PARAM_OPS_FL_NOARG,
+	.set = vcm_strict_set,
+	.get = vcm_strict_get,
+};
+
+module_param_cb(align, &vcm_align_ops, &vcm_default_policy.align, 0644);
+__MODULE_PARM_TYPE(align, "ullong");
+MODULE_PARM_DESC(align, "Default alignment of IOVAs in bytes (default 0: the largest chunk's)");
+module_param_cb(guard, &vcm_guard_ops, &vcm_default_policy.guard, 0644);
+__MODULE_PARM_TYPE(guard, "ullong");
+MODULE_PARM_DESC(guard, "Default number of unmapped bytes behind a buffer (default 0)");
+module_param_cb(strict, &vcm_strict_ops, NULL, 0644);
+__MODULE_PARM_TYPE(strict, "bool");
+MODULE_PARM_DESC(strict, "Refuse to map where the policy cannot hold (default N)");
 
 /* The name is optional, and longer ones are not cut silently. */
 static char *vcm_alloc_name(u64 user)
@@ -196,45 +281,109 @@ static void vcm_query_fill(struct vcm_buffer *buffer,
 		.out_guard = buffer->policy.guard,
 		.out_flags = buffer->policy.flags,
 		.out_nr_runs = buffer->chunks.nr_runs,
+		.attachments = query->attachments,
+		.nr_attachments = query->nr_attachments,
 	};
 	vcm_query_chunks(&buffer->chunks, query);
 	vcm_query_attachments(buffer, query);
 }
 
+static void vcm_query_attachment(const struct vcm_attachment *a,
+				 struct dma_heap_vcm_attachment *out)
+{
+	if (!a->mapped)
+		return;
+	out->flags = DMA_HEAP_VCM_MAPPED;
+	out->nr_segs = a->map.segs;
+	if (a->map.degraded) {
+		out->flags |= DMA_HEAP_VCM_DEGRADED;
+		return;
+	}
+	out->align = a->map.align;
+	out->guard = a->map.guard;
+}
+
+/*
+ * What there is room for goes to userspace, which may be memory of this very
+ * buffer: so not under its lock. Attachments that come meanwhile are not told of.
+ */
+static int vcm_query_list(struct vcm_buffer *buffer,
+			  struct dma_heap_vcm_query *query)
+{
+	u32 i = 0, nr = min(query->nr_attachments, query->out_nr_attachments);
+	struct dma_heap_vcm_attachment *list;
+	struct vcm_attachment *a;
+	int ret = 0;
+
+	query->nr_attachments = 0;
+	if (!nr)
+		return 0;
+	list = kvcalloc(nr, sizeof(*list), VCM_GFP_META);
+	if (!list)
+		return -ENOMEM;
+
+	mutex_lock(&buffer->lock);
+	list_for_each_entry(a, &buffer->attachments, node) {
+		if (i == nr)
+			break;
+		vcm_query_attachment(a, &list[i++]);
+	}
+	mutex_unlock(&buffer->lock);
+
+	query->nr_attachments = i;
+	if (copy_to_user(u64_to_user_ptr(query->attachments), list,
+			 i * sizeof(*list)))
+		ret = -EFAULT;
+	kvfree(list);
+	return ret;
+}
+
+static int vcm_query_buffer(struct dma_buf *dmabuf,
+			    struct dma_heap_vcm_query *query)
+{
+	struct vcm_buffer *buffer = vcm_buffer_get(dmabuf);
+
+	if (!buffer)
+		return -ENXIO;
+	vcm_query_fill(buffer, query);
+	return vcm_query_list(buffer, query);
+}
+
 static int vcm_ioctl_query(void *data, void __user *user, size_t usize)
 {
 	struct dma_heap_vcm_query *query = data;
-	struct vcm_buffer *buffer;
 	struct dma_buf *dmabuf;
+	int ret;
 
+	if (query->reserved)
+		return -EOPNOTSUPP;
 	dmabuf = dma_buf_get(query->fd);
 	if (dmabuf == ERR_PTR(-EINVAL))
 		return -ENXIO;
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 
-	buffer = vcm_buffer_get(dmabuf);
-	if (buffer)
-		vcm_query_fill(buffer, query);
+	ret = vcm_query_buffer(dmabuf, query);
 	dma_buf_put(dmabuf);
-	if (!buffer)
-		return -ENXIO;
-	return copy_struct_to_user(user, usize, query, sizeof(*query), NULL);
+	return ret ?: copy_struct_to_user(user, usize, query, sizeof(*query),
+					  NULL);
 }
 
 static int vcm_ioctl_info(void *data, void __user *user, size_t usize)
 {
 	struct dma_heap_vcm_info *info = data;
+	struct vcm_iova_policy policy;
 
 	if (info->reserved)
 		return -EOPNOTSUPP;
 
+	vcm_default_policy_get(&policy);
 	*info = (struct dma_heap_vcm_info){
 		.size = info->size,
 		.out_version = DMA_HEAP_VCM_VERSION,
-		.out_flags = vcm_default_policy.flags,
-		.out_align = vcm_default_policy.align,
-		.out_guard = vcm_default_policy.guard,
+		.out_flags = policy.flags,
+		.out_align = policy.align,
+		.out_guard = policy.guard,
 		.out_chunk_sizes = vcm_chunk_sizes(),
 		.out_length_max = (u64)totalram_pages() << PAGE_SHIFT,
 		.out_align_max = VCM_IOVA_SPACE_MAX,

@@ -389,13 +389,13 @@ static struct dma_buf *vcm_heap_allocate(struct dma_heap *heap,
 					 unsigned long len, u32 fd_flags,
 					 u64 heap_flags)
 {
-	const struct vcm_alloc_args args = {
+	struct vcm_alloc_args args = {
 		.len = len,
 		.chunk_sizes = vcm_chunk_sizes(),
-		.policy = vcm_default_policy,
 		.fd_flags = fd_flags,
 	};
 
+	vcm_default_policy_get(&args.policy);
 	return vcm_buffer_alloc(&args);
 }
 
@@ -412,9 +412,6 @@ static int __init vcm_heap_init(void)
 	struct dma_heap *heap;
 	int ret;
 
-	ret = vcm_default_policy_check();
-	if (ret)
-		return ret;
 	ret = vcm_pool_init();
 	if (ret)
 		return ret;

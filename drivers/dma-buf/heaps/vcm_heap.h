@@ -92,10 +92,10 @@ extern struct list_head vcm_buffers;
 extern struct mutex vcm_buffers_lock;
 
 /* vcm_dev.c */
-extern struct vcm_iova_policy vcm_default_policy;
+void vcm_default_policy_get(struct vcm_iova_policy *policy);
 int vcm_dev_init(void);
-int vcm_default_policy_check(void);
 #if IS_ENABLED(CONFIG_KUNIT)
+int vcm_default_policy_set(const struct vcm_iova_policy *policy);
 long vcm_dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 #endif
 

@@ -23,7 +23,8 @@
  *
  * ENOTTY: no such ioctl.
  *
- * EFAULT: the structure, or the name, cannot be read or written.
+ * EFAULT: the structure, the name, or the array of attachments cannot be read or
+ * written.
  *
  * E2BIG: @size is larger than the kernel knows, and what it does not know is
  * not zero; or it is larger than a page.
@@ -76,7 +77,7 @@
 #define DMA_HEAP_VCM_NAME_LEN	32
 
 /* Interface version: &struct dma_heap_vcm_info.out_version */
-#define DMA_HEAP_VCM_VERSION	1
+#define DMA_HEAP_VCM_VERSION	2
 
 /*
  * Fail to map the buffer for a device rather than map it in a way that the
@@ -127,6 +128,31 @@ struct dma_heap_vcm_chunks {
 	__aligned_u64 count;
 };
 
+/* What &struct dma_heap_vcm_attachment.flags says. */
+#define DMA_HEAP_VCM_MAPPED	(1U << 0)
+#define DMA_HEAP_VCM_DEGRADED	(1U << 1)
+
+/**
+ * struct dma_heap_vcm_attachment - a device that is attached to a buffer
+ * @flags: DMA_HEAP_VCM_MAPPED: it has the buffer mapped, and the rest is not
+ *	zero; DMA_HEAP_VCM_DEGRADED: in a way that the policy does not allow
+ * @nr_segs: adjacent ranges of addresses that its driver got
+ * @align: the address is a multiple of it: what was asked for, or the largest
+ *	chunk's size where that is more; 0 with DMA_HEAP_VCM_DEGRADED
+ * @guard: bytes behind the buffer that stay unmapped; 0 with
+ *	DMA_HEAP_VCM_DEGRADED
+ * @reserved: 0
+ *
+ * Addresses are not shown: a device takes them from anybody who can talk to it.
+ */
+struct dma_heap_vcm_attachment {
+	__u32 flags;
+	__u32 nr_segs;
+	__aligned_u64 align;
+	__aligned_u64 guard;
+	__aligned_u64 reserved;
+};
+
 /**
  * struct dma_heap_vcm_query - DMA_HEAP_VCM_IOCTL_QUERY
  * @size: sizeof(struct dma_heap_vcm_query)
@@ -141,6 +167,12 @@ struct dma_heap_vcm_chunks {
  * @out_nr_runs: physically contiguous runs that the chunks make up
  * @out_chunks: the chunks, the largest first; entries behind the last size in
  *	use are zero
+ * @attachments: address of an array of &struct dma_heap_vcm_attachment, or 0
+ * @nr_attachments: entries that it has room for; then, how many are filled
+ *	in. There are more devices where @out_nr_attachments is larger
+ * @reserved: must be 0
+ *
+ * The first version, DMA_HEAP_VCM_VERSION 1, ended with @out_chunks.
  */
 struct dma_heap_vcm_query {
 	__u32 size;
@@ -154,6 +186,9 @@ struct dma_heap_vcm_query {
 	__u32 out_nr_degraded;
 	__aligned_u64 out_nr_runs;
 	struct dma_heap_vcm_chunks out_chunks[DMA_HEAP_VCM_NR_CHUNK_SIZES];
+	__aligned_u64 attachments;
+	__u32 nr_attachments;
+	__u32 reserved;
 };
 
 /**

@@ -45,6 +45,9 @@
  * @query: query
  * @info:  information
  *
+ * SUBTEST: first-query
+ * Description: A query of the first version is answered as far as it goes.
+ *
  * SUBTEST: future-field
  * Description: A field that the kernel does not know may be there if it is zero.
  *
@@ -64,6 +67,8 @@ _Static_assert(sizeof(struct dma_heap_vcm_query) >= QUERY_SIZE_VER1, "query has 
 _Static_assert(sizeof(struct dma_heap_vcm_info) >= INFO_SIZE_VER1, "info has shrunk");
 _Static_assert(offsetof(struct dma_heap_vcm_alloc, out_fd) == 52, "alloc has changed");
 _Static_assert(offsetof(struct dma_heap_vcm_query, out_chunks) == 56, "query has changed");
+_Static_assert(offsetof(struct dma_heap_vcm_query, attachments) == QUERY_SIZE_VER1,
+	       "query has changed");
 _Static_assert(offsetof(struct dma_heap_vcm_info, out_guard_max) == 56, "info has changed");
 
 /**
@@ -199,6 +204,23 @@ static void test_size_dirty(int dev, const struct request *request)
 	request_fill(request, arg, size, dmabuf);
 	vcm_dev_assert_refused(dev, request->number, arg, -E2BIG);
 	free(arg);
+	close(dmabuf);
+}
+
+/* Where it ends there is no memory. */
+static void test_first_query(int dev)
+{
+	int dmabuf = vcm_dev_alloc_policy(dev, KIB(68), 0, KIB(4), 0);
+	char *border = vcm_border_map(PROT_NONE);
+	struct dma_heap_vcm_query query = { .size = QUERY_SIZE_VER1, .fd = dmabuf };
+	void *arg = border - QUERY_SIZE_VER1;
+
+	memcpy(arg, &query, QUERY_SIZE_VER1);
+	igt_assert_eq(__vcm_dev_ioctl(dev, DMA_HEAP_VCM_IOCTL_QUERY, arg), 0);
+	memcpy(&query, arg, QUERY_SIZE_VER1);
+	igt_assert_eq_u64(query.out_length, KIB(68));
+	igt_assert_eq_u64(query.out_guard, KIB(4));
+	vcm_border_unmap(border);
 	close(dmabuf);
 }
 
@@ -365,6 +387,10 @@ int igt_main()
 		igt_subtest_f("copy-back-%s", request->name)
 			test_copy_back(dev, request);
 	}
+
+	igt_describe("A query of the first version is answered as far as it goes");
+	igt_subtest("first-query")
+		test_first_query(dev);
 
 	igt_describe("A field that the kernel does not know may be there if it is zero");
 	igt_subtest("future-field")

@@ -102,6 +102,15 @@
  * SUBTEST: two-devices
  * Description: Two devices map one buffer, each at an aligned address that it can reach.
  *
+ * SUBTEST: query-attachments
+ * Description: A query tells for each device what its mapping is aligned to.
+ *
+ * SUBTEST: default-policy
+ * Description: Root changes the default policy, for buffers allocated afterwards.
+ *
+ * SUBTEST: default-policy-refused
+ * Description: A default policy that cannot be is refused and changes nothing.
+ *
  * SUBTEST: exhaust
  * Description: A full address space is an error that leaves nothing behind.
  *
@@ -907,6 +916,141 @@ static void test_two_devices(int dev, const struct target *targets)
 	close(dmabuf);
 }
 
+/* The first device has it mapped, and the second one does not yet. */
+static void test_query_attachments(int dev, const struct target *targets)
+{
+	int dmabuf = vcm_dev_alloc_policy(dev, MIB(34), MIB(1), KIB(64), 0);
+	struct dma_heap_vcm_attachment list[3] = {};
+	struct dma_heap_vcm_query query;
+	static struct vcm_iova_device device;
+	struct vcm_edu_import it[2];
+	uint64_t largest;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		import(&targets[i], dmabuf, &it[i]);
+	query = (struct dma_heap_vcm_query){
+		.size = sizeof(query),
+		.fd = dmabuf,
+		.attachments = (uintptr_t)list,
+		.nr_attachments = ARRAY_SIZE(list),
+	};
+	igt_assert_eq(__vcm_dev_ioctl(dev, DMA_HEAP_VCM_IOCTL_QUERY, &query), 0);
+	largest = query.out_chunks[0].size;
+	igt_assert_eq_u64(query.out_align, MIB(1));
+	igt_assert_eq(query.out_nr_attachments, 2);
+	igt_assert_eq(query.nr_attachments, 2);
+	for (i = 0; i < 2; i++) {
+		igt_assert_eq(list[i].flags, DMA_HEAP_VCM_MAPPED);
+		igt_assert_eq(list[i].nr_segs, 1);
+		igt_assert_eq_u64(list[i].align, largest > MIB(1) ? largest : MIB(1));
+		igt_assert_eq_u64(list[i].guard, KIB(64));
+		igt_assert(is_aligned(it[i].iova, list[i].align));
+		vcm_iova_read(targets[i].name, &device);
+		igt_assert_eq_u64(vcm_iova_find(&device, it[i].iova)->align, list[i].align);
+	}
+	igt_assert_eq(list[2].flags, 0);
+
+	release(&targets[0], &it[0]);
+	query.nr_attachments = 1;
+	memset(list, 0, sizeof(list));
+	igt_assert_eq(__vcm_dev_ioctl(dev, DMA_HEAP_VCM_IOCTL_QUERY, &query), 0);
+	igt_assert_eq(query.nr_attachments, 1);
+	igt_assert_eq_u64(list[0].guard, KIB(64));
+	release(&targets[1], &it[1]);
+	close(dmabuf);
+}
+
+/* --- The default policy ------------------------------------------------ */
+
+#define PARAMETERS "/sys/module/vcm_heap/parameters/"
+
+/* 0 or a negative errno */
+static int parameter_write(const char *name, const char *value)
+{
+	char path[128];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	fd = open(path, O_WRONLY);
+	igt_assert_lte(0, fd);
+	ret = write(fd, value, strlen(value)) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+static void default_policy_write(const char *align, const char *guard, const char *strict)
+{
+	igt_assert_eq(parameter_write("align", align), 0);
+	igt_assert_eq(parameter_write("guard", guard), 0);
+	igt_assert_eq(parameter_write("strict", strict), 0);
+}
+
+static void assert_default_policy(int dev, uint64_t align, uint64_t guard, uint32_t flags)
+{
+	struct dma_heap_vcm_info info;
+
+	vcm_dev_info(dev, &info);
+	igt_assert_eq_u64(info.out_align, align);
+	igt_assert_eq_u64(info.out_guard, guard);
+	igt_assert_eq(info.out_flags, flags);
+}
+
+static void test_default_policy(int dev, const struct target *target)
+{
+	int heap = vcm_heap_open(), before = vcm_heap_alloc(heap, MIB(1)), after;
+	static struct vcm_iova_device device;
+	struct dma_heap_vcm_query query;
+	struct vcm_edu_import it;
+
+	assert_default_policy(dev, 0, 0, 0);
+	default_policy_write("0x400000", "65536", "Y");
+	assert_default_policy(dev, MIB(4), KIB(64), DMA_HEAP_VCM_STRICT);
+	after = vcm_heap_alloc(heap, MIB(1));
+	vcm_dev_query(dev, before, &query);
+	igt_assert_eq_u64(query.out_align, 0);
+	vcm_dev_query(dev, after, &query);
+	igt_assert_eq_u64(query.out_align, MIB(4));
+	igt_assert_eq_u64(query.out_guard, KIB(64));
+	igt_assert_eq(query.out_flags, DMA_HEAP_VCM_STRICT);
+	import(target, after, &it);
+	vcm_iova_read(target->name, &device);
+	igt_assert_eq_u64(vcm_iova_find(&device, it.iova)->align, MIB(4));
+	igt_assert_eq_u64(vcm_iova_find(&device, it.iova)->guard, KIB(64));
+	release(target, &it);
+	close(after);
+	close(before);
+	close(heap);
+	default_policy_write("0", "0", "0");
+	assert_default_policy(dev, 0, 0, 0);
+}
+
+static void test_default_policy_refused(int dev, const struct target *target)
+{
+	static const struct {
+		const char *name, *value;
+		int error;
+	} bad[] = {
+		{ "align", "3", -EDOM },
+		{ "align", "2048", -EDOM },
+		{ "align", "0x400000000000000", -EDOM },
+		{ "align", "2M", -EINVAL },
+		{ "align", "\n", -EINVAL },
+		{ "guard", "0x200000000000001", -ERANGE },
+		{ "guard", "-1", -EINVAL },
+		{ "strict", "perhaps", -EINVAL },
+	};
+	int i;
+
+	default_policy_write("8192", "4096", "1");
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		igt_assert_eq(parameter_write(bad[i].name, bad[i].value), bad[i].error);
+		assert_default_policy(dev, KIB(8), KIB(4), DMA_HEAP_VCM_STRICT);
+	}
+	default_policy_write("0", "0", "N");
+	assert_default_policy(dev, 0, 0, 0);
+}
+
 /* --- A full address space ---------------------------------------------- */
 
 static void test_exhaust(int dev, const struct target *target)
@@ -1153,6 +1297,12 @@ static const struct {
 	  "Buffers of different policies keep theirs side by side" },
 	{ "two-devices", test_two_devices,
 	  "Two devices map one buffer, each at an aligned address that it can reach" },
+	{ "query-attachments", test_query_attachments,
+	  "A query tells for each device what its mapping is aligned to" },
+	{ "default-policy", test_default_policy,
+	  "Root changes the default policy, for buffers allocated afterwards" },
+	{ "default-policy-refused", test_default_policy_refused,
+	  "A default policy that cannot be is refused and changes nothing" },
 	{ "exhaust", test_exhaust,
 	  "A full address space is an error that leaves nothing behind" },
 	{ "exhaust-then-system", test_exhaust_system,

@@ -538,6 +538,118 @@ static void importers_are_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, close_fd(alloc.out_fd), 0);
 }
 
+/* Asks for @room entries at the second page, which come back in @list. */
+static long query_list(struct kunit *test, int fd, u32 room,
+		       struct dma_heap_vcm_query *query,
+		       struct dma_heap_vcm_attachment *list)
+{
+	void __user *user = (void __user __force *)user_ptr(test, PAGE_SIZE);
+	long ret;
+
+	memset(list, 0x5a, 4 * sizeof(*list));
+	KUNIT_ASSERT_EQ(test, copy_to_user(user, list, 4 * sizeof(*list)), 0);
+	*query = (struct dma_heap_vcm_query){
+		.size = sizeof(*query),
+		.fd = fd,
+		.attachments = user_u64(test, PAGE_SIZE),
+		.nr_attachments = room,
+	};
+	ret = call(test, QUERY, query, sizeof(*query));
+	KUNIT_ASSERT_EQ(test, copy_from_user(list, user, 4 * sizeof(*list)), 0);
+	return ret;
+}
+
+static void importers_are_listed(struct kunit *test)
+{
+	struct dma_heap_vcm_alloc alloc = {
+		.size = sizeof(alloc), .length = PAGE_SIZE, .guard = PAGE_SIZE,
+	};
+	struct dma_buf_attachment *attachments[2];
+	struct dma_heap_vcm_attachment list[4];
+	struct device *dev = new_importer(test);
+	struct dma_heap_vcm_query query;
+	struct dma_buf *dmabuf;
+	struct sg_table *sgt;
+	int i;
+
+	KUNIT_ASSERT_EQ(test, call(test, ALLOC, &alloc, sizeof(alloc)), 0);
+	dmabuf = dma_buf_get(alloc.out_fd);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
+	KUNIT_EXPECT_EQ(test, query_list(test, alloc.out_fd, 4, &query, list),
+			0);
+	KUNIT_EXPECT_EQ(test, query.nr_attachments, 0);
+	for (i = 0; i < 2; i++) {
+		attachments[i] = dma_buf_attach(dmabuf, dev);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, attachments[i]);
+	}
+	sgt = dma_buf_map_attachment_unlocked(attachments[1], DMA_TO_DEVICE);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
+
+	KUNIT_EXPECT_EQ(test, query_list(test, alloc.out_fd, 4, &query, list),
+			0);
+	KUNIT_EXPECT_EQ(test, query.out_nr_attachments, 2);
+	KUNIT_EXPECT_EQ(test, query.nr_attachments, 2);
+	KUNIT_EXPECT_EQ(test, list[0].flags, 0);
+	KUNIT_EXPECT_EQ(test, list[0].nr_segs, 0);
+	KUNIT_EXPECT_EQ(test, list[0].align, 0);
+	/* Without IOMMU there is no guard, so nothing is promised. */
+	KUNIT_EXPECT_EQ(test, list[1].flags,
+			DMA_HEAP_VCM_MAPPED | DMA_HEAP_VCM_DEGRADED);
+	KUNIT_EXPECT_EQ(test, list[1].nr_segs, 1);
+	KUNIT_EXPECT_EQ(test, list[1].align, 0);
+	KUNIT_EXPECT_EQ(test, list[1].guard, 0);
+	KUNIT_EXPECT_EQ(test, list[1].reserved, 0);
+	KUNIT_EXPECT_EQ(test, list[2].flags, 0x5a5a5a5a);
+
+	/* No more than there is room for, and all are counted. */
+	KUNIT_EXPECT_EQ(test, query_list(test, alloc.out_fd, 1, &query, list),
+			0);
+	KUNIT_EXPECT_EQ(test, query.out_nr_attachments, 2);
+	KUNIT_EXPECT_EQ(test, query.nr_attachments, 1);
+	KUNIT_EXPECT_EQ(test, list[1].flags, 0x5a5a5a5a);
+	KUNIT_EXPECT_EQ(test,
+			query_list(test, alloc.out_fd, U32_MAX, &query, list),
+			0);
+	KUNIT_EXPECT_EQ(test, query.nr_attachments, 2);
+
+	/* The page behind is not there. */
+	query.attachments = user_u64(test, 2 * PAGE_SIZE - sizeof(*list));
+	KUNIT_EXPECT_EQ(test, call(test, QUERY, &query, sizeof(query)),
+			-EFAULT);
+	query.nr_attachments = 0;
+	query.attachments = 8;
+	KUNIT_EXPECT_EQ(test, call(test, QUERY, &query, sizeof(query)), 0);
+	query.reserved = 1;
+	KUNIT_EXPECT_EQ(test, call(test, QUERY, &query, sizeof(query)),
+			-EOPNOTSUPP);
+
+	dma_buf_unmap_attachment_unlocked(attachments[1], sgt, DMA_TO_DEVICE);
+	for (i = 0; i < 2; i++)
+		dma_buf_detach(dmabuf, attachments[i]);
+	dma_buf_put(dmabuf);
+	KUNIT_EXPECT_EQ(test, close_fd(alloc.out_fd), 0);
+}
+
+/* A caller that was built when the structure ended with the chunks. */
+static void the_first_query_is_understood(struct kunit *test)
+{
+	const size_t first = offsetof(struct dma_heap_vcm_query, attachments);
+	struct dma_heap_vcm_alloc alloc = {
+		.size = sizeof(alloc), .length = PAGE_SIZE,
+	};
+	struct dma_heap_vcm_query query;
+
+	KUNIT_ASSERT_EQ(test, call(test, ALLOC, &alloc, sizeof(alloc)), 0);
+	memset(&query, 0x5a, sizeof(query));
+	query.size = first;
+	query.fd = alloc.out_fd;
+	KUNIT_EXPECT_EQ(test, call(test, QUERY, &query, sizeof(query)), 0);
+	KUNIT_EXPECT_EQ(test, query.out_length, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, query.nr_attachments, 0x5a5a5a5a);
+	KUNIT_EXPECT_EQ(test, query.reserved, 0x5a5a5a5a);
+	KUNIT_EXPECT_EQ(test, close_fd(alloc.out_fd), 0);
+}
+
 static void fields_that_are_answers_are_not_read(struct kunit *test)
 {
 	struct dma_heap_vcm_alloc alloc = {
@@ -549,9 +661,11 @@ static void fields_that_are_answers_are_not_read(struct kunit *test)
 	memset(&query, 0xff, sizeof(query));
 	query.size = sizeof(query);
 	query.fd = alloc.out_fd;
+	query.reserved = 0;
 	KUNIT_EXPECT_EQ(test, call(test, QUERY, &query, sizeof(query)), 0);
 	KUNIT_EXPECT_EQ(test, query.out_length, PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, query.out_nr_attachments, 0);
+	KUNIT_EXPECT_EQ(test, query.nr_attachments, 0);
 	KUNIT_EXPECT_EQ(test, query.out_chunks[3].count, 0);
 	KUNIT_EXPECT_EQ(test, close_fd(alloc.out_fd), 0);
 }
@@ -574,11 +688,14 @@ static void reserved_fields_are_zero(struct kunit *test)
 static void info_tells_the_limits(struct kunit *test)
 {
 	struct dma_heap_vcm_info info = { .size = sizeof(info) };
+	struct vcm_iova_policy policy;
 
+	vcm_default_policy_get(&policy);
 	KUNIT_EXPECT_EQ(test, call(test, INFO, &info, sizeof(info)), 0);
-	KUNIT_EXPECT_EQ(test, info.out_flags, vcm_default_policy.flags);
-	KUNIT_EXPECT_EQ(test, info.out_align, vcm_default_policy.align);
-	KUNIT_EXPECT_EQ(test, info.out_guard, vcm_default_policy.guard);
+	KUNIT_EXPECT_EQ(test, info.out_version, 2);
+	KUNIT_EXPECT_EQ(test, info.out_flags, policy.flags);
+	KUNIT_EXPECT_EQ(test, info.out_align, policy.align);
+	KUNIT_EXPECT_EQ(test, info.out_guard, policy.guard);
 	KUNIT_EXPECT_EQ(test, info.out_chunk_sizes, vcm_chunk_sizes());
 	KUNIT_EXPECT_EQ(test, info.out_length_max,
 			(u64)totalram_pages() << PAGE_SHIFT);
@@ -586,18 +703,36 @@ static void info_tells_the_limits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, info.out_guard_max, BIT_ULL(57));
 }
 
+/* Nothing of a policy that is refused stays. */
 static void the_default_policy_is_checked(struct kunit *test)
 {
-	struct vcm_iova_policy before = vcm_default_policy;
+	static const struct vcm_iova_policy bad[] = {
+		{ .align = 3 },
+		{ .align = SZ_4M, .guard = U64_MAX },
+		{ .align = SZ_4M, .guard = PAGE_SIZE, .flags = BIT(31) },
+	};
+	static const int errors[] = { -EDOM, -ERANGE, -EOPNOTSUPP };
+	const struct vcm_iova_policy good = {
+		.align = SZ_2M, .guard = PAGE_SIZE, .flags = VCM_IOVA_STRICT,
+	};
+	struct dma_heap_vcm_info info = { .size = sizeof(info) };
+	struct vcm_iova_policy before, now;
+	int i;
 
-	KUNIT_EXPECT_EQ(test, vcm_default_policy_check(), 0);
-	vcm_default_policy.align = 3;
-	KUNIT_EXPECT_EQ(test, vcm_default_policy_check(), -EDOM);
-	vcm_default_policy = before;
-	vcm_default_policy.guard = U64_MAX;
-	KUNIT_EXPECT_EQ(test, vcm_default_policy_check(), -ERANGE);
-	vcm_default_policy = before;
-	KUNIT_EXPECT_EQ(test, vcm_default_policy_check(), 0);
+	vcm_default_policy_get(&before);
+	KUNIT_EXPECT_EQ(test, vcm_default_policy_set(&good), 0);
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		KUNIT_EXPECT_EQ(test, vcm_default_policy_set(&bad[i]),
+				errors[i]);
+		vcm_default_policy_get(&now);
+		KUNIT_EXPECT_EQ(test, now.align, good.align);
+		KUNIT_EXPECT_EQ(test, now.guard, good.guard);
+		KUNIT_EXPECT_EQ(test, now.flags, good.flags);
+	}
+	KUNIT_EXPECT_EQ(test, call(test, INFO, &info, sizeof(info)), 0);
+	KUNIT_EXPECT_EQ(test, info.out_align, good.align);
+	KUNIT_EXPECT_EQ(test, info.out_flags, DMA_HEAP_VCM_STRICT);
+	KUNIT_EXPECT_EQ(test, vcm_default_policy_set(&before), 0);
 }
 
 static struct kunit_case dev_test_cases[] = {
@@ -615,6 +750,8 @@ static struct kunit_case dev_test_cases[] = {
 	KUNIT_CASE(buffers_of_others_are_not_queried),
 	KUNIT_CASE(a_buffer_is_what_was_asked_for),
 	KUNIT_CASE(importers_are_counted),
+	KUNIT_CASE(importers_are_listed),
+	KUNIT_CASE(the_first_query_is_understood),
 	KUNIT_CASE(fields_that_are_answers_are_not_read),
 	KUNIT_CASE(reserved_fields_are_zero),
 	KUNIT_CASE(info_tells_the_limits),
