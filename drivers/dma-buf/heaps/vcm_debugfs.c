@@ -62,13 +62,20 @@ static void vcm_attachment_show(struct seq_file *s,
 				const struct vcm_attachment *a)
 {
 	seq_printf(s, " [%s", a->name);
-	if (!a->mapped)
+	if (!a->mapped) {
 		seq_puts(s, " unmapped]");
-	else if (vcm_iommu_translates(a->vdev))
-		seq_printf(s, " iova=0x%016llx segs=%u]", a->map.iova,
-			   a->map.segs);
+		return;
+	}
+	if (vcm_iommu_translates(a->vdev))
+		seq_printf(s, " iova=0x%016llx", a->map.iova);
 	else
-		seq_printf(s, " iova=- segs=%u]", a->map.segs);
+		seq_puts(s, " iova=-");
+	seq_printf(s, " segs=%u", a->map.segs);
+	if (a->map.degraded)
+		seq_puts(s, " degraded]");
+	else
+		seq_printf(s, " align=0x%llx guard=0x%llx]", a->map.align,
+			   a->map.guard);
 }
 
 static void vcm_buffer_name_show(struct seq_file *s, struct dma_buf *dmabuf)

@@ -125,13 +125,15 @@ static void unknown_numbers_are_refused(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, vcm_dev_ioctl(NULL, cmds[i], 0), -ENOTTY);
 }
 
+/* The size of each structure, and that of its first version. */
 static const struct {
 	unsigned int cmd;
 	size_t size;
+	size_t first;
 } known[] = {
-	{ ALLOC, sizeof(struct dma_heap_vcm_alloc) },
-	{ QUERY, sizeof(struct dma_heap_vcm_query) },
-	{ INFO, sizeof(struct dma_heap_vcm_info) },
+	{ ALLOC, sizeof(struct dma_heap_vcm_alloc), 56 },
+	{ QUERY, sizeof(struct dma_heap_vcm_query), 120 },
+	{ INFO, sizeof(struct dma_heap_vcm_info), 64 },
 };
 
 static void bad_pointers_are_refused(struct kunit *test)
@@ -165,7 +167,7 @@ static void sizes_are_checked(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, arg);
 	for (i = 0; i < ARRAY_SIZE(known); i++) {
-		for (*size = 0; *size < known[i].size; ++*size)
+		for (*size = 0; *size < known[i].first; ++*size)
 			KUNIT_EXPECT_EQ(test, call(test, known[i].cmd, arg,
 						   known[i].size), -EINVAL);
 		*size = PAGE_SIZE + 1;
