@@ -13,21 +13,6 @@
 #include "size.h"
 #include "vcmctl.h"
 
-static void print_sizes(uint64_t sizes)
-{
-	char text[SIZE_TEXT_LEN];
-	const char *comma = "";
-	int bit;
-
-	for (bit = 63; bit >= 0; bit--) {
-		if (!(sizes >> bit & 1))
-			continue;
-		printf("%s%s", comma, size_text(1ull << bit, text));
-		comma = ", ";
-	}
-	putchar('\n');
-}
-
 static void print_size(const char *label, uint64_t size)
 {
 	char text[SIZE_TEXT_LEN];
@@ -35,12 +20,24 @@ static void print_size(const char *label, uint64_t size)
 	printf("%-14s%s\n", label, size_text(size, text));
 }
 
-static void print_policy(uint64_t align, uint64_t guard, uint32_t flags)
+/*
+ * @largest is the largest chunk of a buffer, whose alignment it has at least, or 0
+ * where there is no buffer yet.
+ */
+static void print_policy(uint64_t align, uint64_t guard, uint32_t flags, uint64_t largest)
 {
-	char text[SIZE_TEXT_LEN];
+	char text[SIZE_TEXT_LEN], asked[SIZE_TEXT_LEN];
 
-	printf("%-14s%s\n", "alignment",
-	       align ? size_text(align, text) : "that of its largest chunk");
+	printf("%-14s", "alignment");
+	if (!align && !largest)
+		puts("that of a buffer's largest chunk");
+	else if (!align)
+		printf("%s, as its largest chunk\n", size_text(largest, text));
+	else if (align < largest)
+		printf("%s, as its largest chunk (%s was asked for)\n", size_text(largest, text),
+		       size_text(align, asked));
+	else
+		puts(size_text(align, text));
 	print_size("guard", guard);
 	printf("%-14s%s\n", "strict", flags & DMA_HEAP_VCM_STRICT ? "yes" : "no");
 }
@@ -53,12 +50,12 @@ int command_info(int argc, char **argv)
 	client_info(client_open(), &info);
 	printf("%-14s%u\n", "version", info.out_version);
 	printf("%-14s", "chunk sizes");
-	print_sizes(info.out_chunk_sizes);
+	client_print_sizes(info.out_chunk_sizes);
 	print_size("length up to", info.out_length_max);
 	print_size("align up to", info.out_align_max);
 	print_size("guard up to", info.out_guard_max);
 	puts("By default:");
-	print_policy(info.out_align, info.out_guard, info.out_flags);
+	print_policy(info.out_align, info.out_guard, info.out_flags, 0);
 	return 0;
 }
 
@@ -68,7 +65,8 @@ static void print_buffer(const struct dma_heap_vcm_query *query)
 	printf("%-14s", "chunks");
 	client_print_chunks(query);
 	printf("%-14s%llu\n", "runs", (unsigned long long)query->out_nr_runs);
-	print_policy(query->out_align, query->out_guard, query->out_flags);
+	print_policy(query->out_align, query->out_guard, query->out_flags,
+		     query->out_chunks[0].size);
 }
 
 static const struct option options[] = {

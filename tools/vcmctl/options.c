@@ -22,7 +22,7 @@ int options_next(int argc, char **argv, const struct option *options)
 	if (option == ':')
 		fail_use("%s needs a value", argv[optind - 1]);
 	if (option == '?')
-		fail_use("%s: no option '%s'", argv[0], argv[optind - 1]);
+		fail_use("%s has no option '%s'", argv[0], argv[optind - 1]);
 	return option;
 }
 
@@ -53,7 +53,21 @@ uint64_t options_size(const char *what, const char *text)
 	uint64_t size;
 
 	if (!size_parse(text, &size))
-		fail_use("%s: '%s' is no size", what, text);
+		fail_use("%s: '%s' is no size such as 4096, 64K or 2MiB", what, text);
+	return size;
+}
+
+/* A set is an OR of sizes, so what is no power of two would be several. */
+static uint64_t chunk_size(const char *what, const char *text)
+{
+	uint64_t size;
+
+	if (!strcmp(text, "page"))
+		return sysconf(_SC_PAGESIZE);
+	size = options_size(what, text);
+	if (!size || size & (size - 1))
+		fail_use("%s: '%s' is no chunk size; several are given as 2M,1M,64K,page", what,
+			 text);
 	return size;
 }
 
@@ -69,8 +83,7 @@ uint64_t options_sizes(const char *what, const char *text)
 		snprintf(one, sizeof(one), "%.*s", (int)(end - text), text);
 		if (end - text >= (int)sizeof(one))
 			fail_use("%s: '%s...' is no size", what, one);
-		sizes |= strcmp(one, "page") ? options_size(what, one) :
-					       (uint64_t)sysconf(_SC_PAGESIZE);
+		sizes |= chunk_size(what, one);
 		text = end + 1;
 	} while (*end);
 	return sizes;

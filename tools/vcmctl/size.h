@@ -10,7 +10,10 @@
 
 #define SIZE_TEXT_LEN 32
 
-/* "4096", "64K", "2M", "1G", hexadecimal numbers too; false for anything else. */
+/*
+ * "4096", "64K", "2MiB", "1 GiB", hexadecimal numbers too, and whatever size_text()
+ * writes; false for anything else.
+ */
 bool size_parse(const char *text, uint64_t *size);
 
 /* "33 MiB", "64 KiB", "5 bytes": @text has room for SIZE_TEXT_LEN bytes. */

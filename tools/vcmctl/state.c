@@ -19,12 +19,24 @@
 #define DEBUGFS		"/sys/kernel/debug/vcm/"
 #define PARAMETERS	"/sys/module/vcm_heap/parameters/"
 
+/* Why one of the files is not to be had, and what can be done. */
+static void file_failed(const char *path, int error)
+{
+	if (error == EACCES || error == EPERM)
+		fail("no permission for %s: be root", path);
+	if (error == ENOENT && access("/sys/module/vcm_heap", F_OK))
+		fail("no %s: load the module first (insmod vcm-heap.ko)", path);
+	if (error == ENOENT && access(DEBUGFS, F_OK) && !strncmp(path, DEBUGFS, strlen(DEBUGFS)))
+		fail("no %s: mount -t debugfs debugfs /sys/kernel/debug", path);
+	fail("cannot open %s: %s", path, strerror(error));
+}
+
 static FILE *file_open(const char *path)
 {
 	FILE *file = fopen(path, "re");
 
 	if (!file)
-		fail("cannot open %s: %s", path, strerror(errno));
+		file_failed(path, errno);
 	return file;
 }
 
@@ -39,8 +51,10 @@ static void file_write(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		fail("cannot write '%s' to %s: %s", text, path, strerror(errno));
+	if (fd < 0)
+		file_failed(path, errno);
+	if (write(fd, text, strlen(text)) < 0)
+		fail("'%s' is no value for %s: %s", text, path, strerror(errno));
 	close(fd);
 }
 
@@ -86,6 +100,32 @@ int command_buffers(int argc, char **argv)
 	free(line);
 	file_close(file, path);
 	return 0;
+}
+
+/* ---- Addresses ---- */
+
+/* Such a file is for people as it is. */
+static int file_show(int argc, char **argv, const char *path)
+{
+	FILE *file;
+	int c;
+
+	options_none(argc, argv);
+	file = file_open(path);
+	while ((c = getc(file)) != EOF)
+		putchar(c);
+	file_close(file, path);
+	return 0;
+}
+
+int command_iova(int argc, char **argv)
+{
+	return file_show(argc, argv, DEBUGFS "iova");
+}
+
+int command_spaces(int argc, char **argv)
+{
+	return file_show(argc, argv, DEBUGFS "spaces");
 }
 
 /* ---- The pool ---- */

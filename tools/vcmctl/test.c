@@ -110,7 +110,37 @@ static void test_help(void)
 	check(run("--help") == 0);
 	check_has("usage: vcmctl");
 	check_has("Exit status");
+	check_has("spaces");
 	check(run("-h") == 0);
+	check_has("usage: vcmctl COMMAND");
+	check(run("help") == 0);
+	check_has("usage: vcmctl COMMAND");
+	check(run("--version") == 0);
+	check_has("version 2 of the interface");
+}
+
+/* However it is asked for, also where the rest is wrong, and without the heap. */
+static void test_command_help(void)
+{
+	static const char * const names[] = {
+		"info", "alloc", "map", "buffers", "iova", "spaces", "pool",
+	};
+	static const char * const forms[] = { "help %s", "%s --help", "%s -h", "%s --nothing --help" };
+	char line[64], usage[64];
+	unsigned int i, j;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(usage, sizeof(usage), "usage: vcmctl %s", names[i]);
+		for (j = 0; j < sizeof(forms) / sizeof(forms[0]); j++) {
+			snprintf(line, sizeof(line), forms[j], names[i]);
+			check(run(line) == 0);
+			check_has(usage);
+		}
+	}
+	check(run("alloc --help") == 0);
+	check_has("--align=SIZE");
+	check_has_not("--drain");
+	check(run("help nothing") == 2);
 }
 
 static void test_wrong_use(void)
@@ -119,9 +149,10 @@ static void test_wrong_use(void)
 		"", "nothing", "info more", "info --align=4K", "alloc", "alloc 4K 8K", "alloc 4X",
 		"alloc -4K", "alloc 4KB", "alloc 1.5M", "alloc --align", "alloc --align=x 4K",
 		"alloc --chunks= 4K", "alloc --chunks=2M,,4K 4K", "alloc --chunks=2M,x 4K",
+		"alloc --chunks=3M 6M", "alloc --chunks=2M,96K 6M", "alloc --chunks=0 4K",
 		"alloc --nothing 4K", "alloc --strict=1 4K", "alloc 99999999999999999999",
 		"alloc 16777216T", "map", "map 1M 1M", "buffers more", "pool more", "pool --cap",
-		"pool --cap=-1", "pool --cap=8M", "pool --cap=", "pool --low=x", "pool --drain=1",
+		"iova more", "spaces more", "pool --cap=-1", "pool --cap=8M", "pool --cap=", "pool --low=x", "pool --drain=1",
 	};
 	unsigned int i;
 
@@ -129,7 +160,9 @@ static void test_wrong_use(void)
 		if (!__check(run(lines[i]) == 2, __LINE__, "refused", lines[i]))
 			continue;
 		check_has("vcmctl: ");
-		check_has("--help");
+		check_has("--help)\n");
+		/* In one line. */
+		check(strchr(output, '\n') == output + strlen(output) - 1);
 	}
 }
 
@@ -157,7 +190,18 @@ static void test_sizes(void)
 		{ " 4", false, 0 },
 		{ "+4", false, 0 },
 		{ "-4", false, 0 },
-		{ "4 K", false, 0 },
+		{ "4 K", true, 4096 },
+		{ "33MiB", true, 33 << 20 },
+		{ "33 MiB", true, 33 << 20 },
+		{ "64KiB", true, 65536 },
+		{ "1 GiB", true, 1 << 30 },
+		{ "2TiB", true, 2ull << 40 },
+		{ "5 bytes", true, 5 },
+		{ "4KB", false, 0 },
+		{ "4 ", false, 0 },
+		{ "4  K", false, 0 },
+		{ "4iB", false, 0 },
+		{ "4 MiBs", false, 0 },
 		{ "4KK", false, 0 },
 		{ "4P", false, 0 },
 	};
@@ -172,10 +216,27 @@ static void test_sizes(void)
 	}
 }
 
+/* What is printed is understood. */
+static void test_sizes_both_ways(void)
+{
+	static const uint64_t sizes[] = {
+		0, 1, 1023, 1024, 1025, 65536, 33 << 20, 1ull << 30, 3ull << 40, 5ull << 50,
+		UINT64_MAX,
+	};
+	char text[SIZE_TEXT_LEN];
+	uint64_t size;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		check(size_parse(size_text(sizes[i], text), &size));
+		check(size == sizes[i]);
+	}
+}
+
 static void test_info(void)
 {
 	check(run("info") == 0);
-	check_has("version       1\n");
+	check_has("version       2\n");
 	check_has("2 MiB, 1 MiB, 64 KiB, 4 KiB\n");
 	check_has("length up to");
 	check_has("By default:");
@@ -187,7 +248,7 @@ static void test_alloc(void)
 	check_has("length        3 MiB\n");
 	check_has("chunks        1 x 2 MiB, 1 x 1 MiB\n");
 	check_has("runs          ");
-	check_has("alignment     that of its largest chunk\n");
+	check_has("alignment     2 MiB, as its largest chunk\n");
 	check_has("strict        no\n");
 	check(run("alloc 5000") == 0);
 	check_has("length        8 KiB\n");
@@ -201,21 +262,74 @@ static void test_alloc_options(void)
 	check_has("alignment     4 MiB\n");
 	check_has("guard         64 KiB\n");
 	check_has("strict        yes\n");
+	check(run("alloc 33MiB --align 1M --guard 64KiB") == 0);
+	check_has("alignment     2 MiB, as its largest chunk (1 MiB was asked for)\n");
+	check_has("guard         64 KiB\n");
 	check(run("alloc 128K --chunks page") == 0);
 	check_has("chunks        32 x 4 KiB\n");
 }
 
+/* Each error says what was wrong, and what can be done. */
 static void test_alloc_refused(void)
 {
-	check(run("alloc 0") == 1);
-	check_has("vcmctl: cannot allocate 0 bytes: Invalid argument\n");
-	check(run("alloc 1T") == 1);
-	check_has("vcmctl: cannot allocate 1 TiB: Cannot allocate memory\n");
-	check(run("alloc --chunks=128K 1M") == 1);
-	check_has("not supported");
-	check(run("alloc --align=3M 1M") == 1);
-	check(run("alloc --name=0123456789012345678901234567890123456789 1M") == 1);
-	check_has("too long");
+	static const struct {
+		const char *line, *text;
+	} cases[] = {
+		{ "alloc 0", "cannot allocate 0 bytes: a buffer has at least one\n" },
+		{ "alloc 1T", "cannot allocate 1 TiB: others need the memory that is left; ask for less\n" },
+		{ "alloc 1T --chunks=2M",
+		  "cannot allocate 1 TiB: others need the memory that is left; ask for less, or for smaller --chunks too\n" },
+		{ "alloc 100K --chunks=1M,64K",
+		  "cannot allocate 100 KiB: no multiple of 64 KiB, the smallest size in --chunks\n" },
+		{ "alloc --chunks=2M,128K 1M",
+		  "cannot allocate in chunks of 128 KiB: this kernel has 2 MiB, 1 MiB, 64 KiB, 4 KiB\n" },
+		{ "alloc --align=3M 1M",
+		  "cannot align to 3 MiB: a power of two from 4096 to 144115188075855872 is possible\n" },
+		{ "alloc --guard=16777215T 1M",
+		  "cannot keep a guard of 16777215 TiB: 144115188075855872 bytes at most are possible\n" },
+		{ "alloc --name=0123456789012345678901234567890123456789 1M",
+		  "the name is too long: 31 bytes at most\n" },
+		{ "map 0", "cannot allocate 0 bytes" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		__check(run(cases[i].line) == 1, __LINE__, "refused", cases[i].line);
+		__check(strstr(output, cases[i].text), __LINE__, cases[i].text, output);
+		check(strchr(output, '\n') == output + strlen(output) - 1);
+	}
+}
+
+/* For one who is not root, each command says what it takes. */
+static void test_not_root(void)
+{
+	static const char * const lines[] = {
+		"info", "alloc 4K", "map 4K", "buffers", "iova", "spaces", "pool",
+	};
+	unsigned int i;
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		failures = 0;
+		check(!setgid(65534) && !setuid(65534));
+		for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+			check(run(lines[i]) == 1);
+			check_has("no permission for /");
+			check_has("be root");
+		}
+		fflush(stdout);
+		_exit(failures != 0);
+	}
+	check(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+static void test_addresses(void)
+{
+	check(run("iova") == 0);
+	check(run("spaces") == 0);
 }
 
 /* It lives until it is killed, and is seen meanwhile. */
@@ -354,7 +468,7 @@ static void test_pool_refill(void)
 static void test_pool_refused(void)
 {
 	check(run("pool --cap=99999999999999999999") == 1);
-	check_has("cannot write '99999999999999999999'");
+	check_has("'99999999999999999999' is no value for /sys/module/vcm_heap/parameters/pool_mb");
 	check(run("pool --low=4294967296") == 1);
 }
 
@@ -365,13 +479,17 @@ static const struct test {
 	void (*run)(void);
 } tests[] = {
 	{ "help", test_help },
+	{ "command-help", test_command_help },
 	{ "wrong-use", test_wrong_use },
 	{ "sizes", test_sizes },
+	{ "sizes-both-ways", test_sizes_both_ways },
 	{ "info", test_info },
 	{ "alloc", test_alloc },
 	{ "alloc-options", test_alloc_options },
 	{ "alloc-refused", test_alloc_refused },
 	{ "alloc-hold", test_alloc_hold },
+	{ "addresses", test_addresses },
+	{ "not-root", test_not_root },
 	{ "map", test_map },
 	{ "map-aligned", test_map_aligned },
 	{ "pool", test_pool },

@@ -12,6 +12,8 @@ int command_info(int argc, char **argv);
 int command_alloc(int argc, char **argv);
 int command_map(int argc, char **argv);
 int command_buffers(int argc, char **argv);
+int command_iova(int argc, char **argv);
+int command_spaces(int argc, char **argv);
 int command_pool(int argc, char **argv);
 
 #endif /* VCMCTL_H */

@@ -925,6 +925,7 @@ static void test_query_attachments(int dev, const struct target *targets)
 	static struct vcm_iova_device device;
 	struct vcm_edu_import it[2];
 	uint64_t largest;
+	char *text;
 	int i;
 
 	for (i = 0; i < 2; i++)
@@ -950,6 +951,10 @@ static void test_query_attachments(int dev, const struct target *targets)
 		igt_assert_eq_u64(vcm_iova_find(&device, it[i].iova)->align, list[i].align);
 	}
 	igt_assert_eq(list[2].flags, 0);
+	text = vcm_debugfs_read("buffers");
+	igt_assert(strstr(text, largest > MIB(1) ? " align=0x200000 guard=0x10000]" :
+						   " align=0x100000 guard=0x10000]"));
+	free(text);
 
 	release(&targets[0], &it[0]);
 	query.nr_attachments = 1;
