@@ -15,10 +15,12 @@ KSRC=${KSRC:-}
 
 usage() {
 	cat <<'USAGE'
-usage: scripts/kunit.sh [--seed NUMBER] [--coverage] [FILTER]
+usage: scripts/kunit.sh [--seed NUMBER] [--coverage] [--checks] [--keep FILE] [FILTER]
 
   --seed NUMBER   repeat the random operations of the run that logged it
   --coverage      count what code runs; scripts/coverage.sh reads it
+  --checks        a kernel that looks for mistakes: KASAN, lockdep, kmemleak ...
+  --keep FILE     a copy of the kernel that was built, for tools/vcm-mutate
   FILTER          suites, or suite.case (shell patterns)
 
 The first run takes minutes. The kernel's log is in out/kunit/log.
@@ -27,6 +29,8 @@ USAGE
 
 seed=
 coverage=
+checks=
+keep=
 filter=()
 
 parse_args() {
@@ -38,6 +42,8 @@ parse_args() {
 			shift
 			;;
 		--coverage) coverage=1 ;;
+		--checks) checks=1 ;;
+		--keep) keep=${2:?--keep needs a value}; shift ;;
 		-h | --help) usage; exit 0 ;;
 		-*) die "unknown option '$1' (see --help)" ;;
 		*) filter=("$1") ;;
@@ -53,6 +59,7 @@ kunit_options() {
 	for config in "$VCM_TOP"/drivers/*/.kunitconfig.vcm "$VCM_TOP"/drivers/*/*/.kunitconfig.vcm; do
 		[[ ! -f $config ]] || printf '%s\n' "--kunitconfig=$config"
 	done
+	[[ -z $checks ]] || printf '%s\n' "--kunitconfig=$VCM_TOP/scripts/configs/kunit-checks.config"
 	printf '%s\n' "--arch=um" "--build_dir=$build" "--jobs=$(nproc)"
 	[[ -z $seed ]] || printf '%s\n' "--kernel_args=vcm_extent_kunit.seed=$seed"
 }
@@ -128,7 +135,7 @@ main() {
 	[[ -f $KSRC/tools/testing/kunit/kunit.py ]] || die "no kernel source in $KSRC: give KSRC="
 	open_cache
 	cache+=/kunit
-	build=$cache/um
+	build=$cache/um${checks:+-checks}
 	mkdir -p "$cache" "$build" "$OUT"
 	exec 9>"$cache/lock"
 	flock 9
@@ -138,8 +145,10 @@ main() {
 	[[ -e $build/.config ]] || say "building a kernel with the tests in it: minutes, the first time"
 	start=$SECONDS
 	rm -f "$build/test.log" "$OUT"/*
+	[[ -z $keep ]] || rm -f "$build/linux"
 	prepare_coverage
 	run_kunit >"$OUT/kunit.log" 2>&1 9>&- || status=$?
+	[[ -z $keep || ! -f $build/linux ]] || cp "$build/linux" "$keep"
 	say "built and run: $((SECONDS - start)) s"
 	cp "$build/test.log" "$OUT/log" 2>/dev/null || : >"$OUT/log"
 	report "$status"
