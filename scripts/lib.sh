@@ -101,7 +101,7 @@ load_kernel_env() {
 
 # Two runs that write to the same out/$1 go one after the other.
 lock_output() {
-	mkdir -p "$VCM_TOP/out"
+	mkdir -p "$(dirname "$VCM_TOP/out/$1")"
 	exec 8>"$VCM_TOP/out/$1.lock"
 	flock -n 8 || { say "waiting for another run"; flock 8; }
 }

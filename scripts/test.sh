@@ -87,13 +87,17 @@ readonly NOT_POSSIBLE=(
 KSRC=${KSRC:-} KUAPI=${KUAPI:-}
 patterns=()
 kernels=()
+boots=()
+logs=
+list=
 out=
 where=
 results=
 
 usage() {
 	cat <<'USAGE'
-usage: scripts/test.sh [--kernel KERNEL]... [PATTERN]...
+usage: scripts/test.sh [--kernel KERNEL]... [--boot BOOT]... [--logs DIR] [PATTERN]...
+       scripts/test.sh --list [--kernel KERNEL]... [PATTERN]...
 
 Runs the suites (test programs) whose name matches a shell pattern, by default
 all: 'scripts/test.sh vcm_alloc', 'scripts/test.sh "vcm_*"'.
@@ -103,6 +107,10 @@ Logs are in out/test/. 'make test' builds what is needed first.
                     scripts/kernel.sh; repeatable. Names of results begin with
                     KERNEL/ then, and logs are in out/test-debug/. What gcov counted
                     is in a file counts.tar.gz beside the logs of each guest
+  --boot BOOT       only in this guest of the table; repeatable
+  --logs DIR        logs are in out/DIR: runs with a DIR of their own may go on at
+                    the same time
+  --list            only say what would run: lines "BOOT PROGRAM"
 USAGE
 }
 
@@ -116,6 +124,9 @@ parse_args() {
 			esac
 			shift
 			;;
+		--boot) boots+=("${2:?--boot needs a value}"); shift ;;
+		--logs) logs=${2:?--logs needs a value}; shift ;;
+		--list) list=1 ;;
 		-h | --help) usage; exit 0 ;;
 		-*) die "unknown option '$1' (see --help)" ;;
 		*) patterns+=("$1") ;;
@@ -124,6 +135,7 @@ parse_args() {
 	done
 	out=$VCM_TOP/out/test
 	[[ ${#kernels[@]} -eq 0 ]] || out=$VCM_TOP/out/test-debug
+	[[ -z $logs ]] || out=$VCM_TOP/out/$logs
 	[[ ${#kernels[@]} -gt 0 ]] || kernels=(stock)
 }
 
@@ -440,16 +452,38 @@ start_when_free() {
 	) &
 }
 
-run_boots() {
+# The lines "KERNEL BOOT OPTIONS" of the guests that were chosen.
+chosen_boots() {
 	local boot kernel name options
 
 	for boot in "host " "${BOOTS[@]}"; do
 		read -r name options <<<"$boot"
+		is_selected "$name" "${boots[@]}" || continue
 		for kernel in "${kernels[@]}"; do
-			! is_boot_of "$kernel" "$name" || start_when_free "$kernel" "$name" "$options"
+			! is_boot_of "$kernel" "$name" || echo "$kernel $name $options"
 		done
 	done
+}
+
+run_boots() {
+	local boot chosen kernel name options
+
+	mapfile -t chosen < <(chosen_boots)
+	for boot in "${chosen[@]}"; do
+		read -r kernel name options <<<"$boot"
+		start_when_free "$kernel" "$name" "$options"
+	done
 	wait
+}
+
+list_programs() {
+	local kernel name kind program
+
+	while read -r kernel name _; do
+		while read -r kind program; do
+			echo "$name ${program##*/}"
+		done < <(programs_of "$name")
+	done < <(chosen_boots)
 }
 
 count() { grep -c "^$1 " "$out/results" || true; }
@@ -472,10 +506,14 @@ main() {
 
 	parse_args "$@"
 	check_patterns
+	if [[ -n $list ]]; then
+		list_programs
+		exit
+	fi
 	# A kernel of one's own without an image serves to build the others.
 	[[ ${kernels[*]} != stock ]] || load_kernel_env x86_64 guest
 	load_kernel_env x86_64 build tests
-	lock_output "${out##*/}"
+	lock_output "${out#"$VCM_TOP"/out/}"
 	rm -rf "$out"
 	mkdir -p "$out"
 	results=$out/results
