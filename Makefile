@@ -10,7 +10,8 @@
 ##   VCM_CACHE=<dir> where set-up puts the kernel (default: ~/.cache/vcm)
 ##   VCM_MIRROR=<url> the Debian mirror to use instead of this machine's own
 ##   TESTS=<pattern> the suites that 'make test' runs (shell patterns, default: all)
-##   SEED=<number> what 'make soak' and 'make fuzz' printed, to repeat a run
+##   SEED=<number> what 'make soak', 'make fuzz' and 'make mutate' printed, to repeat a run
+##   N=<number>    how many mutations 'make mutate' tries (default 150)
 ##   KERNEL=<name> the kernel for 'make soak' and 'make fuzz': debug, or that of 'make test'
 ##   LINUX_DIR=<dir> source of a kernel, for 'make patches'
 KDIR ?=
@@ -40,7 +41,7 @@ load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) --print) && eval "$$
 ## Targets:
 .DEFAULT_GOAL := modules
 .PHONY: all modules setup tests demo test kunit debug-kernel test-debug soak fuzz \
-	coverage patches check bench bench-iova bench-space help clean distclean
+	coverage mutate patches check bench bench-iova bench-space help clean distclean
 
 all: modules ## the same as modules
 
@@ -65,7 +66,7 @@ test: modules tests ## set up everything and run the tests in a guest
 	@scripts/test.sh $(TESTS)
 
 kunit: ## run the KUnit tests in user-mode Linux (cold: 9 minutes)
-	@scripts/kunit.sh
+	@scripts/kunit.sh --checks
 
 debug-kernel: ## build the kernels that check everything (cold: 10 minutes)
 	@scripts/kernel.sh debug debug-m debug-hide
@@ -81,6 +82,10 @@ fuzz: modules ## a million ioctls with arguments of all kinds
 
 coverage: tests ## how much of the code the tests run
 	@scripts/coverage.sh
+
+mutate: modules tests ## put small faults into the drivers: do the tests notice them?
+	@$(call load_env,build tests guest mutate) && \
+	tools/vcm-mutate/mutate.py $(if $(N),--count $(N)) $(if $(SEED),--seed $(SEED))
 
 patches: ## write a patch series for the kernel tree LINUX_DIR into out/patches
 	@scripts/patches.sh "$(LINUX_DIR)"

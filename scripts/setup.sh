@@ -26,6 +26,7 @@ declare -rA PACKAGES=(
 	[check]="g++ sparse shellcheck dwarves perl python3"
 	[bench]="python3 gnuplot-nox"
 	[coverage]="gcc python3 gcovr"
+	[mutate]="coccinelle python3 rsync"
 )
 
 # The parts of the cache in MB, measured with 7.3.4, and a tenth more.
@@ -35,7 +36,7 @@ usage() {
 	cat <<USAGE
 usage: scripts/setup.sh [--for PURPOSE]... [--arch x86_64|arm64] [--quiet] [--print]
 
-  --for     build (default), guest, tests, check, bench, coverage or all: the
+  --for     build (default), guest, tests, check, bench, coverage, mutate or all: the
             packages of that purpose; those of build too while there is no kernel
   --quiet   say nothing when there is nothing to do
   --print   set up, then print KDIR, KIMAGE, KMODULES and KSRC as assignments

@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a driver can be mutated to: places of the code, and what comes there.
+
+coccinelle says where expressions and statements are (places.cocci), the rules
+here what is put in their place. A rule knows names by what they are called all
+over the kernel, and no place of a driver.
+"""
+
+import bisect
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+KINDS = ("unlock", "put", "sync", "unlink", "check", "step", "compare", "sign",
+         "direction", "size", "flag", "limit", "node")
+
+# Statements that are left out, by what they call.
+DROPPED = (
+    ("unlock", r"(^|_)(unlock|up_read|up_write|leave)(_|$)"),
+    ("sync", r"(^|_)(sync|flush|invalidate)(_|$)"),
+    ("unlink", r"(^|_)(unlink|unmap|unplace|detach|erase|list_del|del|unlist|unregister)(_|$)"),
+    ("put", r"(^|_)(put|k?v?free|destroy|release|drop|unreserve|retire|unref|remove"
+            r"|cancel|unpin|uncharge|exit|stop|close)(_|$)"),
+)
+
+# The other one of a pair.
+PAIRS = {}
+for _a, _b in (("DMA_TO_DEVICE", "DMA_FROM_DEVICE"), ("rb_left", "rb_right"),
+               ("rb_prev", "rb_next"), ("rb_first", "rb_last"), ("list_add", "list_add_tail"),
+               ("list_first_entry", "list_last_entry"), ("list_splice", "list_splice_tail"),
+               ("ALIGN", "ALIGN_DOWN"), ("min", "max"), ("min_t", "max_t"),
+               ("IOMMU_READ", "IOMMU_WRITE"), ("VM_READ", "VM_WRITE")):
+    PAIRS[_a], PAIRS[_b] = _b, _a
+PAIRS["DMA_BIDIRECTIONAL"] = "DMA_TO_DEVICE"
+
+OPERATORS = {
+    "<": (("step", "<="), ("compare", ">")), "<=": (("step", "<"), ("compare", ">=")),
+    ">": (("step", ">="), ("compare", "<")), ">=": (("step", ">"), ("compare", "<=")),
+    "==": (("compare", "!="),), "!=": (("compare", "=="),),
+    "+": (("sign", "-"),), "-": (("sign", "+"),),
+    "<<": (("direction", ">>"),), ">>": (("direction", "<<"),),
+    "+=": (("sign", "-="),), "-=": (("sign", "+="),),
+    "++": (("sign", "--"),), "--": (("sign", "++"),),
+}
+
+FLAG = re.compile(r"[~(]*[A-Z][A-Z0-9_]*(\s*\|\s*[A-Z][A-Z0-9_]*)*\)*$")
+SIZE = re.compile(r"[\w>.*()-]*?(^|[_.>]|\b)(len|length|size|bytes|pages|guard|align|room|unit)$")
+NODE = re.compile(r"([\w]+(->|\.))*nid$")
+UNIT = re.compile(r"(PAGE_SIZE|SZ_\w+|PMD_SIZE)$")
+SHIFT = re.compile(r"\w+_SHIFT$")
+NUMBER = re.compile(r"(0x[0-9a-f]+|0|[1-9]\d*)([uU]?[lL]{0,2})$")
+NODE_OF = re.compile(r"(page_to_nid|numa_mem_id|numa_node_id|dev_to_node)$")
+JUMP = re.compile(r"(return|goto|break|continue)\b[^;]*;\s*\}?$")
+
+# What is in these calls is decided when compiling, is only there for a kernel with
+# a bug, or is text for somebody who traces.
+QUIET = re.compile(r"(WARN_ON(_ONCE)?|BUILD_BUG_ON\w*|static_assert|lockdep_\w+|trace_\w+"
+                   r"|sizeof|typeof|offsetof\w*|KUNIT_STATIC_STUB_REDIRECT|might_\w+|pr_\w+"
+                   r"|dev_(err|warn|info|dbg)\w*|ARRAY_SIZE|container_of|list_entry|rb_entry\w*)$")
+# ... and these take a variable and not its value.
+PLACES = re.compile(r"(READ_ONCE|WRITE_ONCE|get_user|put_user|for_each\w*|\w+_for_each\w*"
+                    r"|rbtree_\w+|check_(add|sub|mul)_overflow|xchg|cmpxchg|DECLARE_\w+"
+                    r"|DEFINE_\w+)$")
+
+
+@dataclass(frozen=True)
+class Mutant:  # pylint: disable=too-many-instance-attributes
+    """What one mutation puts in place of a part of a file."""
+    file: str
+    function: str
+    kind: str
+    start: int
+    end: int
+    new: str
+    line: int
+    old: str
+
+    @property
+    def is_statement(self):
+        """A statement that is left out, or else an expression."""
+        return not self.new
+
+    @property
+    def text(self):
+        """The mutation for a reader, in a line."""
+        old = " ".join(self.old.split())
+        return f"{old} -> {' '.join(self.new.split()) or 'nothing'}"
+
+    @property
+    def key(self):
+        """What stays the same when lines move."""
+        return f"{self.file}: {self.function}: {self.text}"
+
+
+class Source:
+    """A file, its lines, and the parts that are not to be mutated."""
+
+    def __init__(self, top, name):
+        self.name = name
+        with open(os.path.join(top, name), encoding="ascii") as file:
+            self.text = file.read()
+        self.lines = [0]
+        for match in re.finditer("\n", self.text):
+            self.lines.append(match.end())
+        self.quiet = [match.span() for pattern in (
+            r"^[ \t]*#(.*\\\n)*.*",                    # preprocessor
+            r"^[ \t]+static\s[^;]*;",                  # variables that are there for good
+            r"^[ \t]*case\s[^:]*:",
+            r"/\*.*?\*/",
+        ) for match in re.finditer(pattern, self.text, re.M | re.S if "/" in pattern else re.M)]
+
+    def span(self, position):
+        """The offsets of [line, column, last line, column behind]."""
+        return (self.lines[position[0] - 1] + position[1],
+                self.lines[position[2] - 1] + position[3])
+
+    def line_of(self, offset):
+        """The number of the line that has this offset."""
+        return bisect.bisect_right(self.lines, offset)
+
+    def is_quiet(self, start, end):
+        """Is it in a part that is not to be mutated?"""
+        return any(s < end and start < e for s, e in self.quiet)
+
+
+def read_places(top, name):
+    """Everything that the rules of places.cocci find in a file."""
+    run = subprocess.run(
+        ["spatch", "--very-quiet", "--no-includes", "--iso-file", "/dev/null",
+         "--sp-file", os.path.join(HERE, "places.cocci"), name],
+        cwd=top, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise SystemExit(f"spatch {name}: {run.stderr.strip()}")
+    return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+
+
+def split_arguments(text):
+    """The arguments in the text of a call between its parentheses."""
+    parts, depth, part = [], 0, ""
+    for char in text:
+        depth += (char in "([{") - (char in ")]}")
+        if char == "," and not depth:
+            parts.append(part.strip())
+            part = ""
+        else:
+            part += char
+    return parts + [part.strip()]
+
+
+class Finder:
+    """Makes mutants of the places of one file."""
+
+    def __init__(self, top, name):
+        self.source = Source(top, name)
+        self.mutants = {}
+        places = [p for p in read_places(top, name) if p["function"] != "something_else"]
+        self.spans = [(p.pop("rule"), p.pop("function"),
+                       {name: self.source.span(position) for name, position in p.items()})
+                      for p in places]
+        self.function = None
+
+    def text(self, span):
+        """The text of a part."""
+        return self.source.text[span[0]:span[1]]
+
+    def find(self):
+        """All mutants of the file, in the order of the text."""
+        self.skip_calls()
+        for rule, self.function, parts in self.spans:
+            getattr(self, f"rule_{rule}")(parts)
+        return sorted(self.mutants.values(), key=lambda m: (m.start, m.end, m.kind, m.new))
+
+    def skip_calls(self):
+        """Adds calls to what is not to be mutated."""
+        for rule, _, parts in self.spans:
+            if rule == "call" and QUIET.match(self.text(parts["callee"])):
+                self.source.quiet.append((parts["callee"][0], parts["end"][1]))
+
+    def add(self, kind, start, end, new):
+        """A mutant, unless it is where none is to be, or another rule has it."""
+        old = self.source.text[start:end]
+        if self.source.is_quiet(start, end) or " ".join(old.split()) == " ".join(new.split()):
+            return
+        mutant = Mutant(self.source.name, self.function, kind, start, end, new,
+                        self.source.line_of(start), old)
+        self.mutants.setdefault((start, end, new), mutant)
+
+    def is_place(self, span):
+        """Is it assigned to, or is its address taken?"""
+        before = self.source.text[:span[0]].rstrip()
+        after = self.source.text[span[1]:].lstrip()
+        return (before.endswith(("&", "++", "--", "->", ".")) and not before.endswith("&&")) or \
+            after.startswith(("++", "--")) or re.match(r"([-+|&]|<<|>>)?=[^=]", after) is not None
+
+    # ---- rules: what a place of places.cocci gives
+
+    def rule_binary(self, parts):
+        """left operator right"""
+        start, end = parts["left"][0], parts["right"][1]
+        left, right = self.text(parts["left"]), self.text(parts["right"])
+        operator = self.text(parts["operator"])
+        for kind, other in OPERATORS.get(operator, ()):
+            self.add(kind, start, end, f"{left} {other} {right}")
+        if operator in ("&&", "||"):
+            self.add("check", start, end, left)
+            self.add("check", start, end, right)
+        elif operator in ("*", "/"):
+            self.add("size", start, end, left)
+        elif operator == "&":
+            if FLAG.match(right) or FLAG.match(left):
+                self.add("flag", start, end, "0")
+            else:
+                self.add("size", start, end, left)
+        elif operator == "|":
+            if FLAG.match(right):
+                self.add("flag", start, end, left)
+            if FLAG.match(left):
+                self.add("flag", start, end, right)
+        if operator not in ("&&", "||"):
+            self.value(parts["left"])
+            self.value(parts["right"])
+
+    def rule_assign(self, parts):
+        """left = right, left += right ..."""
+        left, right = self.text(parts["left"]), self.text(parts["right"])
+        operator = self.text(parts["operator"])
+        start, end = parts["left"][0], parts["right"][1]
+        for kind, other in OPERATORS.get(operator, ()):
+            self.add(kind, start, end, f"{left} {other} {right}")
+        if operator in ("|=", "&="):
+            self.add("flag", start, end, left)
+        self.value(parts["right"])
+
+    def rule_init(self, parts):
+        """type name = right;"""
+        self.value(parts["right"])
+
+    def rule_post(self, parts):
+        """left++"""
+        left, operator = self.text(parts["left"]), self.text(parts["operator"])
+        self.add("sign", parts["left"][0], parts["operator"][1], left + OPERATORS[operator][0][1])
+
+    def rule_pre(self, parts):
+        """++right, !right, -right"""
+        right, operator = self.text(parts["right"]), self.text(parts["operator"])
+        start, end = parts["operator"][0], parts["right"][1]
+        if operator in OPERATORS and len(operator) == 2:
+            self.add("sign", start, end, OPERATORS[operator][0][1] + right)
+        else:
+            self.add("compare" if operator == "!" else "sign", start, end, right)
+
+    def rule_constant(self, parts):
+        """A number, or a name in capitals"""
+        self.value(parts["text"])
+        span, text = parts["text"], self.text(parts["text"])
+        number = NUMBER.match(text)
+        before = self.source.text[:span[0]].rstrip()
+        if number and not before.endswith("return"):
+            self.add("step", *span, f"{int(number[1], 0) + 1}{number[2]}")
+        elif text in PAIRS:
+            self.add("direction", *span, PAIRS[text])
+        elif UNIT.match(text):
+            self.add("size", *span, f"{text} * 2")
+        elif SHIFT.match(text):
+            self.add("size", *span, f"{text} + 1")
+
+    def rule_name(self, parts):
+        """A variable"""
+        span, text = parts["text"], self.text(parts["text"])
+        if NODE.match(text) and not self.is_place(span) and not self.in_place_of(span):
+            self.add("node", *span, "0")
+
+    def rule_argument(self, parts):
+        """callee(..., text, ...)"""
+        if not PLACES.match(self.text(parts["callee"])):
+            self.value(parts["text"])
+
+    def rule_member(self, parts):
+        """left->text"""
+        span, text = parts["text"], self.text(parts["text"])
+        if text not in PAIRS:
+            return
+        whole = (parts["left"][0], span[1])
+        address = self.source.text[:whole[0]].endswith("&")
+        if address:
+            whole = (whole[0] - 1, whole[1])
+        elif self.is_place(whole):
+            return
+        self.add("direction", *whole, self.source.text[whole[0]:span[0]] + PAIRS[text])
+
+    def rule_call(self, parts):
+        """callee(...)"""
+        callee = self.text(parts["callee"])
+        start, end = parts["callee"][0], parts["end"][1]
+        whole = self.source.text[start:end]
+        rest = whole[len(callee):]
+        arguments = split_arguments(rest.strip()[1:-1])
+        other = PAIRS.get(callee)
+        if callee.endswith("_for_cpu"):
+            other = callee.replace("_for_cpu", "_for_device")
+        elif callee.endswith("_for_device"):
+            other = callee.replace("_for_device", "_for_cpu")
+        if other:
+            self.add("direction", start, end, other + rest)
+        if callee in ("min", "max", "min3", "max3", "umin", "umax"):
+            for argument in arguments:
+                self.add("limit", start, end, argument)
+        elif callee in ("min_t", "max_t", "clamp", "min_not_zero"):
+            self.add("limit", start, end, arguments[1 if callee.endswith("_t") else 0])
+        elif callee in ("ALIGN", "ALIGN_DOWN", "PAGE_ALIGN", "round_up", "round_down"):
+            self.add("size", start, end, arguments[0])
+        elif NODE_OF.match(callee):
+            self.add("node", start, end, "0")
+
+    def rule_statement(self, parts):
+        """callee(...);"""
+        callee = self.text(parts["callee"])
+        name = re.search(r"\w+$", callee)
+        for kind, pattern in DROPPED:
+            if name and re.search(pattern, name[0]):
+                self.add(kind, parts["callee"][0], parts["end"][1], "")
+                return
+
+    def rule_check(self, parts):
+        """if (condition) body"""
+        condition = self.text(parts["condition"])
+        if not re.match(r"!?(un)?likely|!?WARN_ON", condition):
+            jumps = JUMP.search(self.text(parts["body"]))
+            self.add("check", *parts["condition"], "0" if jumps else "1")
+
+    # ---- what several rules share
+
+    def in_place_of(self, span):
+        """Is it an argument of what takes a variable?"""
+        return any(rule == "argument" and parts["text"] == span and
+                   PLACES.match(self.text(parts["callee"])) for rule, _, parts in self.spans) or \
+            re.search(r"for_each\w*\($", self.source.text[:span[0]]) is not None
+
+    def value(self, span):
+        """A value that is used."""
+        text = self.text(span)
+        if text in ("true", "false"):
+            self.add("flag", *span, "false" if text == "true" else "true")
+        elif SIZE.match(text) and not self.is_place(span):
+            self.add("size", *span, f"{text} / 2")
+
+
+def find_files(top):
+    """The files of the drivers: without their tests and trace events."""
+    files = []
+    for directory, subs, names in os.walk(os.path.join(top, "drivers")):
+        subs[:] = sorted(s for s in subs if s != "tests")
+        files += [os.path.relpath(os.path.join(directory, n), top) for n in sorted(names)
+                  if re.match(r"vcm.*(?<!_trace)\.[ch]$", n) and not n.endswith(".mod.c")]
+    return files
+
+
+def find_mutants(top):
+    """All mutants by file."""
+    return {name: Finder(top, name).find() for name in find_files(top)}
+
+
+def choose(mutants, random):
+    """One mutant after the other, evenly over the files, and in each over the kinds."""
+    left = {name: list(of) for name, of in mutants.items() if of}
+    files, kinds = dict.fromkeys(left, 0), dict.fromkeys(KINDS, 0)
+    while left:
+        name = min(left, key=lambda n: (files[n], random.random()))
+        kind = min(sorted({m.kind for m in left[name]}), key=lambda k: (kinds[k], random.random()))
+        mutant = random.choice([m for m in left[name] if m.kind == kind])
+        left[name].remove(mutant)
+        if not left[name]:
+            del left[name]
+        files[name] += 1
+        kinds[kind] += 1
+        yield mutant
