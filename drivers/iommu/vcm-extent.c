@@ -39,12 +39,24 @@ static u64 vcm_range_end(const struct vcm_range *range)
 	return range->start + range->len;
 }
 
+/* How much of @range, from its beginning, a buffer may be in. */
+static u64 vcm_range_reach(const struct vcm_range *range)
+{
+	u64 last = range->extents->last;
+
+	if (range->start > last)
+		return 0;
+	return range->len - 1 > last - range->start ?
+	       last - range->start + 1 : range->len;
+}
+
 /* The longest buffer of alignment @align that @range takes. */
 static u64 vcm_range_fit(const struct vcm_range *range, u64 align)
 {
 	u64 skip = -range->start & (align - 1);
+	u64 len = vcm_range_reach(range);
 
-	return range->len > skip ? range->len - skip : 0;
+	return len > skip ? len - skip : 0;
 }
 
 /* --- The tree of free extents, by length ------------------------------- */
@@ -162,10 +174,19 @@ static struct vcm_range *vcm_by_size_walk(struct vcm_extents *extents,
 	return NULL;
 }
 
+/* What fits has changed everywhere: children before their parents. */
+static void vcm_fit_compute_all(struct vcm_extents *extents)
+{
+	struct vcm_range *range, *next;
+
+	rbtree_postorder_for_each_entry_safe(range, next, &extents->by_size,
+					     by_size)
+		vcm_fit_compute(range, false);
+}
+
 /* The number of @align, which gets one if there is one left; else -1. */
 static int vcm_align_number(struct vcm_extents *extents, u64 align)
 {
-	struct vcm_range *range, *next;
 	int i;
 
 	for (i = 0; i < extents->nr_aligns; i++)
@@ -176,9 +197,7 @@ static int vcm_align_number(struct vcm_extents *extents, u64 align)
 
 	extents->align[i] = align;
 	extents->nr_aligns++;
-	rbtree_postorder_for_each_entry_safe(range, next, &extents->by_size,
-					     by_size)
-		vcm_fit_compute(range, false);
+	vcm_fit_compute_all(extents);
 	return i;
 }
 
@@ -355,8 +374,9 @@ static struct vcm_range *vcm_range_take(struct vcm_extents *extents,
 					struct vcm_range *range, u64 len,
 					u64 align)
 {
+	u64 start = ALIGN_DOWN(range->start + vcm_range_reach(range) - len,
+			       align);
 	u64 end = vcm_range_end(range);
-	u64 start = ALIGN_DOWN(end - len, align);
 
 	if (start + len < end)
 		vcm_range_create(extents, start + len, end - start - len,
@@ -384,9 +404,26 @@ void vcm_extents_init(struct vcm_extents *extents, u64 boundary)
 	extents->by_addr = RB_ROOT;
 	extents->by_size = RB_ROOT;
 	extents->boundary = boundary;
+	extents->last = U64_MAX;
 	INIT_LIST_HEAD(&extents->spares);
 }
 EXPORT_SYMBOL_IF_KUNIT(vcm_extents_init);
+
+/**
+ * vcm_extents_set_last - place no buffer beyond an address
+ * @extents: the allocator
+ * @last: the last address that one may have; buffers that are beyond it stay
+ *
+ * Context: Any.
+ */
+void vcm_extents_set_last(struct vcm_extents *extents, u64 last)
+{
+	if (extents->last == last)
+		return;
+	extents->last = last;
+	vcm_fit_compute_all(extents);
+}
+EXPORT_SYMBOL_IF_KUNIT(vcm_extents_set_last);
 
 /**
  * vcm_extents_destroy - end

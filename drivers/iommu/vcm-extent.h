@@ -58,6 +58,7 @@ struct vcm_range {
  * @align: the alignments that &struct vcm_fit is about
  * @nr_aligns: number of them
  * @boundary: no free range reaches across a multiple of this, 0 for none
+ * @last: the last address that a buffer may have
  * @spares: &struct vcm_range in no tree, see vcm_extents_reserve()
  * @total: addresses added
  * @used: addresses taken
@@ -70,12 +71,14 @@ struct vcm_extents {
 	u64 align[VCM_NR_ALIGNS];
 	int nr_aligns;
 	u64 boundary;
+	u64 last;
 	struct list_head spares;
 	u64 total;
 	u64 used;
 };
 
 void vcm_extents_init(struct vcm_extents *extents, u64 boundary);
+void vcm_extents_set_last(struct vcm_extents *extents, u64 last);
 void vcm_extents_destroy(struct vcm_extents *extents);
 int vcm_extents_add(struct vcm_extents *extents, u64 start, u64 len);
 bool vcm_extents_is_free(struct vcm_extents *extents, u64 start, u64 len);
