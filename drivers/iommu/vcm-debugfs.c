@@ -21,23 +21,24 @@ static void vcm_mapping_show(struct seq_file *s,
 	else
 		seq_puts(s, "  iova=-");
 	seq_printf(s, " length=%zu align=%llu guard=%llu segs=%u alone=%d degraded=%d\n",
-		   map->len, map->align, map->guard, READ_ONCE(map->segs), !!map->own,
+		   map->len, map->align, map->guard, map->segs,
+		   map->linked && !map->range,
 		   map->degraded);
 }
 
 static void vcm_device_show(struct seq_file *s, struct vcm_iova_device *vdev)
 {
-	struct vcm_mapping *map;
+	struct rb_node *rb;
 
 	mutex_lock(&vdev->lock);
-	seq_printf(s, "%s translated=%d linked=%d slab_size=%llu slabs=%lu reserved=%llu used=%llu largest_free=%llu mappings=%zu degraded=%lu refused=%lu\n",
+	seq_printf(s, "%s translated=%d linked=%d slab_size=%llu slabs=%lu reserved=%llu used=%llu largest_free=%llu mappings=%lu degraded=%lu refused=%lu\n",
 		   dev_name(vdev->dev), vdev->translated, vdev->linked,
-		   vdev->slab_size, vdev->nr_slabs, vdev->extents.total,
-		   vdev->extents.used, vcm_extents_largest(&vdev->extents),
-		   list_count_nodes(&vdev->mappings), vdev->nr_degraded,
-		   vdev->nr_refused);
-	list_for_each_entry(map, &vdev->mappings, node)
-		vcm_mapping_show(s, vdev, map);
+		   vdev->slab_size, vdev->nr_reservations, vdev->reserved,
+		   vdev->used, vcm_extents_largest(&vdev->extents),
+		   vdev->nr_mappings, vdev->nr_degraded, vdev->nr_refused);
+	for (rb = rb_first(&vdev->mappings); rb; rb = rb_next(rb))
+		vcm_mapping_show(s, vdev,
+				 rb_entry(rb, struct vcm_mapping, node));
 	mutex_unlock(&vdev->lock);
 }
 

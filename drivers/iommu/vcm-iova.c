@@ -13,11 +13,14 @@
  * with the range aligned to the largest one every chunk has an IOVA congruent
  * to its physical address modulo its size.
  *
- * Where the DMA API has no IOVAs for a device, or the device is not coherent,
- * the buffer is mapped by dma_map_sgtable() and what came out is compared with
- * the policy.
+ * Where the DMA API has no IOVAs for a device, the buffer is mapped by
+ * dma_map_sgtable() and what came out is compared with the policy.
+ *
+ * A device may go while buffers are mapped for it, see vcm-device.c. So all
+ * that is done here is done with the device known to be there.
  */
 
+#include <kunit/static_stub.h>
 #include <linux/device.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
@@ -128,13 +131,13 @@ static size_t vcm_segment_len(const struct vcm_iova_device *vdev, u64 iova,
 			      size_t len)
 {
 	size_t max = dma_get_max_seg_size(vdev->dev);
+	u64 boundary = vcm_dma_boundary(vdev->dev);
 
 	if (max > PAGE_SIZE)
 		max = ALIGN_DOWN(max, PAGE_SIZE);
 	len = min(len, max);
-	if (vdev->boundary)
-		len = min_t(u64, len, vdev->boundary -
-			    (iova & (vdev->boundary - 1)));
+	if (boundary)
+		len = min_t(u64, len, boundary - (iova & (boundary - 1)));
 	return len;
 }
 
@@ -167,75 +170,85 @@ static int vcm_sgt_set_range(const struct vcm_iova_device *vdev,
 	for (; sg; sg = sg_next(sg))
 		sg_dma_len(sg) = 0;
 	sgt->nents = nents;
-	/* It is in the list already, for debugfs to show. */
-	WRITE_ONCE(map->segs, nents);
+	map->segs = nents;
 	return 0;
 }
 
 /* --- Linking ----------------------------------------------------------- */
 
 /**
- * struct vcm_piece - the part of a range of IOVAs that lies in one slab
- * @slab: the slab
- * @offset: of the piece in @slab
+ * struct vcm_piece - the part of a range of IOVAs that one reservation is for
+ * @state: the reservation
+ * @slab: ... is this one's, or NULL if it is the mapping's own
+ * @offset: of the piece in it
  * @len: bytes
  */
 struct vcm_piece {
+	struct dma_iova_state *state;
 	struct vcm_slab *slab;
 	size_t offset;
 	size_t len;
 };
 
-static bool vcm_slab_holds(struct vcm_slab *slab, u64 iova)
+static struct vcm_piece vcm_piece_first(struct vcm_mapping *map)
 {
-	return slab && iova >= vcm_slab_start(slab) &&
-	       iova - vcm_slab_start(slab) < vcm_slab_len(slab);
-}
+	struct vcm_piece piece = {
+		.state = &map->own,
+		.slab = map->slab,
+		.len = map->len,
+	};
 
-/*
- * The first piece of @len bytes at @iova, which a mapping has taken. @slab is
- * where to look first, or NULL: runs are many and slabs are few.
- */
-static struct vcm_piece vcm_first_piece(struct vcm_iova_device *vdev,
-					struct vcm_slab *slab, u64 iova,
-					size_t len)
-{
-	struct vcm_piece piece = { .slab = slab };
-
-	if (!vcm_slab_holds(slab, iova))
-		piece.slab = vcm_slab_find(vdev, iova);
-	if (WARN_ON(!piece.slab))
-		return piece;
-	piece.offset = iova - vcm_slab_start(piece.slab);
-	piece.len = min_t(u64, len, vcm_slab_len(piece.slab) - piece.offset);
+	if (piece.slab) {
+		piece.state = &piece.slab->state;
+		piece.offset = map->iova - vcm_slab_start(piece.slab);
+		piece.len = vcm_slab_len(piece.slab) - piece.offset;
+	}
 	return piece;
 }
 
+/* The slab of @piece is followed by another that the mapping is in. */
+static void vcm_piece_next(struct vcm_piece *piece)
+{
+	piece->slab = list_next_entry(piece->slab, by_addr);
+	piece->state = &piece->slab->state;
+	piece->offset = 0;
+	piece->len = vcm_slab_len(piece->slab);
+}
+
+/* How much of the next @len bytes is in one piece, which is *@piece then. */
+static size_t vcm_piece_cut(struct vcm_piece *piece, size_t len)
+{
+	if (!piece->len)
+		vcm_piece_next(piece);
+	return min(len, piece->len);
+}
+
+static void vcm_piece_skip(struct vcm_piece *piece, size_t len)
+{
+	piece->offset += len;
+	piece->len -= len;
+}
+
 /*
- * Link @len bytes at @phys behind the *@done bytes that were linked. *@slab is
+ * Link @len bytes at @phys behind the *@done bytes that were linked; @piece is
  * where they end.
  */
 static int vcm_link_run(struct vcm_iova_device *vdev, struct vcm_mapping *map,
 			phys_addr_t phys, size_t len, size_t *done,
-			struct vcm_slab **slab)
+			struct vcm_piece *piece)
 {
 	while (len) {
-		u64 iova = map->iova + *done;
-		struct vcm_piece piece = vcm_first_piece(vdev, *slab, iova,
-							 len);
+		size_t part = vcm_piece_cut(piece, len);
 		int ret;
 
-		if (!piece.slab)
-			return -EINVAL;
-		*slab = piece.slab;
-		ret = dma_iova_link(vdev->dev, &piece.slab->state, phys,
-				    piece.offset, piece.len, map->dir,
-				    map->attrs);
+		ret = dma_iova_link(vdev->dev, piece->state, phys,
+				    piece->offset, part, map->dir, map->attrs);
 		if (ret)
 			return ret;
-		*done += piece.len;
-		phys += piece.len;
-		len -= piece.len;
+		vcm_piece_skip(piece, part);
+		*done += part;
+		phys += part;
+		len -= part;
 	}
 	return 0;
 }
@@ -244,38 +257,32 @@ static int vcm_link_run(struct vcm_iova_device *vdev, struct vcm_mapping *map,
 static void vcm_unlink(struct vcm_iova_device *vdev, struct vcm_mapping *map,
 		       size_t len)
 {
-	u64 iova = map->iova;
+	struct vcm_piece piece = vcm_piece_first(map);
 
 	while (len) {
-		struct vcm_piece piece = vcm_first_piece(vdev, NULL, iova, len);
+		size_t part = vcm_piece_cut(&piece, len);
 
-		if (!piece.slab)
-			return;
-		dma_iova_unlink(vdev->dev, &piece.slab->state, piece.offset,
-				piece.len, map->dir, map->attrs);
-		iova += piece.len;
-		len -= piece.len;
+		dma_iova_unlink(vdev->dev, piece.state, piece.offset, part,
+				map->dir, map->attrs);
+		vcm_piece_skip(&piece, part);
+		len -= part;
 	}
 }
 
 static int vcm_link_sync(struct vcm_iova_device *vdev, struct vcm_mapping *map)
 {
+	struct vcm_piece piece = vcm_piece_first(map);
 	size_t left = map->len;
-	u64 iova = map->iova;
 
 	while (left) {
-		struct vcm_piece piece = vcm_first_piece(vdev, NULL, iova,
-							 left);
+		size_t part = vcm_piece_cut(&piece, left);
 		int ret;
 
-		if (!piece.slab)
-			return -EINVAL;
-		ret = dma_iova_sync(vdev->dev, &piece.slab->state,
-				    piece.offset, piece.len);
+		ret = dma_iova_sync(vdev->dev, piece.state, piece.offset, part);
 		if (ret)
 			return ret;
-		iova += piece.len;
-		left -= piece.len;
+		vcm_piece_skip(&piece, part);
+		left -= part;
 	}
 	return 0;
 }
@@ -283,8 +290,8 @@ static int vcm_link_sync(struct vcm_iova_device *vdev, struct vcm_mapping *map)
 static int vcm_link(struct vcm_iova_device *vdev, struct sg_table *sgt,
 		    struct vcm_mapping *map)
 {
+	struct vcm_piece piece = vcm_piece_first(map);
 	struct scatterlist *sg = sgt->sgl;
-	struct vcm_slab *slab = NULL;
 	unsigned long runs = 0;
 	size_t done = 0;
 	int ret;
@@ -293,7 +300,7 @@ static int vcm_link(struct vcm_iova_device *vdev, struct sg_table *sgt,
 		phys_addr_t phys = sg_phys(sg);
 		size_t len = vcm_sgt_next_run(&sg);
 
-		ret = vcm_link_run(vdev, map, phys, len, &done, &slab);
+		ret = vcm_link_run(vdev, map, phys, len, &done, &piece);
 		if (ret)
 			goto unlink;
 		runs++;
@@ -341,6 +348,7 @@ static int vcm_map_linked(struct vcm_iova_device *vdev, struct sg_table *sgt,
 	vcm_gate_leave(vdev);
 	if (ret)
 		goto unplace;
+	vcm_mapping_list(vdev, map);
 	return 0;
 
 unplace:
@@ -349,14 +357,13 @@ unplace:
 }
 
 static void vcm_unmap_linked(struct vcm_iova_device *vdev,
-			     struct sg_table *sgt, struct vcm_mapping *map)
+			     struct vcm_mapping *map)
 {
 	trace_vcm_iova_unlink(vdev, map);
 	vcm_gate_enter(vdev);
 	vcm_unlink(vdev, map, map->len);
 	vcm_gate_leave(vdev);
-	vcm_unplace(vdev, map);
-	sgt->nents = sgt->orig_nents;
+	vcm_mapping_unlist(vdev, map);
 }
 
 /* --- The plain DMA API ------------------------------------------------- */
@@ -463,22 +470,12 @@ static void vcm_count_refused(struct vcm_iova_device *vdev)
 	mutex_unlock(&vdev->lock);
 }
 
-static void vcm_mapping_list(struct vcm_iova_device *vdev,
-			     struct vcm_mapping *map)
-{
-	mutex_lock(&vdev->lock);
-	list_add_tail(&map->node, &vdev->mappings);
-	vdev->nr_degraded += map->degraded;
-	mutex_unlock(&vdev->lock);
-}
-
 static void vcm_unmap_pages(struct vcm_iova_device *vdev, struct sg_table *sgt,
 			    const struct vcm_mapping *map)
 {
 	vcm_gate_enter(vdev);
 	dma_unmap_sgtable(vdev->dev, sgt, map->dir, map->attrs);
 	vcm_gate_leave(vdev);
-	sgt->nents = sgt->orig_nents;
 }
 
 static int vcm_map_plain(struct vcm_iova_device *vdev, struct sg_table *sgt,
@@ -502,24 +499,105 @@ static int vcm_map_plain(struct vcm_iova_device *vdev, struct sg_table *sgt,
 		goto unmap;
 
 	vcm_mapping_list(vdev, map);
-	dma_sync_sgtable_for_device(vdev->dev, sgt, map->dir);
 	return 0;
 
 unmap:
 	vcm_unmap_pages(vdev, sgt, map);
+	sgt->nents = sgt->orig_nents;
 	vcm_count_refused(vdev);
 	return -EOPNOTSUPP;
 }
 
-static void vcm_unmap_plain(struct vcm_iova_device *vdev, struct sg_table *sgt,
+static void vcm_unmap_plain(struct vcm_iova_device *vdev,
 			    struct vcm_mapping *map)
 {
-	mutex_lock(&vdev->lock);
-	list_del(&map->node);
-	mutex_unlock(&vdev->lock);
+	vcm_mapping_unlist(vdev, map);
+	vcm_unmap_pages(vdev, map->sgt, map);
+}
 
-	dma_sync_sgtable_for_cpu(vdev->dev, sgt, map->dir);
-	vcm_unmap_pages(vdev, sgt, map);
+/* --- Caches ------------------------------------------------------------ */
+
+/*
+ * Memory that is linked is never bounced, and these calls of the DMA API
+ * maintain what is in the table, whatever its DMA addresses. They have nothing
+ * to do for coherent devices then.
+ */
+static bool vcm_needs_sync(const struct vcm_iova_device *vdev)
+{
+	return !vdev->linked || !vdev->coherent;
+}
+
+/**
+ * vcm_sync_table - maintain the caches of memory that is mapped
+ * @vdev: the device
+ * @sgt: the memory
+ * @dir: direction of the DMA
+ * @for_device: ... which may follow; or else it is over
+ *
+ * Context: Process context, with &struct vcm_iova_device.alive.
+ */
+void vcm_sync_table(struct vcm_iova_device *vdev, struct sg_table *sgt,
+		    enum dma_data_direction dir, bool for_device)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vcm_sync_table, vdev, sgt, dir, for_device);
+	lockdep_assert_held(&vdev->alive);
+
+	if (for_device)
+		dma_sync_sgtable_for_device(vdev->dev, sgt, dir);
+	else
+		dma_sync_sgtable_for_cpu(vdev->dev, sgt, dir);
+}
+
+/* --- When a device goes ------------------------------------------------ */
+
+static void vcm_unmap(struct vcm_iova_device *vdev, struct vcm_mapping *map)
+{
+	if (vcm_needs_sync(vdev))
+		vcm_sync_table(vdev, map->sgt, map->dir, false);
+	if (map->linked)
+		vcm_unmap_linked(vdev, map);
+	else
+		vcm_unmap_plain(vdev, map);
+}
+
+/**
+ * vcm_mapping_revoke - undo a mapping whose importer has not done it
+ * @vdev: the device, with &struct vcm_iova_device.alive held for writing
+ * @map: the mapping, listed
+ *
+ * If the device's domain is lost there is nothing to undo but what is kept here.
+ *
+ * Context: Process context, may sleep.
+ */
+void vcm_mapping_revoke(struct vcm_iova_device *vdev, struct vcm_mapping *map)
+{
+	lockdep_assert_held_write(&vdev->alive);
+
+	if (vdev->lost)
+		vcm_mapping_unlist(vdev, map);
+	else
+		vcm_unmap(vdev, map);
+}
+
+/*
+ * Keep the device, for which @map was mapped if that is not NULL, or return
+ * -ENODEV if it has gone; vcm_device_leave() lets it go again. That a domain
+ * has been replaced is noticed only here.
+ */
+static int vcm_device_enter(struct vcm_iova_device *vdev,
+			    const struct vcm_mapping *map)
+{
+	down_read(&vdev->alive);
+	if (likely(!vdev->dead && !vcm_device_replaced(vdev, map)))
+		return 0;
+	up_read(&vdev->alive);
+	vcm_device_lose(vdev);
+	return -ENODEV;
+}
+
+static void vcm_device_leave(struct vcm_iova_device *vdev)
+{
+	up_read(&vdev->alive);
 }
 
 /* --- For exporters ----------------------------------------------------- */
@@ -568,7 +646,8 @@ EXPORT_SYMBOL_NS_GPL(vcm_iova_policy_check, "VCM_IOMMU");
  *	-ENOMEM (no memory, page tables included),
  *	-EOPNOTSUPP (VCM_IOVA_STRICT, and the policy cannot hold),
  *	-EIO (memory beyond the device's reach),
- *	-ENODEV (a space whose parent is gone),
+ *	-ENODEV (the device has gone since vcm_iommu_get(), or is a space whose
+ *	parent is gone),
  *	or another error of dma_map_sgtable().
  */
 int vcm_iommu_map_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
@@ -577,6 +656,7 @@ int vcm_iommu_map_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
 			  struct vcm_mapping *map)
 {
 	size_t len = vcm_sgt_len(sgt);
+	int ret;
 
 	/* The DMA API would stop the kernel, or warn; an importer may be wrong. */
 	if (!valid_dma_direction(dir) || !vdev->dev->dma_mask ||
@@ -587,14 +667,24 @@ int vcm_iommu_map_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
 		.len = len,
 		.align = max(policy->align, vcm_default_align(vdev, sgt, len)),
 		.guard = PAGE_ALIGN(policy->guard),
+		.sgt = sgt,
 		.dir = vcm_map_dir(dir),
 		.attrs = VCM_DMA_ATTRS,
 		.linked = vdev->linked,
 	};
 
+	ret = vcm_device_enter(vdev, NULL);
+	if (ret)
+		return ret;
 	if (map->linked)
-		return vcm_map_linked(vdev, sgt, map);
-	return vcm_map_plain(vdev, sgt, policy->flags & VCM_IOVA_STRICT, map);
+		ret = vcm_map_linked(vdev, sgt, map);
+	else
+		ret = vcm_map_plain(vdev, sgt, policy->flags & VCM_IOVA_STRICT,
+				    map);
+	if (!ret && vcm_needs_sync(vdev))
+		vcm_sync_table(vdev, sgt, map->dir, true);
+	vcm_device_leave(vdev);
+	return ret;
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iommu_map_sgtable, "VCM_IOMMU");
 
@@ -604,17 +694,19 @@ EXPORT_SYMBOL_NS_GPL(vcm_iommu_map_sgtable, "VCM_IOMMU");
  * @sgt: the table
  * @map: what vcm_iommu_map_sgtable() filled in
  *
- * The device can reach nothing of the table any more when this returns.
+ * The device can reach nothing of the table any more when this returns. That is
+ * so already if it has gone meanwhile, and then all that is left to do is here.
  *
  * Context: Process context, may sleep.
  */
 void vcm_iommu_unmap_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
 			     struct vcm_mapping *map)
 {
-	if (map->linked)
-		vcm_unmap_linked(vdev, sgt, map);
-	else
-		vcm_unmap_plain(vdev, sgt, map);
+	if (!vcm_device_enter(vdev, map)) {
+		vcm_unmap(vdev, map);
+		vcm_device_leave(vdev);
+	}
+	sgt->nents = sgt->orig_nents;
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iommu_unmap_sgtable, "VCM_IOMMU");
 
@@ -631,10 +723,10 @@ void vcm_iommu_sync_for_cpu(struct vcm_iova_device *vdev, struct sg_table *sgt,
 			    const struct vcm_mapping *map,
 			    enum dma_data_direction dir)
 {
-	/* Linked memory is never bounced, and the device is coherent. */
-	if (!map->linked)
-		dma_sync_sgtable_for_cpu(vdev->dev, sgt,
-					 vcm_sync_dir(map, dir));
+	if (!vcm_needs_sync(vdev) || vcm_device_enter(vdev, map))
+		return;
+	vcm_sync_table(vdev, sgt, vcm_sync_dir(map, dir), false);
+	vcm_device_leave(vdev);
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iommu_sync_for_cpu, "VCM_IOMMU");
 
@@ -652,8 +744,9 @@ void vcm_iommu_sync_for_device(struct vcm_iova_device *vdev,
 			       const struct vcm_mapping *map,
 			       enum dma_data_direction dir)
 {
-	if (!map->linked)
-		dma_sync_sgtable_for_device(vdev->dev, sgt,
-					    vcm_sync_dir(map, dir));
+	if (!vcm_needs_sync(vdev) || vcm_device_enter(vdev, map))
+		return;
+	vcm_sync_table(vdev, sgt, vcm_sync_dir(map, dir), true);
+	vcm_device_leave(vdev);
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iommu_sync_for_device, "VCM_IOMMU");

@@ -27,20 +27,28 @@ static int __init vcm_iommu_init(void)
 {
 	int ret;
 
-	ret = vcm_domain_driver_init();
+	ret = vcm_devices_init();
 	if (ret)
 		return ret;
+	ret = vcm_domain_driver_init();
+	if (ret)
+		goto exit_devices;
 
 	vcm_debugfs_dir = debugfs_create_dir("vcm", NULL);
 	vcm_iommu_debugfs_init(vcm_debugfs_dir);
 	vcm_space_debugfs_init(vcm_debugfs_dir);
 	return 0;
+
+exit_devices:
+	vcm_devices_exit();
+	return ret;
 }
 
 static void __exit vcm_iommu_exit(void)
 {
 	debugfs_remove(vcm_debugfs_dir);
 	vcm_domain_driver_exit();
+	vcm_devices_exit();
 }
 
 /* Built in, the module has to be ready before the heaps are. */

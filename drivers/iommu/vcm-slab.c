@@ -3,16 +3,23 @@
  * Where a buffer goes in a device's address space
  *
  * The DMA API aligns each reservation to its size, rounded up to a power of
- * two: buffers of 33 MB are 64 MB apart, and a device with 28 address bits has
- * room for three of them instead of seven. Reservations of one such size,
- * however, come out side by side. So addresses are reserved in slabs of a
- * fixed size, and buffers are placed in what the slabs make up together
- * (vcm-extent.c). A slab goes back to the DMA API with its last buffer.
+ * two. For a buffer of such a size it does all there is to do: it packs them,
+ * and keeps small ones in caches of each CPU. And where there are more than 32
+ * address bits, room is not what is scarce. So these buffers get a reservation
+ * of their own.
  *
- * 4 MB slabs of a device with 28 bits: 63 of 64 could be had, all adjacent
- * (Linux 7.3, VT-d); 64 MB slabs: 3 of 4. On the other hand a buffer is linked
- * and unlinked slab by slab. Hence the size of a slab, a part of the address
- * space, and the smaller slabs that fill what is left.
+ * Buffers of 33 MB, however, are 64 MB apart then, and a device with 28 address
+ * bits has room for three of them instead of seven. Reservations of one size
+ * that is a power of two come out side by side. So for other lengths on narrow
+ * devices addresses are reserved in slabs of a fixed size, and buffers are
+ * placed in what the slabs make up together (vcm-extent.c). A slab goes back to
+ * the DMA API with its last buffer.
+ *
+ * What is reserved is missing elsewhere: the same addresses serve whatever DMA
+ * the device does beside our buffers. So slabs are a small part of the address
+ * space; whether a buffer can fit is reckoned from what is reserved here before
+ * a slab is, and some of what could be free is left alone even if it might fit
+ * then; and what the policy asks for beyond the buffer is limited.
  */
 
 #include <linux/bitops.h>
@@ -28,26 +35,54 @@
 #include "vcm-iova.h"
 #include "vcm_iova_trace.h"
 
-#define VCM_SLAB_MIN		SZ_1M
-#define VCM_SLAB_MAX		SZ_64M
+/*
+ * Slabs in the address space of a narrow device. The buffer that keeps a slab
+ * reserved keeps this part of the addresses from everybody else.
+ */
+#define VCM_SLABS_PER_MASK	128
 
-/* Slabs in the address space of a narrow device */
-#define VCM_SLABS_PER_MASK	16
+/*
+ * No block of memory reaches across slabs, or it would be linked in pieces. But
+ * where there is no such slab left there may be two of 1 MB for two buffers.
+ */
+#define VCM_SLAB_SIZE_MIN	((u64)VCM_IOVA_ALIGN_MAX)
+#define VCM_SLAB_MIN		((u64)SZ_1M)
 
 /* The next smaller slab is this part of one that could not be had. */
 #define VCM_SLAB_SHRINK		4
 
 /*
- * Up to here the whole address space may be collected to find room in it; it
- * is 64 slabs of 64 MB. Beyond, a reservation for the buffer alone finds room
- * sooner.
+ * A search reserves so many slabs beyond those that the buffer is in, since the
+ * DMA API fills smaller holes first: what half of the address space takes, and
+ * more than any alignment that a policy may ask for.
  */
+#define VCM_SEARCH_SLABS	(VCM_SLABS_PER_MASK / 2)
+
+/* The part of what could be free that a search leaves to others */
+#define VCM_SEARCH_SPARE	16
+
+/* Up to here room is scarce, and buffers are packed. */
 #define VCM_NARROW_MASK		DMA_BIT_MASK(32)
+
+/*
+ * The DMA API rounds lengths below this up to a power of two by itself, so that
+ * a slab would save nothing.
+ */
+#define VCM_ROUNDED_MAX		((u64)SZ_64K)
+
+/*
+ * What a policy may take beyond the buffer: this part of the device's address
+ * space, and not more than the largest page that IOMMUs commonly have, which is
+ * what large alignments are for.
+ */
+#define VCM_EXTRA_PART		16
+#define VCM_EXTRA_MAX		((u64)SZ_1G)
 
 /* dma_iova_try_alloc() takes a size_t whose highest bits are 0. */
 #define VCM_LEN_MAX		(SIZE_MAX / 4)
 
 #define vcm_slab_entry(rb)	rb_entry_safe(rb, struct vcm_slab, node)
+#define vcm_mapping_entry(rb)	rb_entry_safe(rb, struct vcm_mapping, node)
 
 static u64 vcm_dma_limit(struct device *dev)
 {
@@ -66,32 +101,58 @@ bool vcm_dma_narrow(struct device *dev)
 	return vcm_dma_limit(dev) <= VCM_NARROW_MASK;
 }
 
-/* Look at the device's limits; not while addresses are reserved by them. */
+/**
+ * vcm_dma_boundary - what no DMA segment of a device may reach across
+ * @dev: the device
+ *
+ * Context: Any.
+ * Return: a power of two, of which no multiple is inside a segment, or 0 if
+ *	there is no such rule.
+ */
+u64 vcm_dma_boundary(struct device *dev)
+{
+	u64 boundary = dma_get_seg_boundary(dev);
+
+	/* A mask of all ones is no boundary. */
+	return boundary < vcm_dma_limit(dev) ? boundary + 1 : 0;
+}
+
+/* --- Slabs ------------------------------------------------------------- */
+
+static u64 vcm_slab_size(u64 limit, u64 boundary)
+{
+	u64 size = max(rounddown_pow_of_two(limit / VCM_SLABS_PER_MASK + 1),
+		       VCM_SLAB_SIZE_MIN);
+
+	if (boundary)
+		size = min(size, boundary);
+	return size < VCM_SLAB_MIN ? 0 : size;
+}
+
+/*
+ * Look at the device's limits, which its driver may change at any time. The
+ * size of slabs stays as long as there are any.
+ */
 static void vcm_slab_setup(struct vcm_iova_device *vdev)
 {
-	u64 boundary = dma_get_seg_boundary(vdev->dev);
+	u64 boundary = vcm_dma_boundary(vdev->dev);
 	u64 limit = vcm_dma_limit(vdev->dev);
-	u64 size = min(limit / VCM_SLABS_PER_MASK + 1, (u64)VCM_SLAB_MAX);
 
 	lockdep_assert_held(&vdev->lock);
 
-	if (!RB_EMPTY_ROOT(&vdev->slabs))
-		return;
-
-	/* A mask of all ones is no boundary. */
-	vdev->boundary = boundary < limit ? boundary + 1 : 0;
-
-	/* A block is linked in pieces where a slab ends in it. */
-	size = max_t(u64, rounddown_pow_of_two(size), VCM_IOVA_ALIGN_MAX);
-	if (vdev->boundary)
-		size = min(size, vdev->boundary);
-	vdev->slab_size = size < VCM_SLAB_MIN ? 0 : size;
-	vcm_extents_init(&vdev->extents, vdev->boundary);
+	if (RB_EMPTY_ROOT(&vdev->slabs)) {
+		vdev->slab_size = vcm_slab_size(limit, boundary);
+		vcm_extents_init(&vdev->extents, boundary);
+	}
+	vcm_extents_set_last(&vdev->extents, limit);
 }
 
 static void vcm_slab_insert(struct vcm_iova_device *vdev, struct vcm_slab *slab)
 {
 	struct rb_node **link = &vdev->slabs.rb_node, *parent = NULL;
+	struct vcm_slab *prev;
+
+	lockdep_assert_held(&vdev->lock);
 
 	while (*link) {
 		parent = *link;
@@ -103,12 +164,14 @@ static void vcm_slab_insert(struct vcm_iova_device *vdev, struct vcm_slab *slab)
 	}
 	rb_link_node(&slab->node, parent, link);
 	rb_insert_color(&slab->node, &vdev->slabs);
-	vdev->nr_slabs++;
+	prev = vcm_slab_entry(rb_prev(&slab->node));
+	list_add(&slab->by_addr, prev ? &prev->by_addr : &vdev->slab_list);
+	vdev->nr_reservations++;
+	vdev->reserved += vcm_slab_len(slab);
 }
 
-/* The slab that holds @addr, which is taken or known to be in one. */
-static struct vcm_slab *vcm_slab_find_locked(struct vcm_iova_device *vdev,
-					     u64 addr)
+/* The slab that holds @addr, which is taken. */
+static struct vcm_slab *vcm_slab_find(struct vcm_iova_device *vdev, u64 addr)
 {
 	struct rb_node *rb = vdev->slabs.rb_node;
 
@@ -127,30 +190,13 @@ static struct vcm_slab *vcm_slab_find_locked(struct vcm_iova_device *vdev,
 	return NULL;
 }
 
-/**
- * vcm_slab_find - the slab that an address of a mapping is in
- * @vdev: the device
- * @addr: the address
- *
- * Context: Process context, may sleep.
- * Return: the slab, valid as long as the mapping keeps its addresses; NULL if
- *	there is none, which would be a bug here.
- */
-struct vcm_slab *vcm_slab_find(struct vcm_iova_device *vdev, u64 addr)
-{
-	struct vcm_slab *slab;
-
-	mutex_lock(&vdev->lock);
-	slab = vcm_slab_find_locked(vdev, addr);
-	mutex_unlock(&vdev->lock);
-	return slab;
-}
-
 /* Reserve @size addresses; -ENOSPC if the DMA API has no such range. */
 static struct vcm_slab *vcm_slab_reserve(struct vcm_iova_device *vdev,
 					 size_t size)
 {
 	struct vcm_slab *slab = kzalloc_obj(*slab);
+
+	lockdep_assert_held(&vdev->lock);
 
 	if (!slab)
 		return ERR_PTR(-ENOMEM);
@@ -166,35 +212,32 @@ static struct vcm_slab *vcm_slab_reserve(struct vcm_iova_device *vdev,
 static void vcm_slab_release(struct vcm_iova_device *vdev,
 			     struct vcm_slab *slab)
 {
+	lockdep_assert_held(&vdev->lock);
+
 	rb_erase(&slab->node, &vdev->slabs);
-	vdev->nr_slabs--;
-	dma_iova_free(vdev->dev, &slab->state);
+	list_del(&slab->by_addr);
+	vdev->nr_reservations--;
+	vdev->reserved -= vcm_slab_len(slab);
+	if (!vdev->lost)
+		dma_iova_free(vdev->dev, &slab->state);
 	kfree(slab);
-}
-
-/*
- * What of a slab buffers can go into: not its last page if that is the last
- * one there is, for then the end of the slab is no number.
- */
-static u64 vcm_slab_usable(struct vcm_slab *slab)
-{
-	u64 len = vcm_slab_len(slab);
-
-	return vcm_slab_start(slab) + len ? len : len - PAGE_SIZE;
 }
 
 /* Reserve a slab of @size and let buffers into it. */
 static int vcm_slab_add(struct vcm_iova_device *vdev, size_t size,
 			struct list_head *fresh)
 {
-	struct vcm_slab *slab = vcm_slab_reserve(vdev, size);
+	struct vcm_slab *slab;
 	int ret;
 
+	lockdep_assert_held(&vdev->lock);
+
+	slab = vcm_slab_reserve(vdev, size);
 	if (IS_ERR(slab))
 		return PTR_ERR(slab);
 
 	ret = vcm_extents_add(&vdev->extents, vcm_slab_start(slab),
-			      vcm_slab_usable(slab));
+			      vcm_slab_len(slab));
 	if (ret)
 		vcm_slab_release(vdev, slab);
 	else
@@ -205,7 +248,9 @@ static int vcm_slab_add(struct vcm_iova_device *vdev, size_t size,
 /* Give a slab back if no buffer is in it. */
 static void vcm_slab_trim(struct vcm_iova_device *vdev, struct vcm_slab *slab)
 {
-	u64 start = vcm_slab_start(slab), len = vcm_slab_usable(slab);
+	u64 start = vcm_slab_start(slab), len = vcm_slab_len(slab);
+
+	lockdep_assert_held(&vdev->lock);
 
 	if (!vcm_extents_is_free(&vdev->extents, start, len))
 		return;
@@ -213,118 +258,198 @@ static void vcm_slab_trim(struct vcm_iova_device *vdev, struct vcm_slab *slab)
 	vcm_slab_release(vdev, slab);
 }
 
-/* Trim the slabs between @start, which one holds, and @last. */
-static void vcm_slabs_trim(struct vcm_iova_device *vdev, u64 start, u64 last)
+/* Trim @slab and those behind it, up to @last. */
+static void vcm_slabs_trim(struct vcm_iova_device *vdev, struct vcm_slab *slab,
+			   u64 last)
 {
-	struct vcm_slab *slab = vcm_slab_find_locked(vdev, start), *next;
+	struct vcm_slab *next;
 
-	for (; slab && vcm_slab_start(slab) <= last; slab = next) {
-		next = vcm_slab_entry(rb_next(&slab->node));
+	lockdep_assert_held(&vdev->lock);
+
+	list_for_each_entry_safe_from(slab, next, &vdev->slab_list, by_addr) {
+		if (vcm_slab_start(slab) > last)
+			break;
 		vcm_slab_trim(vdev, slab);
 	}
 }
 
-/* Trim what was reserved for a placement and not needed. */
-static void vcm_slabs_trim_fresh(struct vcm_iova_device *vdev,
-				 struct list_head *fresh)
-{
-	struct vcm_slab *slab, *next;
+/* --- Looking for room -------------------------------------------------- */
 
-	list_for_each_entry_safe(slab, next, fresh, fresh)
-		vcm_slab_trim(vdev, slab);
+/**
+ * struct vcm_search - for room in slabs
+ * @len: addresses that are needed
+ * @align: alignment of the first one
+ * @budget: addresses that may still be reserved
+ * @fresh: slabs that were, by &struct vcm_slab.fresh
+ */
+struct vcm_search {
+	u64 len;
+	u64 align;
+	u64 budget;
+	struct list_head fresh;
+};
+
+static bool vcm_gap_takes(const struct vcm_search *search, u64 start, u64 end)
+{
+	u64 first = ALIGN(start, search->align);
+
+	return first < end && end - first >= search->len;
 }
 
-/* Add slabs of @size until the buffer fits, or until there is enough. */
-static struct vcm_range *vcm_place_collect(struct vcm_iova_device *vdev,
-					   u64 len, u64 align, size_t size,
-					   struct list_head *fresh)
+/* Is there, between our mappings, a gap in which there could be room? */
+static bool vcm_gap_exists(struct vcm_iova_device *vdev,
+			   const struct vcm_search *search)
 {
-	bool narrow = vcm_dma_narrow(vdev->dev);
-	u64 enough = len + align + size, got = 0;
+	struct rb_node *rb = rb_first(&vdev->mappings);
+	u64 at = PAGE_SIZE;
+
+	lockdep_assert_held(&vdev->lock);
+
+	for (; rb; rb = rb_next(rb)) {
+		struct vcm_mapping *map = vcm_mapping_entry(rb);
+
+		if (vcm_gap_takes(search, at, map->iova))
+			return true;
+		at = map->iova + max(map->len + map->guard,
+				     vcm_mapping_own(map));
+	}
+	return vcm_gap_takes(search, at, vcm_dma_limit(vdev->dev) + 1);
+}
+
+/* What could be free: what others have reserved is not known here. */
+static u64 vcm_unreserved(struct vcm_iova_device *vdev)
+{
+	u64 last = vcm_dma_limit(vdev->dev);
+
+	lockdep_assert_held(&vdev->lock);
+
+	return last > vdev->reserved ? last - vdev->reserved : 0;
+}
+
+/* Add slabs of @size until the buffer fits, or until there are enough. */
+static struct vcm_range *vcm_search_collect(struct vcm_iova_device *vdev,
+					    struct vcm_search *search,
+					    u64 size)
+{
+	unsigned long left = (search->len >> ilog2(size)) + 2 +
+			     VCM_SEARCH_SLABS;
 	struct vcm_range *range;
 	int ret;
 
-	do {
-		ret = vcm_slab_add(vdev, size, fresh);
+	lockdep_assert_held(&vdev->lock);
+
+	while (left-- && search->budget >= size) {
+		ret = vcm_slab_add(vdev, size, &search->fresh);
 		if (ret)
 			return ERR_PTR(ret);
-		got += size;
-		range = vcm_extents_alloc(&vdev->extents, len, align);
+		search->budget -= size;
+		range = vcm_extents_alloc(&vdev->extents, search->len,
+					  search->align);
 		if (range != ERR_PTR(-ENOSPC))
 			return range;
-	} while (narrow || got < enough);
+	}
+	return ERR_PTR(-ENOSPC);
+}
+
+/* With smaller slabs if the DMA API is out of large ones. */
+static struct vcm_range *vcm_search_slabs(struct vcm_iova_device *vdev,
+					  struct vcm_search *search)
+{
+	u64 size = vdev->slab_size;
+	struct vcm_range *range;
+
+	lockdep_assert_held(&vdev->lock);
+
+	range = vcm_search_collect(vdev, search, size);
+	while (range == ERR_PTR(-ENOSPC) && size > VCM_SLAB_MIN) {
+		size = max(size / VCM_SLAB_SHRINK, VCM_SLAB_MIN);
+		range = vcm_search_collect(vdev, search, size);
+	}
 	return range;
 }
 
-/*
- * Find room in slabs, with smaller ones if the DMA API is out of large ones. A
- * narrow device that is full has no addresses left for others meanwhile.
- */
-static struct vcm_range *vcm_place_range(struct vcm_iova_device *vdev,
-					 u64 len, u64 align)
+static struct vcm_range *vcm_search(struct vcm_iova_device *vdev, u64 len,
+				    u64 align)
 {
-	size_t size = vdev->slab_size;
+	u64 unreserved = vcm_unreserved(vdev);
+	struct vcm_search search = {
+		.len = len,
+		.align = align,
+		.budget = unreserved - unreserved / VCM_SEARCH_SPARE,
+		.fresh = LIST_HEAD_INIT(search.fresh),
+	};
+	struct vcm_slab *slab, *next;
 	struct vcm_range *range;
-	LIST_HEAD(fresh);
+
+	lockdep_assert_held(&vdev->lock);
 
 	range = vcm_extents_alloc(&vdev->extents, len, align);
-	if (range != ERR_PTR(-ENOSPC))
+	if (range != ERR_PTR(-ENOSPC) || !vcm_gap_exists(vdev, &search))
 		return range;
 
-	range = vcm_place_collect(vdev, len, align, size, &fresh);
-	while (range == ERR_PTR(-ENOSPC) && size > VCM_SLAB_MIN) {
-		size = max_t(size_t, size / VCM_SLAB_SHRINK, VCM_SLAB_MIN);
-		range = vcm_place_collect(vdev, len, align, size, &fresh);
-	}
-	vcm_slabs_trim_fresh(vdev, &fresh);
+	range = vcm_search_slabs(vdev, &search);
+	list_for_each_entry_safe(slab, next, &search.fresh, fresh)
+		vcm_slab_trim(vdev, slab);
 	return range;
 }
 
-static int vcm_place_in_slabs(struct vcm_iova_device *vdev, u64 len, u64 align,
+/* --- Placing ----------------------------------------------------------- */
+
+static int vcm_place_in_slabs(struct vcm_iova_device *vdev, u64 len,
 			      struct vcm_mapping *map)
 {
 	struct vcm_range *range;
 
+	lockdep_assert_held(&vdev->lock);
+
+	vcm_slab_setup(vdev);
+	/* Slabs that were reserved for a boundary that is another now */
+	if (vdev->extents.boundary != vcm_dma_boundary(vdev->dev))
+		return -ENOSPC;
 	/* A longer buffer would have a segment boundary in it. */
-	if (!vdev->slab_size || (vdev->boundary && len > vdev->boundary))
+	if (!vdev->slab_size ||
+	    (vdev->extents.boundary && len > vdev->extents.boundary))
 		return -ENOSPC;
 
-	range = vcm_place_range(vdev, len, align);
+	range = vcm_search(vdev, len, map->align);
 	if (IS_ERR(range))
 		return PTR_ERR(range);
 	map->range = range;
 	map->iova = range->start;
+	map->slab = vcm_slab_find(vdev, map->iova);
 	return 0;
 }
 
 /*
- * A reservation for the buffer alone: for one that is larger than the segments
- * its device takes, or that does not fit between others. The DMA API aligns it
- * to its size, so that segments can be cut by length alone.
+ * A reservation for the buffer alone. The DMA API aligns it to its size, so
+ * that segments can be cut by length alone.
  */
-static int vcm_place_alone(struct vcm_iova_device *vdev, u64 len, u64 align,
+static int vcm_place_alone(struct vcm_iova_device *vdev, u64 len,
 			   struct vcm_mapping *map)
 {
-	struct vcm_slab *slab;
-
 	/* Aligned to its size: what is longer than align / 2 is aligned so. */
-	slab = vcm_slab_reserve(vdev, max(len, align));
-	if (IS_ERR(slab))
-		return PTR_ERR(slab);
-	map->own = slab;
-	map->iova = vcm_slab_start(slab);
+	if (map->align / 2 >= len)
+		len = map->align;
+	if (!dma_iova_try_alloc(vdev->dev, &map->own, 0, len))
+		return -ENOSPC;
+	map->iova = map->own.addr;
 	return 0;
 }
 
-/*
- * The DMA API packs powers of two by itself, and what it reserves in one piece
- * is linked and unlinked in one piece.
- */
-static bool vcm_is_slab_itself(const struct vcm_iova_device *vdev, u64 len,
-			       u64 align)
+/* Is @len, aligned to @align, what the DMA API packs by itself? */
+static bool vcm_is_packed(u64 len, u64 align)
 {
-	return vdev->slab_size && len >= vdev->slab_size && align <= len &&
-	       hweight64(len) == 1;
+	return align / 2 < len &&
+	       (hweight64(len) == 1 || len <= VCM_ROUNDED_MAX);
+}
+
+/* Is what the policy takes beyond the buffer within the limits? */
+static bool vcm_extra_allowed(const struct vcm_mapping *map, u64 len, u64 limit)
+{
+	u64 extra = min(limit / VCM_EXTRA_PART + 1, VCM_EXTRA_MAX);
+
+	return map->guard <= extra &&
+	       (map->align <= extra || map->align / 2 < len);
 }
 
 /**
@@ -334,57 +459,147 @@ static bool vcm_is_slab_itself(const struct vcm_iova_device *vdev, u64 len,
  *
  * On success &struct vcm_mapping.iova is set and the addresses are taken.
  *
- * Context: Process context, may sleep.
- * Return: 0, -ENOSPC (no room in the address space), -ENOMEM.
+ * Context: Process context, may sleep, with &struct vcm_iova_device.alive.
+ * Return: 0, -ENOSPC (no room in the address space, or the policy asks for too
+ *	much of it), -ENOMEM.
  */
 int vcm_place(struct vcm_iova_device *vdev, struct vcm_mapping *map)
 {
 	u64 limit = vcm_dma_limit(vdev->dev), len;
-	int ret;
+	bool narrow = limit <= VCM_NARROW_MASK;
+	int ret = -ENOSPC;
+
+	lockdep_assert_held(&vdev->alive);
 
 	if (check_add_overflow((u64)map->len, map->guard, &len) ||
 	    len - 1 > limit || map->align - 1 > limit || len > VCM_LEN_MAX ||
-	    map->align > VCM_LEN_MAX)
+	    map->align > VCM_LEN_MAX || !vcm_extra_allowed(map, len, limit))
 		return -ENOSPC;
 
-	mutex_lock(&vdev->lock);
-	vcm_slab_setup(vdev);
-	ret = -ENOSPC;
-	if (vcm_is_slab_itself(vdev, len, map->align))
-		ret = vcm_place_alone(vdev, len, map->align, map);
-	if (ret == -ENOSPC)
-		ret = vcm_place_in_slabs(vdev, len, map->align, map);
-	if (ret == -ENOSPC)
-		ret = vcm_place_alone(vdev, len, map->align, map);
-	if (!ret)
-		list_add_tail(&map->node, &vdev->mappings);
-	mutex_unlock(&vdev->lock);
-
+	if (!narrow || vcm_is_packed(len, map->align))
+		ret = vcm_place_alone(vdev, len, map);
+	if (ret == -ENOSPC && narrow) {
+		mutex_lock(&vdev->lock);
+		ret = vcm_place_in_slabs(vdev, len, map);
+		mutex_unlock(&vdev->lock);
+		if (ret == -ENOSPC && !vcm_is_packed(len, map->align))
+			ret = vcm_place_alone(vdev, len, map);
+	}
 	if (!ret)
 		trace_vcm_iova_reserve(vdev, map);
 	return ret;
 }
 
-/**
- * vcm_unplace - give the addresses of a mapping back
- * @vdev: the device
- * @map: the mapping, with nothing linked
- *
- * Context: Process context, may sleep.
- */
-void vcm_unplace(struct vcm_iova_device *vdev, struct vcm_mapping *map)
+/* Give the addresses of a mapping in slabs back. */
+static void vcm_unplace_slabs(struct vcm_iova_device *vdev,
+			      struct vcm_mapping *map)
 {
 	u64 last = map->iova + map->len + map->guard - 1;
 
-	mutex_lock(&vdev->lock);
-	list_del(&map->node);
-	if (map->own) {
-		vcm_slab_release(vdev, map->own);
-	} else {
-		vcm_extents_free(&vdev->extents, map->range);
-		vcm_slabs_trim(vdev, map->iova, last);
+	lockdep_assert_held(&vdev->lock);
+
+	vcm_extents_free(&vdev->extents, map->range);
+	vcm_slabs_trim(vdev, map->slab, last);
+}
+
+static void vcm_unplace_alone(struct vcm_iova_device *vdev,
+			      struct vcm_mapping *map)
+{
+	if (!vdev->lost)
+		dma_iova_free(vdev->dev, &map->own);
+}
+
+/**
+ * vcm_unplace - give the addresses of a mapping back
+ * @vdev: the device
+ * @map: the mapping, with nothing linked, not listed
+ *
+ * Context: Process context, may sleep, with &struct vcm_iova_device.alive.
+ */
+void vcm_unplace(struct vcm_iova_device *vdev, struct vcm_mapping *map)
+{
+	lockdep_assert_held(&vdev->alive);
+
+	if (!map->range) {
+		vcm_unplace_alone(vdev, map);
+		return;
 	}
+	mutex_lock(&vdev->lock);
+	vcm_unplace_slabs(vdev, map);
 	mutex_unlock(&vdev->lock);
-	map->own = NULL;
-	map->range = NULL;
+}
+
+/* --- The mappings ------------------------------------------------------ */
+
+static void vcm_mapping_insert(struct vcm_iova_device *vdev,
+			       struct vcm_mapping *map)
+{
+	struct rb_node **link = &vdev->mappings.rb_node, *parent = NULL;
+
+	lockdep_assert_held(&vdev->lock);
+
+	/* Without an IOMMU a buffer has the same address each time. */
+	while (*link) {
+		parent = *link;
+		if (map->iova < vcm_mapping_entry(parent)->iova)
+			link = &parent->rb_left;
+		else
+			link = &parent->rb_right;
+	}
+	rb_link_node(&map->node, parent, link);
+	rb_insert_color(&map->node, &vdev->mappings);
+}
+
+/* What is counted of a mapping while it is listed, but for slabs */
+static void vcm_mapping_count(struct vcm_iova_device *vdev,
+			      struct vcm_mapping *map, int sign)
+{
+	u64 own = vcm_mapping_own(map);
+
+	lockdep_assert_held(&vdev->lock);
+
+	vdev->nr_mappings += sign;
+	vdev->nr_reservations += own ? sign : 0;
+	vdev->reserved += sign * own;
+	if (map->linked)
+		vdev->used += sign * (map->len + map->guard);
+}
+
+/**
+ * vcm_mapping_list - a mapping is complete
+ * @vdev: the device
+ * @map: the mapping
+ *
+ * Context: Process context, may sleep, with &struct vcm_iova_device.alive.
+ */
+void vcm_mapping_list(struct vcm_iova_device *vdev, struct vcm_mapping *map)
+{
+	lockdep_assert_held(&vdev->alive);
+
+	mutex_lock(&vdev->lock);
+	vcm_mapping_insert(vdev, map);
+	vcm_mapping_count(vdev, map, 1);
+	vdev->nr_degraded += map->degraded;
+	mutex_unlock(&vdev->lock);
+}
+
+/**
+ * vcm_mapping_unlist - undo vcm_mapping_list() and vcm_place()
+ * @vdev: the device
+ * @map: the mapping, with nothing linked
+ *
+ * Context: Process context, may sleep, with &struct vcm_iova_device.alive.
+ */
+void vcm_mapping_unlist(struct vcm_iova_device *vdev, struct vcm_mapping *map)
+{
+	lockdep_assert_held(&vdev->alive);
+
+	mutex_lock(&vdev->lock);
+	rb_erase(&map->node, &vdev->mappings);
+	vcm_mapping_count(vdev, map, -1);
+	if (map->range)
+		vcm_unplace_slabs(vdev, map);
+	mutex_unlock(&vdev->lock);
+	if (vcm_mapping_own(map))
+		vcm_unplace_alone(vdev, map);
 }

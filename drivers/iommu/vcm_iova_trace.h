@@ -31,7 +31,7 @@ TRACE_EVENT(vcm_iova_reserve,
 		__entry->len = map->len;
 		__entry->align = map->align;
 		__entry->guard = map->guard;
-		__entry->own = map->own;
+		__entry->own = !map->range;
 	),
 	TP_printk("dev=%s iova=0x%llx length=%zu align=%llu guard=%llu alone=%d",
 		  __get_str(dev), __entry->iova, __entry->len, __entry->align,

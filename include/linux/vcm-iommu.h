@@ -6,8 +6,8 @@
 #define _LINUX_VCM_IOMMU_H
 
 #include <linux/bits.h>
-#include <linux/dma-direction.h>
-#include <linux/list.h>
+#include <linux/dma-mapping.h>
+#include <linux/rbtree_types.h>
 #include <linux/types.h>
 
 struct dentry;
@@ -69,12 +69,14 @@ struct vcm_mapping {
 	bool degraded;
 
 	/* private: how to undo it */
+	struct sg_table *sgt;
 	enum dma_data_direction dir;
 	unsigned long attrs;
 	bool linked;
 	struct vcm_range *range;
-	struct vcm_slab *own;
-	struct list_head node;
+	struct vcm_slab *slab;
+	struct dma_iova_state own;
+	struct rb_node node;
 };
 
 struct vcm_iova_device *vcm_iommu_get(struct device *dev);

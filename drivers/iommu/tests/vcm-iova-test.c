@@ -8,14 +8,18 @@
  */
 
 #include <kunit/device.h>
+#include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
 #include <kunit/test.h>
 #include <linux/align.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/gfp.h>
+#include <linux/kthread.h>
 #include <linux/limits.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 
 #include "../vcm-iova.h"
@@ -66,13 +70,33 @@ static void policies_are_checked(struct kunit *test)
 
 /* --- Tables ------------------------------------------------------------ */
 
+#define NR_SYNCS	8
+
+/**
+ * struct sync - a call that maintains caches
+ * @vdev: the device
+ * @sgt: the memory
+ * @dir: direction of the DMA
+ * @for_device: ... which may follow; or else it is over
+ */
+struct sync {
+	struct vcm_iova_device *vdev;
+	struct sg_table *sgt;
+	enum dma_data_direction dir;
+	bool for_device;
+};
+
 /**
  * struct iova_test - what a case works on
  * @block: 2 MB of memory, aligned; the DMA is made up, so that a buffer can
  *	have it many times
+ * @syncs: calls that maintain caches, at their number modulo NR_SYNCS
+ * @nr_syncs: number of them
  */
 struct iova_test {
 	struct page *block;
+	struct sync syncs[NR_SYNCS];
+	unsigned int nr_syncs;
 };
 
 #define BLOCK_ORDER	get_order(SZ_2M)
@@ -231,9 +255,11 @@ static void check_empty(struct kunit *test, struct vcm_iova_device *vdev,
 			struct sg_table *sgt)
 {
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
-	KUNIT_EXPECT_EQ(test, vdev->nr_slabs, 0);
+	KUNIT_EXPECT_EQ(test, vdev->nr_reservations, 0);
+	KUNIT_EXPECT_EQ(test, vdev->reserved, 0);
+	KUNIT_EXPECT_EQ(test, vdev->used, 0);
 	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&vdev->slabs));
-	KUNIT_EXPECT_TRUE(test, list_empty(&vdev->mappings));
+	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&vdev->mappings));
 	KUNIT_EXPECT_EQ(test, vdev->extents.total, 0);
 	KUNIT_EXPECT_EQ(test, sgt->nents, sgt->orig_nents);
 }
@@ -539,17 +565,17 @@ static void slabs_are_a_part_of_the_address_space(struct kunit *test)
 		unsigned long boundary;
 		u64 slab_size;
 	} cases[] = {
-		{ 48, 0, SZ_64M },
-		{ 32, 0, SZ_64M },
-		{ 30, 0, SZ_64M },
-		{ 29, 0, SZ_32M },
-		{ 28, 0, SZ_16M },
-		{ 26, 0, SZ_4M },
+		{ 48, 0, 0 },
+		{ 33, 0, 0 },
+		{ 32, 0, SZ_32M },
+		{ 30, 0, SZ_8M },
+		{ 29, 0, SZ_4M },
+		{ 28, 0, SZ_2M },
 		{ 24, 0, SZ_2M },
-		{ 28, SZ_4M - 1, SZ_4M },
+		{ 30, SZ_4M - 1, SZ_4M },
 		{ 28, SZ_1M - 1, SZ_1M },
 		{ 28, SZ_512K - 1, 0 },
-		{ 28, DMA_BIT_MASK(28), SZ_16M },
+		{ 28, DMA_BIT_MASK(28), SZ_2M },
 	};
 	int i;
 
@@ -565,8 +591,8 @@ static void slabs_are_a_part_of_the_address_space(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 		KUNIT_EXPECT_EQ_MSG(test, vdev->slab_size, cases[i].slab_size,
 				    "case %d", i);
-		KUNIT_EXPECT_EQ(test, vdev->nr_slabs, 1);
-		KUNIT_EXPECT_EQ(test, !map.own, !!cases[i].slab_size);
+		KUNIT_EXPECT_EQ(test, vdev->nr_reservations, 1);
+		KUNIT_EXPECT_EQ(test, !!map.range, !!cases[i].slab_size);
 		check_map(test, vdev, sgt, &map);
 		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
 		check_empty(test, vdev, sgt);
@@ -677,26 +703,27 @@ static void what_others_leave_is_found_in_smaller_slabs(struct kunit *test)
 static void a_power_of_two_is_a_reservation_of_its_own(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
-	struct vcm_mapping small, own;
+	static const size_t lens[] = { PAGE_SIZE, SZ_64K, SZ_1M, SZ_32M };
+	struct vcm_mapping odd, own;
 	struct sg_table *a, *b;
+	int i;
 
-	a = new_buffer(test, SZ_1M);
-	b = new_buffer(test, SZ_32M);
-	KUNIT_ASSERT_EQ(test, map_it(vdev, a, &small), 0);
-	KUNIT_ASSERT_EQ(test, map_it(vdev, b, &own), 0);
-	KUNIT_EXPECT_NULL(test, small.own);
-	KUNIT_EXPECT_NOT_NULL(test, own.own);
-	KUNIT_EXPECT_EQ(test, vdev->nr_slabs, 2);
-	KUNIT_EXPECT_PTR_EQ(test, vcm_slab_find(vdev, own.iova), own.own);
-	KUNIT_EXPECT_PTR_EQ(test, vcm_slab_find(vdev, own.iova + own.len - 1),
-			    own.own);
-	KUNIT_EXPECT_NULL(test, vcm_slab_find(vdev, 0));
-	KUNIT_EXPECT_NULL(test, vcm_slab_find(vdev, U64_MAX));
-	check_map(test, vdev, b, &own);
-	vcm_iommu_unmap_sgtable(vdev, a, &small);
-	KUNIT_EXPECT_EQ(test, vdev->nr_slabs, 1);
-	vcm_iommu_unmap_sgtable(vdev, b, &own);
-	check_empty(test, vdev, b);
+	a = new_buffer(test, 3 * SZ_1M);
+	KUNIT_ASSERT_EQ(test, map_it(vdev, a, &odd), 0);
+	KUNIT_EXPECT_NOT_NULL(test, odd.range);
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		unsigned long nr = vdev->nr_reservations;
+
+		b = new_buffer(test, lens[i]);
+		KUNIT_ASSERT_EQ(test, map_it(vdev, b, &own), 0);
+		KUNIT_EXPECT_NULL(test, own.range);
+		KUNIT_EXPECT_EQ(test, vdev->nr_reservations, nr + 1);
+		check_map(test, vdev, b, &own);
+		vcm_iommu_unmap_sgtable(vdev, b, &own);
+		KUNIT_EXPECT_EQ(test, vdev->nr_reservations, nr);
+	}
+	vcm_iommu_unmap_sgtable(vdev, a, &odd);
+	check_empty(test, vdev, a);
 	vcm_iommu_put(vdev);
 }
 
@@ -721,6 +748,478 @@ static void what_fits_no_address_space_is_refused(struct kunit *test)
 							    &map), -ENOSPC);
 		check_empty(test, vdev, sgt);
 	}
+	vcm_iommu_put(vdev);
+}
+
+/* --- What a policy may take -------------------------------------------- */
+
+/* The largest guard: a 16th of the addresses, and 1 GB at most. */
+static u64 largest_extra(u64 mask)
+{
+	return min(mask / 16 + 1, (u64)SZ_1G);
+}
+
+static void a_map_takes_no_more_for_a_guard(struct kunit *test)
+{
+	static const u64 masks[] = { WIDE, DMA_BIT_MASK(32), NARROW };
+	static const size_t lens[] = { PAGE_SIZE, SZ_1M, 3 * SZ_1M };
+	struct vcm_mapping map;
+	int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(masks) * ARRAY_SIZE(lens); i++) {
+		u64 mask = masks[i / ARRAY_SIZE(lens)];
+		struct vcm_iova_policy policy = {
+			.guard = largest_extra(mask),
+		};
+		struct vcm_iova_device *vdev = new_masked(test, mask);
+		struct sg_table *sgt;
+
+		sgt = new_buffer(test, lens[i % ARRAY_SIZE(lens)]);
+		KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
+							    DMA_TO_DEVICE,
+							    &policy, &map), 0);
+		check_map(test, vdev, sgt, &map);
+		KUNIT_EXPECT_EQ(test, map.guard, policy.guard);
+		if (vdev->slab_size)
+			KUNIT_EXPECT_LE(test, vdev->nr_reservations,
+					(map.len + map.guard) /
+					vdev->slab_size + 2);
+		else
+			KUNIT_EXPECT_EQ(test, vdev->nr_reservations, 1);
+		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+		check_empty(test, vdev, sgt);
+
+		for (j = 0; j < 2; j++) {
+			policy.guard = j ? (mask + 1) / 8 :
+					   policy.guard + PAGE_SIZE;
+			KUNIT_EXPECT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
+								    DMA_TO_DEVICE,
+								    &policy,
+								    &map),
+					-ENOSPC);
+		}
+		check_empty(test, vdev, sgt);
+		vcm_iommu_put(vdev);
+	}
+}
+
+static void a_map_takes_no_more_for_an_alignment(struct kunit *test)
+{
+	struct vcm_iova_policy policy = { .align = largest_extra(NARROW) };
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct sg_table *sgt = new_buffer(test, PAGE_SIZE);
+	struct vcm_mapping map;
+
+	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
+						    &policy, &map), 0);
+	check_map(test, vdev, sgt, &map);
+	KUNIT_EXPECT_LE(test, vdev->reserved, 2 * vdev->slab_size);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+
+	policy.align *= 2;
+	KUNIT_EXPECT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
+						    &policy, &map), -ENOSPC);
+	/* A buffer of that size is aligned so at no expense. */
+	sgt = new_buffer(test, policy.align - SZ_1M);
+	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
+						    &policy, &map), 0);
+	check_map(test, vdev, sgt, &map);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	check_empty(test, vdev, sgt);
+	vcm_iommu_put(vdev);
+}
+
+/* --- Limits that change ------------------------------------------------ */
+
+static void no_address_is_beyond_a_mask_that_shrank(struct kunit *test)
+{
+	static const size_t lens[] = { PAGE_SIZE, SZ_64K, 3 * SZ_1M, SZ_32M };
+	static const u64 masks[] = { DMA_BIT_MASK(64), DMA_BIT_MASK(32) };
+	struct vcm_mapping before, after, again;
+	struct sg_table *a, *b;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(masks) * ARRAY_SIZE(lens); i++) {
+		u64 mask = masks[i / ARRAY_SIZE(lens)];
+		struct vcm_iova_device *vdev = new_masked(test, mask);
+
+		a = new_buffer(test, lens[i % ARRAY_SIZE(lens)]);
+		b = new_buffer(test, lens[i % ARRAY_SIZE(lens)]);
+		KUNIT_ASSERT_EQ(test, map_it(vdev, a, &before), 0);
+		KUNIT_EXPECT_GT(test, before.iova, NARROW);
+		KUNIT_ASSERT_EQ(test, dma_set_mask(vdev->dev, NARROW), 0);
+		KUNIT_ASSERT_EQ(test, map_it(vdev, b, &after), 0);
+		check_segs(test, vdev, b, &after);
+		vcm_iommu_unmap_sgtable(vdev, b, &after);
+
+		KUNIT_ASSERT_EQ(test, dma_set_mask(vdev->dev, mask), 0);
+		KUNIT_ASSERT_EQ(test, map_it(vdev, b, &again), 0);
+		check_segs(test, vdev, b, &again);
+		vcm_iommu_unmap_sgtable(vdev, b, &again);
+		vcm_iommu_unmap_sgtable(vdev, a, &before);
+		check_empty(test, vdev, a);
+		vcm_iommu_put(vdev);
+	}
+}
+
+static void no_segment_crosses_a_boundary_that_shrank(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct vcm_mapping before, after;
+	struct sg_table *a, *b;
+
+	a = new_buffer(test, 3 * SZ_1M);
+	KUNIT_ASSERT_EQ(test, map_it(vdev, a, &before), 0);
+	dma_set_seg_boundary(vdev->dev, SZ_2M - 1);
+	b = new_buffer(test, 5 * SZ_1M);
+	KUNIT_ASSERT_EQ(test, map_it(vdev, b, &after), 0);
+	KUNIT_EXPECT_EQ(test, after.segs, 3);
+	check_map(test, vdev, b, &after);
+	vcm_iommu_unmap_sgtable(vdev, b, &after);
+	vcm_iommu_unmap_sgtable(vdev, a, &before);
+	check_empty(test, vdev, a);
+	vcm_iommu_put(vdev);
+}
+
+/* --- The device's other DMA -------------------------------------------- */
+
+/**
+ * struct others - what else does DMA with a device
+ * @dev: the device
+ * @tries: reservations of 2 MB
+ * @failures: of these, those that could not be had
+ */
+struct others {
+	struct device *dev;
+	unsigned long tries;
+	unsigned long failures;
+};
+
+static int others_loop(void *data)
+{
+	struct dma_iova_state state;
+	struct others *others = data;
+
+	while (!kthread_should_stop()) {
+		others->tries++;
+		if (dma_iova_try_alloc(others->dev, &state, 0, SZ_2M))
+			dma_iova_free(others->dev, &state);
+		else
+			others->failures++;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* They lose nothing while a buffer of @len is tried again and again. */
+static void check_not_starved(struct kunit *test, struct vcm_iova_device *vdev,
+			      size_t len)
+{
+	struct others others = { .dev = vdev->dev };
+	struct sg_table *sgt = new_buffer(test, len);
+	struct task_struct *task;
+	struct vcm_mapping map;
+	int i;
+
+	task = kthread_run(others_loop, &others, "vcm-others");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	while (READ_ONCE(others.tries) < 100)
+		cond_resched();
+	for (i = 0; i < 200; i++) {
+		if (!map_it(vdev, sgt, &map))
+			vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+		cond_resched();
+	}
+	kthread_stop(task);
+	KUNIT_EXPECT_EQ_MSG(test, others.failures, 0, "%zu MB: of %lu",
+			    len / SZ_1M, others.tries);
+}
+
+static void others_find_room_while_a_buffer_does_not(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct sg_table *sgt[4];
+	struct vcm_mapping map[4];
+	int i;
+
+	/* With nothing else mapped, and with the address space in pieces */
+	check_not_starved(test, vdev, 254 * SZ_1M);
+	check_not_starved(test, vdev, 239 * SZ_1M);
+	for (i = 0; i < ARRAY_SIZE(map); i++) {
+		sgt[i] = new_buffer(test, 33 * SZ_1M);
+		KUNIT_ASSERT_EQ(test, map_it(vdev, sgt[i], &map[i]), 0);
+	}
+	check_not_starved(test, vdev, 121 * SZ_1M);
+	for (i = 0; i < ARRAY_SIZE(map); i += 2)
+		vcm_iommu_unmap_sgtable(vdev, sgt[i], &map[i]);
+	check_not_starved(test, vdev, 160 * SZ_1M);
+	check_not_starved(test, vdev, 126 * SZ_1M);
+	for (i = 1; i < ARRAY_SIZE(map); i += 2)
+		vcm_iommu_unmap_sgtable(vdev, sgt[i], &map[i]);
+	check_empty(test, vdev, sgt[0]);
+	vcm_iommu_put(vdev);
+}
+
+/* How many reservations of 1 MB others can have. */
+static unsigned int left_for_others(struct kunit *test, struct device *dev)
+{
+	struct dma_iova_state *state;
+	unsigned int n = 0, i;
+
+	state = kunit_kcalloc(test, SZ_1K, sizeof(*state), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, state);
+	while (n < SZ_1K && dma_iova_try_alloc(dev, &state[n], 0, SZ_1M))
+		n++;
+	for (i = 0; i < n; i++)
+		dma_iova_free(dev, &state[i]);
+	return n;
+}
+
+#define CHURN_LARGE	15
+#define CHURN_SMALL	40
+#define CHURN_LIVE	5
+
+/* Large buffers come and go, and small ones of @len come and stay. */
+static void check_churn(struct kunit *test, struct vcm_iova_device *vdev,
+			size_t len)
+{
+	struct sg_table *large[CHURN_LARGE], *small[CHURN_SMALL];
+	struct vcm_mapping *map, *kept;
+	unsigned int i, j = 0, before;
+
+	map = kunit_kcalloc(test, CHURN_LARGE, sizeof(*map), GFP_KERNEL);
+	kept = kunit_kcalloc(test, CHURN_SMALL, sizeof(*kept), GFP_KERNEL);
+	KUNIT_ASSERT_TRUE(test, map && kept);
+	before = left_for_others(test, vdev->dev);
+	for (i = 0; i < CHURN_LARGE + CHURN_LIVE; i++) {
+		if (i >= CHURN_LIVE)
+			vcm_iommu_unmap_sgtable(vdev, large[i - CHURN_LIVE],
+						&map[i - CHURN_LIVE]);
+		if (i >= CHURN_LARGE)
+			continue;
+		large[i] = new_buffer(test, (17 + i * 11 % 24) * SZ_1M);
+		KUNIT_ASSERT_EQ(test, map_it(vdev, large[i], &map[i]), 0);
+		for (; j < (i + 1) * CHURN_SMALL / CHURN_LARGE; j++) {
+			small[j] = new_buffer(test, len);
+			KUNIT_ASSERT_EQ(test, map_it(vdev, small[j], &kept[j]),
+					0);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, j, CHURN_SMALL);
+	/* Of what is free of us */
+	before -= DIV_ROUND_UP(CHURN_SMALL * len, SZ_1M);
+	KUNIT_EXPECT_GE_MSG(test, left_for_others(test, vdev->dev),
+			    DIV_ROUND_UP(before * 9, 10), "of %u, with %zu",
+			    before, len);
+	while (j--)
+		vcm_iommu_unmap_sgtable(vdev, small[j], &kept[j]);
+	check_empty(test, vdev, small[0]);
+}
+
+static void small_buffers_keep_little_from_others(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+
+	check_churn(test, vdev, PAGE_SIZE);
+	check_churn(test, vdev, 3 * PAGE_SIZE);
+	check_churn(test, vdev, SZ_64K);
+	check_churn(test, vdev, SZ_64K + PAGE_SIZE);
+	vcm_iommu_put(vdev);
+}
+
+/* --- Devices that go --------------------------------------------------- */
+
+/* What an importer does with a device that has gone is bookkeeping. */
+static void check_gone(struct kunit *test, struct vcm_iova_device *vdev,
+		       struct sg_table *sgt, struct vcm_mapping *map)
+{
+	struct vcm_mapping more;
+
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
+	KUNIT_EXPECT_FALSE(test, vcm_iommu_attached(vdev->dev));
+	vcm_iommu_sync_for_cpu(vdev, sgt, map, DMA_BIDIRECTIONAL);
+	vcm_iommu_sync_for_device(vdev, sgt, map, DMA_BIDIRECTIONAL);
+	vcm_iommu_unmap_sgtable(vdev, sgt, map);
+	KUNIT_EXPECT_EQ(test, sgt->nents, sgt->orig_nents);
+	KUNIT_EXPECT_EQ(test, map_it(vdev, sgt, &more), -ENODEV);
+	KUNIT_EXPECT_EQ(test, sgt->nents, sgt->orig_nents);
+}
+
+static void check_going(struct kunit *test, const struct vcm_fake_args *args,
+			size_t len, bool unbind, bool remove)
+{
+	struct vcm_iova_device *vdev = new_vdev(test, args);
+	struct vcm_mapping map, other;
+	struct sg_table *sgt = new_buffer(test, len);
+	struct sg_table *sgt2 = new_buffer(test, len);
+
+	KUNIT_ASSERT_PTR_EQ(test, vcm_iommu_get(vdev->dev), vdev);
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt2, &other), 0);
+	if (unbind)
+		device_release_driver(vdev->dev);
+	if (remove)
+		vcm_fake_device_remove(test, vdev->dev);
+	check_gone(test, vdev, sgt, &map);
+	check_gone(test, vdev, sgt2, &other);
+	check_empty(test, vdev, sgt);
+	vcm_iommu_put(vdev);
+	vcm_iommu_put(vdev);
+}
+
+static void what_is_mapped_ends_with_the_device(struct kunit *test)
+{
+	static const struct vcm_fake_args args[] = {
+		{ .mask = NARROW }, { .mask = WIDE },
+		{ .mask = DMA_BIT_MASK(64), .direct = true },
+	};
+	static const size_t lens[] = { PAGE_SIZE, 3 * SZ_1M };
+	int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(args); i++) {
+		for (j = 0; j < ARRAY_SIZE(lens); j++) {
+			check_going(test, &args[i], lens[j], true, false);
+			check_going(test, &args[i], lens[j], false, true);
+			check_going(test, &args[i], lens[j], true, true);
+		}
+	}
+}
+
+/* Nobody is bound to it, and it is removed. */
+static void what_is_mapped_ends_without_a_driver(struct kunit *test)
+{
+	const struct vcm_fake_args args = { .mask = WIDE };
+	struct device *dev = vcm_fake_device(test, &args);
+	struct sg_table *sgt = new_buffer(test, SZ_64K);
+	struct vcm_iova_device *vdev;
+	struct vcm_mapping map;
+
+	device_release_driver(dev);
+	vdev = vcm_iommu_get(dev);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	vcm_fake_device_remove(test, dev);
+	check_gone(test, vdev, sgt, &map);
+	vcm_iommu_put(vdev);
+}
+
+static void a_device_that_is_bound_again_is_another(struct kunit *test)
+{
+	struct vcm_iova_device *old = new_masked(test, DMA_BIT_MASK(32)), *new;
+	struct sg_table *a = new_buffer(test, 3 * SZ_1M);
+	struct sg_table *b = new_buffer(test, 3 * SZ_1M);
+	struct vcm_mapping before, after;
+
+	KUNIT_ASSERT_EQ(test, map_it(old, a, &before), 0);
+	device_release_driver(old->dev);
+	KUNIT_ASSERT_EQ(test, device_attach(old->dev), 1);
+	KUNIT_ASSERT_EQ(test, dma_set_mask(old->dev, NARROW), 0);
+	new = vcm_iommu_get(old->dev);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, new);
+	KUNIT_EXPECT_PTR_NE(test, new, old);
+	KUNIT_ASSERT_EQ(test, map_it(new, b, &after), 0);
+	check_map(test, new, b, &after);
+
+	/* The old importer is late, and does no harm to the new one. */
+	vcm_iommu_unmap_sgtable(old, a, &before);
+	vcm_iommu_put(old);
+	check_map(test, new, b, &after);
+	vcm_iommu_unmap_sgtable(new, b, &after);
+	check_empty(test, new, b);
+	vcm_iommu_put(new);
+}
+
+/* --- Caches ------------------------------------------------------------ */
+
+/* In place of vcm_sync_table() */
+static void note_sync(struct vcm_iova_device *vdev, struct sg_table *sgt,
+		      enum dma_data_direction dir, bool for_device)
+{
+	struct iova_test *t = kunit_get_current_test()->priv;
+
+	t->syncs[t->nr_syncs++ % NR_SYNCS] = (struct sync){
+		.vdev = vdev, .sgt = sgt, .dir = dir,
+		.for_device = for_device,
+	};
+}
+
+/* The last of them, and there was no other. */
+static void check_sync(struct kunit *test, const struct sync *want)
+{
+	struct iova_test *t = test->priv;
+
+	KUNIT_EXPECT_EQ(test, t->nr_syncs, 1);
+	KUNIT_EXPECT_PTR_EQ(test, t->syncs[0].vdev, want->vdev);
+	KUNIT_EXPECT_PTR_EQ(test, t->syncs[0].sgt, want->sgt);
+	KUNIT_EXPECT_EQ(test, t->syncs[0].dir, want->dir);
+	KUNIT_EXPECT_EQ(test, t->syncs[0].for_device, want->for_device);
+	t->nr_syncs = 0;
+}
+
+/* A device is mapped for in one way, whoever looks after its caches. */
+static void devices_that_are_not_coherent_are_linked(struct kunit *test)
+{
+	static const struct {
+		enum dma_data_direction dir, sync;
+	} cases[] = {
+		{ DMA_TO_DEVICE, DMA_TO_DEVICE },
+		{ DMA_FROM_DEVICE, DMA_BIDIRECTIONAL },
+		{ DMA_BIDIRECTIONAL, DMA_BIDIRECTIONAL },
+	};
+	struct vcm_iova_policy policy = {
+		.align = SZ_16M, .guard = SZ_64K, .flags = VCM_IOVA_STRICT,
+	};
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct sg_table *sgt = new_buffer(test, 3 * SZ_1M);
+	struct sync want = { .vdev = vdev, .sgt = sgt };
+	struct vcm_mapping map;
+	int i;
+
+	KUNIT_ASSERT_TRUE(test, vdev->linked);
+	vdev->coherent = false;
+	kunit_activate_static_stub(test, vcm_sync_table, note_sync);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
+							    cases[i].dir,
+							    &policy, &map), 0);
+		check_map(test, vdev, sgt, &map);
+		want.dir = cases[i].sync;
+		want.for_device = true;
+		check_sync(test, &want);
+		vcm_iommu_sync_for_device(vdev, sgt, &map, cases[i].dir);
+		want.dir = cases[i].dir;
+		check_sync(test, &want);
+		vcm_iommu_sync_for_cpu(vdev, sgt, &map, cases[i].dir);
+		want.for_device = false;
+		check_sync(test, &want);
+		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+		want.dir = cases[i].sync;
+		check_sync(test, &want);
+		check_empty(test, vdev, sgt);
+	}
+	/* One that goes leaves the memory as the CPU has to see it. */
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	((struct iova_test *)test->priv)->nr_syncs = 0;
+	device_release_driver(vdev->dev);
+	check_sync(test, &want);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	KUNIT_EXPECT_EQ(test, ((struct iova_test *)test->priv)->nr_syncs, 0);
+	vcm_iommu_put(vdev);
+}
+
+static void coherent_devices_need_no_sync(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct sg_table *sgt = new_buffer(test, SZ_64K);
+	struct iova_test *t = test->priv;
+	struct vcm_mapping map;
+
+	kunit_activate_static_stub(test, vcm_sync_table, note_sync);
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	vcm_iommu_sync_for_device(vdev, sgt, &map, DMA_BIDIRECTIONAL);
+	vcm_iommu_sync_for_cpu(vdev, sgt, &map, DMA_BIDIRECTIONAL);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	KUNIT_EXPECT_EQ(test, t->nr_syncs, 0);
 	vcm_iommu_put(vdev);
 }
 
@@ -855,7 +1354,7 @@ static void without_iommu_a_run_keeps_the_policy(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, map.degraded);
 	KUNIT_EXPECT_EQ(test, map.iova, sg_dma_address(sgt->sgl));
 	KUNIT_EXPECT_EQ(test, map.segs, sgt->nents);
-	KUNIT_EXPECT_FALSE(test, list_empty(&vdev->mappings));
+	KUNIT_EXPECT_FALSE(test, RB_EMPTY_ROOT(&vdev->mappings));
 	vcm_iommu_sync_for_cpu(vdev, sgt, &map, DMA_FROM_DEVICE);
 	vcm_iommu_sync_for_device(vdev, sgt, &map, DMA_TO_DEVICE);
 	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
@@ -927,6 +1426,17 @@ static struct kunit_case iova_test_cases[] = {
 	KUNIT_CASE(what_others_leave_is_found_in_smaller_slabs),
 	KUNIT_CASE(a_power_of_two_is_a_reservation_of_its_own),
 	KUNIT_CASE(what_fits_no_address_space_is_refused),
+	KUNIT_CASE(a_map_takes_no_more_for_a_guard),
+	KUNIT_CASE(a_map_takes_no_more_for_an_alignment),
+	KUNIT_CASE(no_address_is_beyond_a_mask_that_shrank),
+	KUNIT_CASE(no_segment_crosses_a_boundary_that_shrank),
+	KUNIT_CASE(others_find_room_while_a_buffer_does_not),
+	KUNIT_CASE(small_buffers_keep_little_from_others),
+	KUNIT_CASE(what_is_mapped_ends_with_the_device),
+	KUNIT_CASE(what_is_mapped_ends_without_a_driver),
+	KUNIT_CASE(a_device_that_is_bound_again_is_another),
+	KUNIT_CASE(devices_that_are_not_coherent_are_linked),
+	KUNIT_CASE(coherent_devices_need_no_sync),
 	KUNIT_CASE(senseless_requests_are_refused),
 	KUNIT_CASE(a_run_that_cannot_be_mapped_leaves_nothing),
 	KUNIT_CASE(a_slab_that_cannot_be_synced_leaves_nothing),
