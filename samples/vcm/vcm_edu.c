@@ -74,6 +74,10 @@ static bool unsafe_probe;
 module_param(unsafe_probe, bool, 0444);
 MODULE_PARM_DESC(unsafe_probe, "Let root do DMA at any address behind an IOMMU, for tests (default N)");
 
+static bool late;
+module_param(late, bool, 0600);
+MODULE_PARM_DESC(late, "Keep what is imported when a device goes, until its file lets go, for tests (default N)");
+
 static DEFINE_IDA(edu_ids);
 
 /* --- The importer ------------------------------------------------------ */
@@ -559,7 +563,10 @@ static long edu_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 		return -EFAULT;
 
 	mutex_lock(&edu->lock);
-	ret = edu->gone ? -ENODEV : edu_file_ioctl(file, cmd, &args);
+	if (edu->gone && !(late && cmd == VCM_EDU_IOC_RELEASE))
+		ret = -ENODEV;
+	else
+		ret = edu_file_ioctl(file, cmd, &args);
 	if (!ret && _IOC_DIR(cmd) & _IOC_READ && copy_to_user(user, &args, size)) {
 		edu_file_undo(file, cmd, &args);
 		ret = -EFAULT;
@@ -748,11 +755,15 @@ static void edu_remove(struct pci_dev *pdev)
 
 	misc_deregister(&edu->misc);
 
-	/* No mapping may outlive the binding, whoever still has a file open. */
+	/*
+	 * No mapping should outlive the binding, whoever still has a file open.
+	 * There are drivers with which it does.
+	 */
 	mutex_lock(&edu->lock);
 	edu->gone = true;
 	list_for_each_entry(file, &edu->files, node)
-		edu_file_forget_all(file);
+		if (!late)
+			edu_file_forget_all(file);
 	mutex_unlock(&edu->lock);
 
 	free_irq(pci_irq_vector(pdev, 0), edu);

@@ -42,8 +42,11 @@
  * @2m:      2 MiB
  * @16m:     16 MiB
  *
- * SUBTEST: align-huge
- * Description: An alignment of half the address space has two places.
+ * SUBTEST: align-largest
+ * Description: An alignment, or a guard, of a 16th of the address space is possible, and no larger.
+ *
+ * SUBTEST: align-length
+ * Description: A larger alignment is possible for a buffer that is as large.
  *
  * SUBTEST: align-out-of-reach
  * Description: What cannot be in a device's address space is refused and leaves nothing.
@@ -379,17 +382,12 @@ static void test_align(int dev, const struct target *targets, uint64_t len, uint
 	close(odd);
 }
 
-static void test_align_huge(int dev, const struct target *target)
+/* What a policy may take of a device's addresses beyond the buffer. */
+static uint64_t largest_extra(const struct target *target)
 {
-	uint64_t half = 1ull << (target->bits - 1);
-	int dmabuf = vcm_dev_alloc_policy(dev, KIB(4), half, 0, 0);
-	struct vcm_edu_import it;
+	uint64_t part = 1ull << (target->bits - 4);
 
-	import(target, dmabuf, &it);
-	igt_assert_eq_u64(it.iova, half);
-	release(target, &it);
-	close(dmabuf);
-	assert_forgotten(target);
+	return part < MIB(1024) ? part : MIB(1024);
 }
 
 static void assert_out_of_reach(int dev, const struct target *target, uint64_t align,
@@ -404,6 +402,38 @@ static void assert_out_of_reach(int dev, const struct target *target, uint64_t a
 	vcm_totals_assert_back(&before);
 	assert_forgotten(target);
 	close(dmabuf);
+}
+
+static void test_align_largest(int dev, const struct target *target)
+{
+	uint64_t extra = largest_extra(target);
+	static struct vcm_iova_device device;
+	struct vcm_edu_import it;
+	int dmabuf;
+
+	assert_aligned(dev, target, KIB(4), extra);
+	assert_out_of_reach(dev, target, 2 * extra, 0, 0);
+
+	dmabuf = vcm_dev_alloc_policy(dev, MIXED, 0, extra, 0);
+	import(target, dmabuf, &it);
+	vcm_iova_read(target->name, &device);
+	igt_assert_eq_u64(vcm_iova_find(&device, it.iova)->guard, extra);
+	if (device.slab_size)
+		igt_assert_lte_u64(device.slabs, (MIXED + extra) / device.slab_size + 2);
+	else
+		igt_assert_eq_u64(device.slabs, 1);
+	release(target, &it);
+	close(dmabuf);
+	assert_out_of_reach(dev, target, 0, extra + vcm_page_size(), 0);
+}
+
+static void test_align_length(int dev, const struct target *target)
+{
+	uint64_t align = 2 * largest_extra(target);
+
+	igt_require_f(align <= MIB(64), "the device has %u bits\n", target->bits);
+	assert_aligned(dev, target, align, align);
+	assert_aligned(dev, target, align - MIB(1), align);
 }
 
 static void test_out_of_reach(int dev, const struct target *target)
@@ -480,21 +510,21 @@ static void test_congruent(int dev, const struct target *target)
 
 static void test_adjacent_buffers(int dev, const struct target *target)
 {
-	const uint64_t offset[] = { 0, KIB(64) - TAG };
+	const uint64_t len = KIB(192), offset[] = { 0, len - TAG };
 	struct vcm_edu_import it[4], sorted[4];
 	struct desk desk;
 	int dmabuf[4], i;
 
 	desk_init(&desk, dev, target);
 	for (i = 0; i < 4; i++) {
-		dmabuf[i] = vcm_dev_alloc_policy(dev, KIB(64), 0, 0, 0);
+		dmabuf[i] = vcm_dev_alloc_policy(dev, len, 0, 0, 0);
 		vcm_buffer_fill(dmabuf[i], i + 1);
 		import(target, dmabuf[i], &it[i]);
 	}
 	memcpy(sorted, it, sizeof(sorted));
 	qsort(sorted, ARRAY_SIZE(sorted), sizeof(*sorted), by_iova);
 	for (i = 1; i < 4; i++)
-		igt_assert_eq_u64(sorted[i].iova, sorted[i - 1].iova + KIB(64));
+		igt_assert_eq_u64(sorted[i].iova, sorted[i - 1].iova + len);
 	for (i = 0; i < 4; i++) {
 		assert_sees(&desk, &it[i], dmabuf[i], offset, ARRAY_SIZE(offset));
 		release(target, &it[i]);
@@ -507,7 +537,7 @@ static void test_no_more_than_needed(int dev, const struct target *target)
 {
 	const uint64_t page = vcm_page_size();
 	const uint64_t lengths[] = { page, 3 * page, KIB(64), MIXED, MIB(33) };
-	const uint64_t guards[] = { 0, 1, page, KIB(64) + 1, MIB(1), MIB(100) };
+	const uint64_t guards[] = { 0, 1, page, KIB(64) + 1, MIB(1), largest_extra(target) };
 	struct vcm_edu_import it;
 	int i, j;
 
@@ -1269,8 +1299,10 @@ static const struct {
 	void (*run)(int dev, const struct target *target);
 	const char *description;
 } subtests[] = {
-	{ "align-huge", test_align_huge,
-	  "An alignment of half the address space has two places" },
+	{ "align-length", test_align_length,
+	  "A larger alignment is possible for a buffer that is as large" },
+	{ "align-largest", test_align_largest,
+	  "An alignment, or a guard, of a 16th of the address space is possible, and no larger" },
 	{ "align-out-of-reach", test_out_of_reach,
 	  "What cannot be in a device's address space is refused and leaves nothing" },
 	{ "congruent", test_congruent,
