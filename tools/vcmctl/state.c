@@ -226,7 +226,12 @@ int command_pool(int argc, char **argv)
 
 	if (cap)
 		file_write(PARAMETERS "pool_mb", cap);
-	/* The low mark last: it is what begins a refill. */
+	/*
+	 * The low mark last: it is what begins a refill. At no time is it above the
+	 * high one.
+	 */
+	if (high && low)
+		file_write(PARAMETERS "pool_low_mb", "0");
 	if (high)
 		file_write(PARAMETERS "pool_high_mb", high);
 	if (low)

@@ -141,19 +141,43 @@ static int vcm_fill_sizes(struct vcm_fill *fill, u64 sizes)
 	return 0;
 }
 
+static enum vcm_chunk_size vcm_chunk_smallest(u64 sizes)
+{
+	enum vcm_chunk_size size = VCM_CHUNK_PAGE;
+
+	while (size > 0 && !(sizes & vcm_chunk_bytes(size)))
+		size--;
+	return size;
+}
+
+/*
+ * Large chunks do not reclaim, and the pool may have what is missing in other
+ * sizes, or had it until somebody else took it just now: so once more in any
+ * case, and as long as it has something that helps.
+ */
+static int vcm_fill_up(struct vcm_fill *fill, u64 sizes)
+{
+	enum vcm_chunk_size smallest = vcm_chunk_smallest(sizes);
+	unsigned long freed;
+	int ret;
+
+	do {
+		freed = vcm_pool_yield(smallest, fill->left);
+		ret = vcm_fill_sizes(fill, sizes);
+	} while (!ret && fill->left && freed);
+
+	if (!ret && fill->left && vcm_pool_merge(smallest))
+		ret = vcm_fill_sizes(fill, sizes);
+	return ret;
+}
+
 static int vcm_fill(struct vcm_fill *fill, u64 sizes)
 {
 	int ret;
 
 	ret = vcm_fill_sizes(fill, sizes);
-	if (ret || !fill->left)
-		return ret;
-	/*
-	 * Large chunks do not reclaim, and the pool may have what is missing,
-	 * or had it until somebody else drained it just now.
-	 */
-	vcm_pool_drain();
-	ret = vcm_fill_sizes(fill, sizes);
+	if (!ret && fill->left)
+		ret = vcm_fill_up(fill, sizes);
 	if (ret)
 		return ret;
 	return fill->left ? -ENOMEM : 0;

@@ -14,6 +14,7 @@
 #include <uapi/linux/dma-buf.h>
 
 #include "vcm_heap.h"
+#include "vcm_memory.h"
 #include "vcm_pool.h"
 
 struct vcm_totals {
@@ -142,6 +143,9 @@ static int vcm_pool_show(struct seq_file *s, void *unused)
 		seq_printf(s, "clean_%s %lu\n", names[size], stats.clean[size]);
 		seq_printf(s, "dirty_%s %lu\n", names[size], stats.dirty[size]);
 	}
+	seq_printf(s, "pressure %d\n", stats.pressed);
+	seq_printf(s, "bad_kb %llu\n",
+		   (u64)vcm_memory_bad_pages() << (PAGE_SHIFT - 10));
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(vcm_pool);

@@ -107,7 +107,14 @@ struct vcm_memory {
 	unsigned long anon;
 };
 
-static bool vcm_memory_node_allowed(int nid)
+/**
+ * vcm_memory_node_allowed - may the current task have memory of a node?
+ * @nid: the node
+ *
+ * Context: Process context.
+ * Return: true if its cpuset and its memory policy allow it.
+ */
+bool vcm_memory_node_allowed(int nid)
 {
 #ifdef CONFIG_NUMA
 	const struct mempolicy *policy = current->mempolicy;
@@ -353,17 +360,72 @@ struct page *vcm_memory_alloc_node(int nid, enum vcm_chunk_size size)
 				      get_order(vcm_chunk_bytes(size)));
 }
 
+/* Pages in chunks that are kept from all use. */
+static atomic_long_t vcm_memory_bad;
+
+/**
+ * vcm_memory_bad_pages - how much memory was lost to hardware errors
+ *
+ * Context: Any.
+ * Return: pages in chunks that vcm_memory_free() did not free.
+ */
+unsigned long vcm_memory_bad_pages(void)
+{
+	return atomic_long_read(&vcm_memory_bad);
+}
+
+/* Did memory of the page's node ever fail? Nearly always there is nothing to do. */
+static bool vcm_memory_failed_near(const struct page *page)
+{
+#ifdef CONFIG_MEMORY_FAILURE
+	return READ_ONCE(NODE_DATA(page_to_nid(page))->mf_stats.total);
+#else
+	return false;
+#endif
+}
+
+/**
+ * vcm_memory_is_good - may a chunk be used?
+ * @page: its first page
+ *
+ * The core marks pages where the hardware found an error, and can do nothing more
+ * about those that a driver has.
+ *
+ * Context: Any.
+ * Return: false if one of its pages is marked.
+ */
+bool vcm_memory_is_good(struct page *page)
+{
+	unsigned long i;
+
+	if (likely(!vcm_memory_failed_near(page)))
+		return true;
+	for (i = 0; i < compound_nr(page); i++)
+		if (PageHWPoison(page + i))
+			return false;
+	return true;
+}
+
 /**
  * vcm_memory_free - free a chunk
  * @page: its first page
+ *
+ * When a single page is bad, the core keeps it. From a larger chunk the bad page
+ * would get back into use, and no driver can take it out: all of the chunk
+ * is lost then.
  *
  * Context: Any that __free_pages() can be called from.
  */
 void vcm_memory_free(struct page *page)
 {
+	unsigned int order = compound_order(page);
+
 	KUNIT_STATIC_STUB_REDIRECT(vcm_memory_free, page);
 
-	__free_pages(page, compound_order(page));
+	if (order && !vcm_memory_is_good(page))
+		atomic_long_add(1L << order, &vcm_memory_bad);
+	else
+		__free_pages(page, order);
 }
 
 /**

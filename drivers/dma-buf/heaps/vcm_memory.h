@@ -31,6 +31,7 @@ struct vcm_claim {
 	unsigned long left;
 };
 
+bool vcm_memory_node_allowed(int nid);
 int vcm_memory_claim(struct vcm_claim *claim, unsigned long nr_pages);
 int vcm_memory_look(struct vcm_claim *claim, unsigned long left);
 void vcm_memory_unclaim(struct vcm_claim *claim);
@@ -54,6 +55,8 @@ struct page *vcm_memory_alloc(enum vcm_chunk_size size);
 struct page *vcm_memory_alloc_node(int nid, enum vcm_chunk_size size);
 void vcm_memory_free(struct page *page);
 void *vcm_memory_array(size_t nr, size_t size);
+bool vcm_memory_is_good(struct page *page);
+unsigned long vcm_memory_bad_pages(void);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 extern int vcm_memory_reserve_mb;

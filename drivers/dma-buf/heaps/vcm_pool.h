@@ -20,15 +20,17 @@ struct shrinker;
 /**
  * struct vcm_pool_stats - what the pool holds
  * @cap: bytes that it may hold
- * @total: bytes that it holds, including chunks that are being zeroed
+ * @total: bytes that it holds, and what the worker is about to add
  * @clean: number of zeroed chunks of each size
  * @dirty: ... and of those that are not
+ * @pressed: whether it takes nothing because memory is short
  */
 struct vcm_pool_stats {
 	u64 cap;
 	u64 total;
 	unsigned long clean[VCM_NR_CHUNK_SIZES];
 	unsigned long dirty[VCM_NR_CHUNK_SIZES];
+	bool pressed;
 };
 
 /* vcm_pool.c: the chunks */
@@ -40,6 +42,8 @@ struct page *vcm_pool_get(enum vcm_chunk_size size);
 void vcm_pool_put(enum vcm_chunk_size size, struct page **pages,
 		  unsigned long nr);
 unsigned long vcm_pool_drain(void);
+unsigned long vcm_pool_yield(enum vcm_chunk_size size, size_t bytes);
+unsigned long vcm_pool_merge(enum vcm_chunk_size size);
 void vcm_pool_stats(struct vcm_pool_stats *stats);
 
 /* vcm_pool.c for vcm_pool_work.c */
@@ -50,7 +54,11 @@ void vcm_pool_trim(void);
 unsigned long vcm_pool_free_node(unsigned long nr_pages, int nid);
 unsigned long vcm_pool_node_pages(int nid);
 u64 vcm_pool_node_bytes_of(int nid, enum vcm_chunk_size size);
-bool vcm_pool_node_has_dirty(int nid);
+void vcm_pool_age(int nid, unsigned long keep);
+bool vcm_pool_press(void);
+bool vcm_pool_ease(void);
+bool vcm_pool_pressed(void);
+bool vcm_pool_has_dirty(void);
 bool vcm_pool_zero_one(int nid);
 bool vcm_pool_add_one(int nid, enum vcm_chunk_size size);
 
@@ -63,11 +71,18 @@ void vcm_pool_kick(void);
 /* What tests look at inside */
 extern unsigned int vcm_pool_low_mb;
 extern unsigned int vcm_pool_high_mb;
-extern unsigned long vcm_pool_pressure;
+extern unsigned int vcm_pool_idle_s;
 extern struct kthread_delayed_work vcm_pool_work;
+extern struct kthread_delayed_work vcm_pool_age_work;
 
-void vcm_pool_queue_work(unsigned long delay);
+struct zone;
+
+long vcm_pool_zone_spare(struct zone *zone);
+
+void vcm_pool_queue_work(struct kthread_delayed_work *work, unsigned long delay,
+			 bool again);
 void vcm_pool_work_fn(struct kthread_work *work);
+void vcm_pool_age_fn(struct kthread_work *work);
 unsigned long vcm_pool_count(struct shrinker *shrinker,
 			     struct shrink_control *sc);
 unsigned long vcm_pool_scan(struct shrinker *shrinker,
@@ -75,6 +90,7 @@ unsigned long vcm_pool_scan(struct shrinker *shrinker,
 int vcm_pool_cap_param_set(const char *val, const struct kernel_param *kp);
 int vcm_pool_cap_param_get(char *buffer, const struct kernel_param *kp);
 int vcm_pool_mark_param_set(const char *val, const struct kernel_param *kp);
+int vcm_pool_idle_param_set(const char *val, const struct kernel_param *kp);
 #endif
 
 #endif /* _VCM_POOL_H */

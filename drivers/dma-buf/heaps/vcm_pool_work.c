@@ -2,8 +2,8 @@
 /*
  * The life of the pool: who zeroes, refills and shrinks it, and when
  *
- * Nothing runs, and no timer is armed, as long as no chunk is dirty and nobody
- * asked for a refill: an idle machine stays idle.
+ * What has come is zeroed soon, and what nobody needs goes after a while. Then
+ * nothing runs and no timer is armed: an idle machine stays idle.
  */
 
 #include <kunit/static_stub.h>
@@ -18,14 +18,15 @@
 #include <linux/sched.h>
 #include <linux/shrinker.h>
 #include <linux/swap.h>
+#include <linux/timer.h>
 
 #include "vcm_pool.h"
 
 /* The worker lets a closing thread finish first, and buffers come together. */
 #define VCM_POOL_DELAY		msecs_to_jiffies(10)
 
-/* How long the worker rests after somebody wanted memory back. */
-#define VCM_POOL_REST		(2 * HZ)
+/* How long the pool takes nothing, at least, after somebody wanted memory. */
+#define VCM_POOL_REST		HZ
 
 /*
  * Pages to free per shrinker call: the largest chunk, so that what is asked for
@@ -39,18 +40,19 @@
 VISIBLE_IF_KUNIT unsigned int vcm_pool_low_mb;
 VISIBLE_IF_KUNIT unsigned int vcm_pool_high_mb;
 
-/* Until when, in jiffies, the worker rests. */
-VISIBLE_IF_KUNIT unsigned long vcm_pool_pressure = INITIAL_JIFFIES;
+/* How long a chunk that nobody needs stays at most, in seconds; 0: for ever. */
+VISIBLE_IF_KUNIT unsigned int vcm_pool_idle_s = 30;
+#define VCM_POOL_IDLE_MAX	(24 * 60 * 60)
 
 /* NULL before the pool has come to life, when parameters are set, and after. */
 static struct kthread_worker *vcm_pool_worker;
 VISIBLE_IF_KUNIT struct kthread_delayed_work vcm_pool_work;
+VISIBLE_IF_KUNIT struct kthread_delayed_work vcm_pool_age_work;
 static struct shrinker *vcm_pool_shrinker;
 
 static bool vcm_pool_may_work(void)
 {
-	return time_after_eq(jiffies, READ_ONCE(vcm_pool_pressure)) &&
-	       !freezing(current);
+	return !vcm_pool_pressed() && !freezing(current);
 }
 
 static bool vcm_pool_refills(void)
@@ -74,35 +76,75 @@ static void vcm_pool_refill_size(int nid, enum vcm_chunk_size size)
 }
 
 /* In advance, for those who want that: with the sizes that can run out. */
-static void vcm_pool_refill(int nid)
+static void vcm_pool_refill(void)
 {
 	enum vcm_chunk_size size;
-
-	for (size = 0; size < VCM_CHUNK_PAGE; size++)
-		vcm_pool_refill_size(nid, size);
-}
-
-static bool vcm_pool_has_dirty(void)
-{
 	int nid;
 
-	if (vcm_pool_is_empty())
-		return false;
 	for_each_node_state(nid, N_MEMORY)
-		if (vcm_pool_node_has_dirty(nid))
-			return true;
-	return false;
+		for (size = 0; size < VCM_CHUNK_PAGE; size++)
+			vcm_pool_refill_size(nid, size);
 }
 
-VISIBLE_IF_KUNIT void vcm_pool_queue_work(unsigned long delay)
+/* The nodes take turns, or the last one would wait for all others. */
+static void vcm_pool_zero_all(void)
+{
+	bool found;
+	int nid;
+
+	do {
+		found = false;
+		for_each_node_state(nid, N_MEMORY)
+			if (vcm_pool_may_work())
+				found |= vcm_pool_zero_one(nid);
+		cond_resched();
+	} while (found);
+}
+
+/* Queue @work; @again puts off what is queued already. */
+VISIBLE_IF_KUNIT void vcm_pool_queue_work(struct kthread_delayed_work *work,
+					  unsigned long delay, bool again)
 {
 	struct kthread_worker *worker;
 
-	KUNIT_STATIC_STUB_REDIRECT(vcm_pool_queue_work, delay);
+	KUNIT_STATIC_STUB_REDIRECT(vcm_pool_queue_work, work, delay, again);
 
 	worker = READ_ONCE(vcm_pool_worker);
-	if (worker)
-		kthread_queue_delayed_work(worker, &vcm_pool_work, delay);
+	if (!worker)
+		return;
+	if (again)
+		kthread_mod_delayed_work(worker, work, delay);
+	else
+		kthread_queue_delayed_work(worker, work, delay);
+}
+
+/* What has not been needed from one time to the next is given back at that one. */
+static unsigned long vcm_pool_age_delay(void)
+{
+	return READ_ONCE(vcm_pool_idle_s) * HZ / 2;
+}
+
+/* The timer runs as long as there is something that gets older. */
+static void vcm_pool_kick_age(void)
+{
+	unsigned long delay = vcm_pool_age_delay();
+
+	if (delay && !timer_pending(&vcm_pool_age_work.timer) &&
+	    !vcm_pool_is_empty())
+		vcm_pool_queue_work(&vcm_pool_age_work, delay, false);
+}
+
+VISIBLE_IF_KUNIT void vcm_pool_age_fn(struct kthread_work *work)
+{
+	unsigned long keep = 0;
+	int nid;
+
+	/* What is filled in advance is not to go, only to come again. */
+	if (vcm_pool_refills())
+		keep = READ_ONCE(vcm_pool_high_mb) * VCM_POOL_PAGES_PER_MB;
+	for_each_node_state(nid, N_MEMORY)
+		vcm_pool_age(nid, keep);
+	vcm_pool_kick_age();
 }
 
 static bool vcm_pool_has_work(void)
@@ -112,19 +154,24 @@ static bool vcm_pool_has_work(void)
 
 VISIBLE_IF_KUNIT void vcm_pool_work_fn(struct kthread_work *work)
 {
-	int nid;
-
-	for_each_node_state(nid, N_MEMORY) {
-		while (vcm_pool_may_work() && vcm_pool_zero_one(nid))
-			cond_resched();
-		if (vcm_pool_refills())
-			vcm_pool_refill(nid);
+	if (vcm_pool_ease()) {
+		vcm_pool_queue_work(&vcm_pool_work, VCM_POOL_REST, false);
+		return;
 	}
-	/* A release, or a refill, may have added just when the cap was lowered. */
-	vcm_pool_trim();
+	vcm_pool_zero_all();
+	if (vcm_pool_refills())
+		vcm_pool_refill();
+	vcm_pool_kick_age();
 
 	if (!vcm_pool_may_work() && vcm_pool_has_work())
-		vcm_pool_queue_work(VCM_POOL_REST);
+		vcm_pool_queue_work(&vcm_pool_work, VCM_POOL_REST, false);
+}
+
+/* Somebody looks for memory: the pool takes nothing for a while. */
+static void vcm_pool_note_pressure(void)
+{
+	if (vcm_pool_press())
+		vcm_pool_queue_work(&vcm_pool_work, VCM_POOL_REST, true);
 }
 
 /**
@@ -135,12 +182,17 @@ VISIBLE_IF_KUNIT void vcm_pool_work_fn(struct kthread_work *work)
 void vcm_pool_kick(void)
 {
 	if (vcm_pool_has_work())
-		vcm_pool_queue_work(VCM_POOL_DELAY);
+		vcm_pool_queue_work(&vcm_pool_work, VCM_POOL_DELAY, false);
+	vcm_pool_kick_age();
 }
 
+/* ---- The shrinker ---- */
+
+/* Who counts looks for memory, even if there is none. */
 VISIBLE_IF_KUNIT unsigned long vcm_pool_count(struct shrinker *shrinker,
 					      struct shrink_control *sc)
 {
+	vcm_pool_note_pressure();
 	return vcm_pool_node_pages(sc->nid) ?: SHRINK_EMPTY;
 }
 
@@ -149,15 +201,11 @@ VISIBLE_IF_KUNIT unsigned long vcm_pool_scan(struct shrinker *shrinker,
 {
 	unsigned long freed;
 
-	/* Zeroing what is wanted back would be for nothing. */
-	WRITE_ONCE(vcm_pool_pressure, jiffies + VCM_POOL_REST);
-
+	vcm_pool_note_pressure();
 	freed = vcm_pool_free_node(sc->nr_to_scan, sc->nid);
 	sc->nr_scanned = freed;
 	/* Reclaim counts what it got, and gives up when that is nothing. */
 	mm_account_reclaimed_pages(freed);
-	/* The worker may have to refill when it has rested. */
-	vcm_pool_kick();
 	return freed ?: SHRINK_STOP;
 }
 
@@ -166,16 +214,21 @@ VISIBLE_IF_KUNIT unsigned long vcm_pool_scan(struct shrinker *shrinker,
 VISIBLE_IF_KUNIT int vcm_pool_cap_param_set(const char *val,
 					    const struct kernel_param *kp)
 {
-	unsigned long mb;
+	unsigned long pages = ULONG_MAX;
+	long mb;
 	int ret;
 
-	ret = kstrtoul(val, 0, &mb);
+	ret = kstrtol(val, 0, &mb);
 	if (ret)
 		return ret;
-	if (mb >= ULONG_MAX / VCM_POOL_PAGES_PER_MB)
-		return -ERANGE;
-
-	vcm_pool_set_cap(mb * VCM_POOL_PAGES_PER_MB);
+	if (mb < -1)
+		return -EINVAL;
+	if (mb >= 0) {
+		if (mb >= LONG_MAX / VCM_POOL_PAGES_PER_MB)
+			return -ERANGE;
+		pages = mb * VCM_POOL_PAGES_PER_MB;
+	}
+	vcm_pool_set_cap(pages);
 	return 0;
 }
 
@@ -191,16 +244,26 @@ static const struct kernel_param_ops vcm_pool_cap_param_ops = {
 	.get = vcm_pool_cap_param_get,
 };
 module_param_cb(pool_mb, &vcm_pool_cap_param_ops, NULL, 0644);
-MODULE_PARM_DESC(pool_mb, "Most memory that is kept for later buffers, in MB (default a twelfth of RAM, 0: none)");
+MODULE_PARM_DESC(pool_mb, "Most memory that is kept for later buffers, in MB (default -1: a 16th of RAM, at most 512; 0: none)");
 
+static bool vcm_pool_marks_fit(unsigned int low, unsigned int high)
+{
+	return low <= high && high < ULONG_MAX / VCM_POOL_PAGES_PER_MB;
+}
+
+/* Before the pool has come to life both are set, and vcm_pool_work_init() looks. */
 VISIBLE_IF_KUNIT int vcm_pool_mark_param_set(const char *val,
 					     const struct kernel_param *kp)
 {
-	unsigned int mb;
+	unsigned int mb, low, high;
 	int ret = kstrtouint(val, 0, &mb);
 
 	if (ret)
 		return ret;
+	low = kp->arg == &vcm_pool_low_mb ? mb : vcm_pool_low_mb;
+	high = kp->arg == &vcm_pool_high_mb ? mb : vcm_pool_high_mb;
+	if (READ_ONCE(vcm_pool_worker) && !vcm_pool_marks_fit(low, high))
+		return -EINVAL;
 	WRITE_ONCE(*(unsigned int *)kp->arg, mb);
 	vcm_pool_kick();
 	return 0;
@@ -214,19 +277,49 @@ module_param_cb(pool_low_mb, &vcm_pool_mark_param_ops, &vcm_pool_low_mb, 0644);
 MODULE_PARM_DESC(pool_low_mb, "Refill the pool in advance when it holds less of a large chunk size, in MB (default 0: never)");
 module_param_cb(pool_high_mb, &vcm_pool_mark_param_ops, &vcm_pool_high_mb,
 		0644);
-MODULE_PARM_DESC(pool_high_mb, "... until it holds this much of it, in MB (default 0)");
+MODULE_PARM_DESC(pool_high_mb, "... until it holds this much of it, in MB (default 0); not less than pool_low_mb");
+
+VISIBLE_IF_KUNIT int vcm_pool_idle_param_set(const char *val,
+					     const struct kernel_param *kp)
+{
+	unsigned int s;
+	int ret = kstrtouint(val, 0, &s);
+
+	if (ret)
+		return ret;
+	if (s > VCM_POOL_IDLE_MAX)
+		return -ERANGE;
+	WRITE_ONCE(vcm_pool_idle_s, s);
+	/* What waits already has to wait that long from now. */
+	if (s)
+		vcm_pool_queue_work(&vcm_pool_age_work, vcm_pool_age_delay(),
+				    true);
+	return 0;
+}
+
+static const struct kernel_param_ops vcm_pool_idle_param_ops = {
+	.set = vcm_pool_idle_param_set,
+	.get = param_get_uint,
+};
+module_param_cb(pool_idle_s, &vcm_pool_idle_param_ops, &vcm_pool_idle_s, 0644);
+MODULE_PARM_DESC(pool_idle_s, "Give back what nobody needed for this long, in seconds (default 30, 0: never)");
 
 /**
  * vcm_pool_work_init - bring the pool to life
  *
  * Context: Process context, once, behind vcm_pool_init().
- * Return: 0, -ENOMEM, or why there is no thread.
+ * Return: 0, -EINVAL (parameters that contradict each other), -ENOMEM, or why
+ *	there is no thread.
  */
 int vcm_pool_work_init(void)
 {
 	struct kthread_worker *worker;
 
+	if (!vcm_pool_marks_fit(vcm_pool_low_mb, vcm_pool_high_mb))
+		return -EINVAL;
+
 	kthread_init_delayed_work(&vcm_pool_work, vcm_pool_work_fn);
+	kthread_init_delayed_work(&vcm_pool_age_work, vcm_pool_age_fn);
 	vcm_pool_shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE, "vcm-pool");
 	if (!vcm_pool_shrinker)
 		return -ENOMEM;
@@ -263,5 +356,6 @@ void vcm_pool_work_exit(void)
 	/* A run that is going on does not queue another one. */
 	WRITE_ONCE(vcm_pool_worker, NULL);
 	kthread_cancel_delayed_work_sync(&vcm_pool_work);
+	kthread_cancel_delayed_work_sync(&vcm_pool_age_work);
 	kthread_destroy_worker(worker);
 }

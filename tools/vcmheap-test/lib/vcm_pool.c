@@ -89,6 +89,8 @@ void vcm_pool_read(struct vcm_pool *pool)
 		snprintf(name, sizeof(name), "dirty_%s", sizes[i]);
 		pool->dirty[i] = line_of(text, name);
 	}
+	pool->pressure = line_of(text, "pressure");
+	pool->bad = line_of(text, "bad_kb") << 10;
 }
 
 /**
@@ -173,6 +175,25 @@ void vcm_pool_wait_total(uint64_t total)
 }
 
 /**
+ * vcm_pool_wait_relaxed:
+ *
+ * Waits until the pool takes chunks again, after memory was short.
+ */
+void vcm_pool_wait_relaxed(void)
+{
+	struct vcm_pool pool;
+	int i;
+
+	for (i = 0; i < WAIT_STEPS; i++) {
+		vcm_pool_read(&pool);
+		if (!pool.pressure)
+			return;
+		usleep(WAIT_STEP_US);
+	}
+	igt_assert_f(false, "memory stays short\n");
+}
+
+/**
  * vcm_pool_assert_empty:
  *
  * Asserts that the pool holds nothing, by each of its counters.
@@ -217,14 +238,14 @@ int __vcm_pool_set(const char *param, const char *value)
 /**
  * vcm_pool_set:
  * @param: a module parameter
- * @mib: its new value
+ * @value: its new value
  */
-void vcm_pool_set(const char *param, uint64_t mib)
+void vcm_pool_set(const char *param, uint64_t value)
 {
-	char value[32];
+	char text[32];
 
-	snprintf(value, sizeof(value), "%llu", (unsigned long long)mib);
-	igt_assert_eq(__vcm_pool_set(param, value), 0);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	igt_assert_eq(__vcm_pool_set(param, text), 0);
 }
 
 /**
@@ -256,6 +277,20 @@ void vcm_pool_params_read(struct vcm_pool_params *params)
 	params->cap = vcm_pool_get(VCM_POOL_CAP);
 	params->low = vcm_pool_get(VCM_POOL_LOW);
 	params->high = vcm_pool_get(VCM_POOL_HIGH);
+	params->idle = vcm_pool_get(VCM_POOL_IDLE);
+}
+
+/**
+ * vcm_pool_set_marks:
+ * @low: refill when there is less of a chunk size, in MiB
+ * @high: until there is so much
+ */
+void vcm_pool_set_marks(uint64_t low, uint64_t high)
+{
+	/* At no time is the low one above the high one. */
+	vcm_pool_set(VCM_POOL_LOW, 0);
+	vcm_pool_set(VCM_POOL_HIGH, high);
+	vcm_pool_set(VCM_POOL_LOW, low);
 }
 
 /**
@@ -264,16 +299,16 @@ void vcm_pool_params_read(struct vcm_pool_params *params)
  */
 void vcm_pool_params_write(const struct vcm_pool_params *params)
 {
-	vcm_pool_set(VCM_POOL_LOW, params->low);
-	vcm_pool_set(VCM_POOL_HIGH, params->high);
+	vcm_pool_set_marks(params->low, params->high);
 	vcm_pool_set(VCM_POOL_CAP, params->cap);
+	vcm_pool_set(VCM_POOL_IDLE, params->idle);
 }
 
 /**
  * vcm_pool_renew:
  * @cap_mib: how much it may hold
  *
- * Makes the pool an empty one that does not fill itself.
+ * Makes the pool an empty one that neither fills nor empties itself.
  */
 void vcm_pool_renew(uint64_t cap_mib)
 {
@@ -289,6 +324,7 @@ void vcm_pool_renew(uint64_t cap_mib)
 		usleep(WAIT_STEP_US);
 	}
 	vcm_pool_assert_empty();
+	vcm_pool_wait_relaxed();
 }
 
 static uint64_t reclaimable_in(const char *path)

@@ -13,10 +13,11 @@
 
 #include "vcm_debugfs.h"
 
-/* Module parameters; all in MiB. */
+/* Module parameters; in MiB, the last one in seconds. */
 #define VCM_POOL_CAP	"pool_mb"
 #define VCM_POOL_LOW	"pool_low_mb"
 #define VCM_POOL_HIGH	"pool_high_mb"
+#define VCM_POOL_IDLE	"pool_idle_s"
 
 /**
  * struct vcm_pool - the file vcm/pool
@@ -24,12 +25,16 @@
  * @total: bytes that it holds
  * @clean: zeroed chunks by size
  * @dirty: other chunks by size
+ * @pressure: whether it takes nothing, because memory is short
+ * @bad: bytes that are lost because the hardware failed
  */
 struct vcm_pool {
 	uint64_t cap;
 	uint64_t total;
 	uint64_t clean[VCM_CHUNKS];
 	uint64_t dirty[VCM_CHUNKS];
+	bool pressure;
+	uint64_t bad;
 };
 
 /**
@@ -37,11 +42,13 @@ struct vcm_pool {
  * @cap: VCM_POOL_CAP
  * @low: VCM_POOL_LOW
  * @high: VCM_POOL_HIGH
+ * @idle: VCM_POOL_IDLE
  */
 struct vcm_pool_params {
 	uint64_t cap;
 	uint64_t low;
 	uint64_t high;
+	uint64_t idle;
 };
 
 void vcm_require_pool(void);
@@ -52,12 +59,14 @@ uint64_t vcm_pool_bytes(const uint64_t *chunks);
 bool vcm_pool_is_clean(const struct vcm_pool *pool);
 void vcm_pool_wait_clean(struct vcm_pool *pool);
 void vcm_pool_wait_total(uint64_t total);
+void vcm_pool_wait_relaxed(void);
 void vcm_pool_assert_empty(void);
 
 void vcm_pool_drain(void);
 int __vcm_pool_set(const char *param, const char *value);
-void vcm_pool_set(const char *param, uint64_t mib);
+void vcm_pool_set(const char *param, uint64_t value);
 uint64_t vcm_pool_get(const char *param);
+void vcm_pool_set_marks(uint64_t low, uint64_t high);
 void vcm_pool_params_read(struct vcm_pool_params *params);
 void vcm_pool_params_write(const struct vcm_pool_params *params);
 void vcm_pool_renew(uint64_t cap_mib);

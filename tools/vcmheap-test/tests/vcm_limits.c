@@ -183,6 +183,7 @@ static void fill_pool(int heap)
 {
 	int dmabuf[8], i;
 
+	vcm_pool_wait_relaxed();
 	for (i = 0; i < ARRAY_SIZE(dmabuf); i++)
 		dmabuf[i] = vcm_heap_alloc(heap, MIB(32));
 	for (i = 0; i < ARRAY_SIZE(dmabuf); i++)

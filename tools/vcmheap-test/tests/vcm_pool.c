@@ -87,6 +87,8 @@ IGT_TEST_DESCRIPTION("The pool in which the vcm heap keeps chunks for later buff
 
 /* What other users of the machine may take while a test looks at free memory. */
 #define FREE_NOISE MIB(16)
+/* The part of the cap that pages may have. */
+#define PAGE_PART 16
 
 #define ALL_SIZES	0
 #define SIZE_2M		DMA_HEAP_VCM_CHUNK_2M
@@ -357,16 +359,13 @@ static void test_reclaimable(void)
 	vcm_pool_drain();
 	assert_reclaimable(before, 0);
 
-	vcm_pool_set(VCM_POOL_LOW, 2);
-	vcm_pool_set(VCM_POOL_HIGH, 4);
+	vcm_pool_set_marks(2, 4);
 	vcm_pool_wait_total(3 * MIB(4));
 	assert_reclaimable(before, 3 * MIB(4));
 	vcm_pool_renew(64);
 	assert_reclaimable(before, 0);
 
 	put(len, ALL_SIZES);
-	/* The one that is being zeroed cannot be had. */
-	vcm_pool_wait_clean(&pool);
 	vcm_drop_caches();
 	assert_reclaimable(before, 0);
 }
@@ -431,22 +430,31 @@ static void test_cap_too_small(void)
 
 static void test_cap_lowered(void)
 {
-	static const uint64_t sizes[] = { SIZE_2M, SIZE_1M, SIZE_64K, SIZE_PAGE };
-	uint64_t free_before, reclaimable;
+	static const struct {
+		uint64_t size;
+		uint64_t cap, kept, low_cap, left;
+	} cases[] = {
+		{ SIZE_2M, 96, 96, 8, 8 },
+		{ SIZE_1M, 96, 96, 8, 8 },
+		{ SIZE_64K, 96, 96, 8, 8 },
+		{ SIZE_PAGE, 512, 512 / PAGE_PART, 64, 64 / PAGE_PART },
+	};
+	uint64_t free_before, reclaimable, freed;
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		vcm_pool_renew(128);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		vcm_pool_renew(cases[i].cap);
 		reclaimable = vcm_ram_reclaimable();
-		put(MIB(96), sizes[i]);
-		igt_assert_eq_u64(vcm_pool_total(), MIB(96));
+		put(MIB(96), cases[i].size);
+		igt_assert_eq_u64(vcm_pool_total(), MIB(cases[i].kept));
 		free_before = vcm_ram_unused();
 
-		vcm_pool_set(VCM_POOL_CAP, 8);
-		igt_assert_lte_u64(vcm_pool_total(), MIB(8));
+		vcm_pool_set(VCM_POOL_CAP, cases[i].low_cap);
+		igt_assert_eq_u64(vcm_pool_total(), MIB(cases[i].left));
 		igt_assert_eq_u64(vcm_pool_total(), vcm_ram_reclaimable() - reclaimable);
-		igt_assert_lt_u64(free_before + MIB(88) - FREE_NOISE, vcm_ram_unused());
-		igt_assert_eq_u64(vcm_pool_get(VCM_POOL_CAP), 8);
+		freed = MIB(cases[i].kept - cases[i].left);
+		igt_assert_lt_u64(free_before + freed - FREE_NOISE, vcm_ram_unused());
+		igt_assert_eq_u64(vcm_pool_get(VCM_POOL_CAP), cases[i].low_cap);
 	}
 }
 
@@ -494,7 +502,8 @@ static void test_bad_parameters(void)
 		const char *value;
 		int error;
 	} cases[] = {
-		{ VCM_POOL_CAP, "-1", -EINVAL },
+		{ VCM_POOL_CAP, "-2", -EINVAL },
+		{ VCM_POOL_CAP, "default", -EINVAL },
 		{ VCM_POOL_CAP, "x", -EINVAL },
 		{ VCM_POOL_CAP, "1.5", -EINVAL },
 		{ VCM_POOL_CAP, "8M", -EINVAL },
@@ -505,13 +514,20 @@ static void test_bad_parameters(void)
 		{ VCM_POOL_LOW, "-1", -EINVAL },
 		{ VCM_POOL_LOW, "x", -EINVAL },
 		{ VCM_POOL_LOW, "18446744073709551616", -ERANGE },
+		{ VCM_POOL_LOW, "5", -EINVAL },
+		{ VCM_POOL_HIGH, "2", -EINVAL },
 		{ VCM_POOL_HIGH, "-1", -EINVAL },
 		{ VCM_POOL_HIGH, "x", -EINVAL },
 		{ VCM_POOL_HIGH, "18446744073709551616", -ERANGE },
+		{ VCM_POOL_IDLE, "-1", -EINVAL },
+		{ VCM_POOL_IDLE, "x", -EINVAL },
+		{ VCM_POOL_IDLE, "86401", -ERANGE },
+		{ VCM_POOL_IDLE, "4294967296", -ERANGE },
 	};
 	int i;
 
 	vcm_pool_renew(7);
+	vcm_pool_set_marks(3, 4);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		uint64_t before = vcm_pool_get(cases[i].param);
 		int ret = __vcm_pool_set(cases[i].param, cases[i].value);
@@ -520,6 +536,8 @@ static void test_bad_parameters(void)
 			     cases[i].value, strerror(-ret));
 		igt_assert_eq_u64(vcm_pool_get(cases[i].param), before);
 	}
+	vcm_pool_set_marks(0, 0);
+	vcm_pool_renew(7);
 	/* The cap still holds. */
 	put(MIB(32), SIZE_1M);
 	igt_assert_eq_u64(vcm_pool_total(), MIB(7));
@@ -632,8 +650,7 @@ static void test_refill(void)
 static void test_refill_cap(void)
 {
 	vcm_pool_renew(5);
-	vcm_pool_set(VCM_POOL_HIGH, 64);
-	vcm_pool_set(VCM_POOL_LOW, 64);
+	vcm_pool_set_marks(64, 64);
 	vcm_pool_wait_total(MIB(5));
 	/* From here on there is no room for the pages that wake the worker. */
 	close(alloc(SIZE_2M, SIZE_2M));
@@ -644,8 +661,7 @@ static void test_refill_cap(void)
 static void test_refill_after_pressure(void)
 {
 	vcm_pool_renew(64);
-	vcm_pool_set(VCM_POOL_HIGH, 4);
-	vcm_pool_set(VCM_POOL_LOW, 4);
+	vcm_pool_set_marks(4, 4);
 	vcm_pool_wait_total(3 * MIB(4));
 	vcm_drop_caches();
 	/* Nobody allocates or releases: it is the worker's own affair. */

@@ -102,14 +102,12 @@ static void test_no_refill(void)
 	uint64_t reclaimable = vcm_ram_reclaimable();
 	int i;
 
-	vcm_pool_set(VCM_POOL_HIGH, 8);
-	vcm_pool_set(VCM_POOL_LOW, 8);
+	vcm_pool_set_marks(8, 8);
 	for (i = 0; i < 20; i++) {
 		assert_nothing_kept(reclaimable);
 		usleep(10000);
 	}
-	vcm_pool_set(VCM_POOL_LOW, 0);
-	vcm_pool_set(VCM_POOL_HIGH, 0);
+	vcm_pool_set_marks(0, 0);
 }
 
 static void test_zero(void)

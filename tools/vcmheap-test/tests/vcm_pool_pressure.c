@@ -55,6 +55,8 @@ IGT_TEST_DESCRIPTION("The vcm heap's pool where memory is short, and where many 
 #define FREE_NOISE MIB(16)
 /* What the kernel does not give to processes: watermarks, and what CPUs have at hand. */
 #define RESERVE MIB(128)
+/* ... and, of the heap's memory, what buffers leave to others. */
+#define HEAP_RESERVE (RESERVE + MIB(64))
 
 #define ALL_SIZES	0
 #define SIZE_2M		DMA_HEAP_VCM_CHUNK_2M
@@ -329,7 +331,7 @@ static void test_other_sizes_together(void)
 
 	renew_unlimited();
 	part = round_down(heap_unused() / 2);
-	each = round_down((heap_unused() - RESERVE) / CHILDREN);
+	each = round_down((heap_unused() - HEAP_RESERVE) / CHILDREN);
 	for (i = 0; i < ROUNDS; i++) {
 		vcm_pool_drain();
 		put(part, SIZE_2M);
@@ -376,6 +378,8 @@ static void test_killed(void)
 /* Everything that takes chunks from the pool but an allocation. */
 static void disturb(uint64_t *random)
 {
+	uint64_t low;
+
 	switch (vcm_random(random) % 6) {
 	case 0:
 		vcm_pool_drain();
@@ -388,8 +392,8 @@ static void disturb(uint64_t *random)
 		vcm_pool_set(VCM_POOL_CAP, vcm_random(random) % 48);
 		break;
 	case 4:
-		vcm_pool_set(VCM_POOL_HIGH, vcm_random(random) % 8);
-		vcm_pool_set(VCM_POOL_LOW, vcm_random(random) % 8);
+		low = vcm_random(random) % 8;
+		vcm_pool_set_marks(low, low + vcm_random(random) % 8);
 		break;
 	default:
 		usleep(vcm_random(random) % 20000);

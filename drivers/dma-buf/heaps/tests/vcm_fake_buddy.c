@@ -97,9 +97,18 @@ static void fake_free(struct page *page)
 	__free_pages(page, order);
 }
 
-static void fake_queue_work(unsigned long delay)
+static void fake_queue_work(struct kthread_delayed_work *work,
+			    unsigned long delay, bool again)
 {
-	vcm_fake_buddy.nr_kicks++;
+	if (work == &vcm_pool_age_work)
+		vcm_fake_buddy.nr_age_kicks++;
+	else
+		vcm_fake_buddy.nr_kicks++;
+}
+
+static long fake_zone_spare(struct zone *zone)
+{
+	return vcm_fake_buddy.spare;
 }
 
 /**
@@ -116,10 +125,14 @@ int vcm_fake_buddy_init(struct kunit *test)
 	memset(buddy, 0, sizeof(*buddy));
 	memset(buddy->left, 0xff, sizeof(buddy->left));
 	buddy->budget = ULONG_MAX;
+	buddy->spare = LONG_MAX;
 	xa_init(&buddy->out);
 
 	/* Nobody else uses the heap now, and so the worker stays idle. */
 	kthread_cancel_delayed_work_sync(&vcm_pool_work);
+	kthread_cancel_delayed_work_sync(&vcm_pool_age_work);
+	while (vcm_pool_ease())
+		;
 	accounting_before = mem_accounting;
 	mem_accounting = false;
 	cap_before = vcm_pool_cap_pages();
@@ -127,6 +140,7 @@ int vcm_fake_buddy_init(struct kunit *test)
 	kunit_activate_static_stub(test, vcm_memory_alloc_pages, fake_alloc);
 	kunit_activate_static_stub(test, vcm_memory_free, fake_free);
 	kunit_activate_static_stub(test, vcm_pool_queue_work, fake_queue_work);
+	kunit_activate_static_stub(test, vcm_pool_zone_spare, fake_zone_spare);
 	return 0;
 }
 
@@ -140,6 +154,8 @@ void vcm_fake_buddy_exit(struct kunit *test)
 {
 	struct vcm_pool_stats stats;
 
+	while (vcm_pool_ease())
+		;
 	vcm_pool_drain();
 	vcm_pool_stats(&stats);
 	vcm_pool_set_cap(cap_before);

@@ -22,9 +22,11 @@ struct kunit;
  * @budget: pages that may be out at once
  * @give: pages to give for VCM_CHUNK_PAGE, in this order, or NULL for new ones
  * @nr_give: how many there are in @give
+ * @spare: what each zone has that nobody misses, in pages
  * @nr_calls: allocations of each size that were tried
  * @nr_pages: pages that are out
  * @nr_kicks: how often the worker would have been told
+ * @nr_age_kicks: ... that there is something that gets older
  * @gfp: flags of the last allocation
  * @nid: node of the last allocation
  * @out: the chunks that are out, their order by page frame number
@@ -35,10 +37,12 @@ struct vcm_fake_buddy {
 	unsigned long budget;
 	struct page **give;
 	unsigned long nr_give;
+	long spare;
 
 	unsigned long nr_calls[VCM_NR_CHUNK_SIZES];
 	unsigned long nr_pages;
 	unsigned long nr_kicks;
+	unsigned long nr_age_kicks;
 	gfp_t gfp;
 	int nid;
 	struct xarray out;

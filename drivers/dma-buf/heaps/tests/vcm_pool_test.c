@@ -11,7 +11,6 @@
 #include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/dma-heap.h>
-#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/shrinker.h>
@@ -37,7 +36,6 @@ static int pool_test_init(struct kunit *test)
 	vcm_pool_set_cap(64 * MB_PAGES);
 	vcm_pool_low_mb = 0;
 	vcm_pool_high_mb = 0;
-	vcm_pool_pressure = jiffies;
 	return ret;
 }
 
@@ -45,7 +43,6 @@ static void pool_test_exit(struct kunit *test)
 {
 	vcm_pool_low_mb = 0;
 	vcm_pool_high_mb = 0;
-	vcm_pool_pressure = jiffies;
 	vcm_fake_buddy_exit(test);
 }
 
@@ -116,8 +113,7 @@ static void what_is_put_is_dirty(struct kunit *test)
 	LIST_HEAD(list);
 
 	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++) {
-		KUNIT_EXPECT_EQ(test, vcm_pool_node_has_dirty(numa_mem_id()),
-				size > 0);
+		KUNIT_EXPECT_EQ(test, vcm_pool_has_dirty(), size > 0);
 		put_chunks(test, size, size + 1);
 		pages += (size + 1) * size_pages(size);
 		expect_held(test, size, 0, size + 1);
@@ -162,7 +158,7 @@ static void zeroing_goes_from_large_to_small(struct kunit *test)
 			expect_held(test, other, other <= size, other > size);
 	}
 	KUNIT_EXPECT_FALSE(test, vcm_pool_zero_one(numa_mem_id()));
-	KUNIT_EXPECT_FALSE(test, vcm_pool_node_has_dirty(numa_mem_id()));
+	KUNIT_EXPECT_FALSE(test, vcm_pool_has_dirty());
 }
 
 static void clean_chunks_are_zero(struct kunit *test)
@@ -268,9 +264,65 @@ static void the_cap_is_reached_exactly(struct kunit *test)
 	vcm_pool_set_cap(2 * size_pages(VCM_CHUNK_64K) + 1);
 	put_chunks(test, VCM_CHUNK_64K, 3);
 	expect_held(test, VCM_CHUNK_64K, 0, 2);
+	/* The share of pages is two of them. */
 	put_chunks(test, VCM_CHUNK_PAGE, 2);
 	expect_held(test, VCM_CHUNK_PAGE, 0, 1);
 	expect_total(test, 2 * size_pages(VCM_CHUNK_64K) + 1);
+}
+
+static void pages_have_a_share(struct kunit *test)
+{
+	unsigned long unit = size_pages(VCM_CHUNK_64K);
+
+	vcm_pool_set_cap(16 * 5 + 15);
+	put_chunks(test, VCM_CHUNK_PAGE, 8);
+	expect_held(test, VCM_CHUNK_PAGE, 0, 5);
+	put_chunks(test, VCM_CHUNK_PAGE, 1);
+	expect_held(test, VCM_CHUNK_PAGE, 0, 5);
+	/* ... also when the cap is lowered to what there is in all. */
+	put_chunks(test, VCM_CHUNK_64K, 1);
+	vcm_pool_set_cap(unit + 5);
+	expect_held(test, VCM_CHUNK_PAGE, 0, (unit + 5) / 16);
+	expect_held(test, VCM_CHUNK_64K, 0, 1);
+}
+
+static void smaller_chunks_make_room(struct kunit *test)
+{
+	vcm_pool_set_cap(4 * MB_PAGES);
+	put_chunks(test, VCM_CHUNK_64K, 16);
+	put_chunks(test, VCM_CHUNK_1M, 3);
+	expect_total(test, 4 * MB_PAGES);
+
+	/* Dirty ones, and no more than needed. */
+	put_chunks(test, VCM_CHUNK_1M, 1);
+	expect_held(test, VCM_CHUNK_64K, 0, 0);
+	expect_held(test, VCM_CHUNK_1M, 0, 4);
+	put_chunks(test, VCM_CHUNK_2M, 1);
+	expect_held(test, VCM_CHUNK_1M, 0, 2);
+	put_chunks(test, VCM_CHUNK_2M, 3);
+	expect_held(test, VCM_CHUNK_1M, 0, 0);
+	expect_held(test, VCM_CHUNK_2M, 0, 2);
+
+	/* Not the other way round. */
+	put_chunks(test, VCM_CHUNK_1M, 1);
+	put_chunks(test, VCM_CHUNK_64K, 1);
+	expect_held(test, VCM_CHUNK_2M, 0, 2);
+	expect_total(test, 4 * MB_PAGES);
+}
+
+static void nothing_makes_room_in_vain(struct kunit *test)
+{
+	vcm_pool_set_cap(3 * MB_PAGES);
+	put_chunks(test, VCM_CHUNK_2M, 1);
+	put_chunks(test, VCM_CHUNK_64K, 16);
+	put_chunks(test, VCM_CHUNK_2M, 1);
+	expect_held(test, VCM_CHUNK_2M, 0, 1);
+	expect_held(test, VCM_CHUNK_64K, 0, 16);
+
+	vcm_pool_set_cap(MB_PAGES);
+	put_chunks(test, VCM_CHUNK_64K, 16);
+	put_chunks(test, VCM_CHUNK_2M, 1);
+	expect_held(test, VCM_CHUNK_64K, 0, 16);
 }
 
 static void a_chunk_larger_than_the_cap_is_not_kept(struct kunit *test)
@@ -318,10 +370,13 @@ static void accounted_memory_is_not_kept(struct kunit *test)
 	expect_total(test, size_pages(VCM_CHUNK_64K));
 }
 
-static void the_default_cap_is_a_twelfth(struct kunit *test)
+static void the_default_cap_is_a_sixteenth(struct kunit *test)
 {
 	vcm_pool_set_cap(ULONG_MAX);
-	KUNIT_EXPECT_EQ(test, vcm_pool_cap_pages(), totalram_pages() / 12);
+	KUNIT_EXPECT_LE(test, vcm_pool_cap_pages(), totalram_pages() / 16);
+	KUNIT_EXPECT_GE(test, vcm_pool_cap_pages(),
+			min(totalram_pages() / 17, 512 * MB_PAGES));
+	KUNIT_EXPECT_LE(test, vcm_pool_cap_pages(), 512 * MB_PAGES);
 }
 
 /* --- Giving back ------------------------------------------------------- */
@@ -398,6 +453,7 @@ static void the_shrinker_counts_and_frees(struct kunit *test)
 	struct shrink_control sc = { .nid = numa_mem_id() };
 
 	KUNIT_EXPECT_EQ(test, vcm_pool_count(NULL, &sc), SHRINK_EMPTY);
+	vcm_pool_ease();
 	put_chunks(test, VCM_CHUNK_64K, 2);
 	KUNIT_EXPECT_EQ(test, vcm_pool_count(NULL, &sc),
 			2 * size_pages(VCM_CHUNK_64K));
@@ -413,33 +469,206 @@ static void the_shrinker_counts_and_frees(struct kunit *test)
 	expect_total(test, 0);
 }
 
+static void counting_is_looking_for_memory(struct kunit *test)
+{
+	struct shrink_control sc = { .nid = numa_mem_id() };
+
+	KUNIT_EXPECT_FALSE(test, vcm_pool_pressed());
+	vcm_pool_count(NULL, &sc);
+	KUNIT_EXPECT_TRUE(test, vcm_pool_pressed());
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, 1);
+	vcm_pool_count(NULL, &sc);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, 1);
+}
+
+static void nothing_is_kept_under_pressure(struct kunit *test)
+{
+	struct shrink_control sc = { .nid = numa_mem_id() };
+
+	vcm_pool_count(NULL, &sc);
+	put_chunks(test, VCM_CHUNK_64K, 3);
+	expect_total(test, 0);
+	vcm_pool_low_mb = 2;
+	vcm_pool_high_mb = 2;
+	vcm_pool_count(NULL, &sc);
+	vcm_pool_work_fn(NULL);
+	expect_total(test, 0);
+	vcm_pool_work_fn(NULL);
+	expect_held(test, VCM_CHUNK_2M, 1, 0);
+}
+
+static void nothing_is_kept_of_what_others_need(struct kunit *test)
+{
+	vcm_fake_buddy.spare = 0;
+	put_chunks(test, VCM_CHUNK_64K, 3);
+	expect_total(test, 0);
+	vcm_fake_buddy.spare = 1;
+	put_chunks(test, VCM_CHUNK_64K, 3);
+	expect_held(test, VCM_CHUNK_64K, 0, 3);
+
+	vcm_fake_buddy.spare = size_pages(VCM_CHUNK_1M);
+	KUNIT_EXPECT_FALSE(test, vcm_pool_add_one(numa_mem_id(),
+						  VCM_CHUNK_1M));
+	vcm_fake_buddy.spare++;
+	KUNIT_EXPECT_TRUE(test, vcm_pool_add_one(numa_mem_id(), VCM_CHUNK_1M));
+	vcm_fake_buddy.spare = -1;
+	KUNIT_EXPECT_FALSE(test, vcm_pool_add_one(numa_mem_id(),
+						  VCM_CHUNK_64K));
+}
+
 static void the_worker_rests_under_pressure(struct kunit *test)
 {
 	struct shrink_control sc = { .nid = numa_mem_id() };
 	unsigned long kicks;
 
 	put_chunks(test, VCM_CHUNK_64K, 1);
-	vcm_pool_scan(NULL, &sc);
-	KUNIT_EXPECT_TRUE(test, time_after(vcm_pool_pressure, jiffies));
-	/* Far enough for the slowest machine */
-	vcm_pool_pressure = jiffies + 3600 * HZ;
+	vcm_pool_count(NULL, &sc);
+	/* Again, while it rests: it rests once more. */
+	vcm_pool_count(NULL, &sc);
+	vcm_pool_count(NULL, &sc);
 	kicks = vcm_fake_buddy.nr_kicks;
 	vcm_pool_work_fn(NULL);
 	expect_held(test, VCM_CHUNK_64K, 0, 1);
 	/* It comes again. */
 	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, kicks + 1);
+	KUNIT_EXPECT_TRUE(test, vcm_pool_pressed());
 
-	vcm_pool_low_mb = 1;
-	vcm_pool_high_mb = 2;
-	vcm_pool_work_fn(NULL);
-	expect_held(test, VCM_CHUNK_2M, 0, 0);
-
-	vcm_pool_low_mb = 0;
-	vcm_pool_pressure = jiffies;
-	kicks = vcm_fake_buddy.nr_kicks;
 	vcm_pool_work_fn(NULL);
 	expect_held(test, VCM_CHUNK_64K, 1, 0);
-	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, kicks);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, kicks + 1);
+	KUNIT_EXPECT_FALSE(test, vcm_pool_pressed());
+}
+
+/* --- Who fails --------------------------------------------------------- */
+
+static void what_is_missing_is_freed(struct kunit *test)
+{
+	enum vcm_chunk_size size;
+
+	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++)
+		put_chunks(test, size, 4);
+
+	/* What it can have, then what can be split, the smallest first. */
+	KUNIT_EXPECT_EQ(test, vcm_pool_yield(VCM_CHUNK_64K, SZ_128K),
+			2 * size_pages(VCM_CHUNK_64K));
+	expect_held(test, VCM_CHUNK_64K, 0, 2);
+	KUNIT_EXPECT_EQ(test, vcm_pool_yield(VCM_CHUNK_64K, SZ_256K),
+			2 * size_pages(VCM_CHUNK_64K) +
+			size_pages(VCM_CHUNK_1M));
+	expect_held(test, VCM_CHUNK_64K, 0, 0);
+	expect_held(test, VCM_CHUNK_1M, 0, 3);
+	expect_held(test, VCM_CHUNK_2M, 0, 4);
+	KUNIT_EXPECT_EQ(test, vcm_pool_yield(VCM_CHUNK_64K, SZ_64M),
+			3 * size_pages(VCM_CHUNK_1M) +
+			4 * size_pages(VCM_CHUNK_2M));
+	/* Smaller ones stay. */
+	KUNIT_EXPECT_EQ(test, vcm_pool_yield(VCM_CHUNK_64K, SZ_64M), 0);
+	expect_held(test, VCM_CHUNK_PAGE, 0, 4);
+}
+
+/* The pages of a block, one by one. */
+static void put_block(struct kunit *test, struct page **pages,
+		      unsigned long nr)
+{
+	unsigned long i;
+
+	vcm_fake_buddy.give = pages;
+	vcm_fake_buddy.nr_give = nr;
+	for (i = 0; i < nr; i++)
+		KUNIT_ASSERT_PTR_EQ(test, new_chunk(test, VCM_CHUNK_PAGE),
+				    pages[i]);
+	vcm_fake_buddy.give = NULL;
+	vcm_pool_put(VCM_CHUNK_PAGE, pages, nr);
+}
+
+static void only_what_merges_is_freed(struct kunit *test)
+{
+	unsigned int order = vcm_size_order(VCM_CHUNK_64K), i, n;
+	unsigned long nr = 1UL << order;
+	struct page *pages[16], *page;
+
+	if (!order)
+		kunit_skip(test, "there is nothing smaller");
+	KUNIT_ASSERT_LE(test, nr, ARRAY_SIZE(pages));
+
+	page = alloc_pages(GFP_KERNEL, order);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	split_page(page, order);
+	for (i = 0; i < nr; i++)
+		pages[i] = page + i;
+
+	/* All of it but a page that somebody has. */
+	put_block(test, pages + 1, nr - 1);
+	vcm_pool_zero_one(numa_mem_id());
+	KUNIT_EXPECT_EQ(test, vcm_pool_merge(VCM_CHUNK_64K), 0);
+	expect_held(test, VCM_CHUNK_PAGE, 1, nr - 2);
+	expect_total(test, nr - 1);
+	for (i = 1, n = 0; i < nr; i++)
+		n += !!page_private(pages[i]);
+	KUNIT_EXPECT_EQ(test, n, 0);
+
+	/* That one, too. */
+	put_block(test, pages, 1);
+	put_chunks(test, VCM_CHUNK_64K, 1);
+	KUNIT_EXPECT_EQ(test, vcm_pool_merge(VCM_CHUNK_64K), nr);
+	expect_held(test, VCM_CHUNK_PAGE, 0, 0);
+	expect_held(test, VCM_CHUNK_64K, 0, 1);
+	expect_total(test, nr);
+}
+
+/* --- Ageing ------------------------------------------------------------ */
+
+static void what_nobody_needed_is_given_back(struct kunit *test)
+{
+	LIST_HEAD(list);
+
+	put_chunks(test, VCM_CHUNK_64K, 5);
+	vcm_pool_zero_one(numa_mem_id());
+	/* It has come since. */
+	vcm_pool_age_fn(NULL);
+	expect_held(test, VCM_CHUNK_64K, 1, 4);
+
+	/* Three of five are needed. */
+	vcm_pool_work_fn(NULL);
+	KUNIT_EXPECT_EQ(test, vcm_pool_get_clean(VCM_CHUNK_64K, 3, &list), 3);
+	put_chunks(test, VCM_CHUNK_64K, 4);
+	vcm_pool_age_fn(NULL);
+	expect_held(test, VCM_CHUNK_64K, 2, 2);
+	/* ... dirty ones go first; and now nobody needs any. */
+	vcm_pool_age_fn(NULL);
+	expect_held(test, VCM_CHUNK_64K, 0, 0);
+	free_list(&list);
+	expect_total(test, 0);
+}
+
+static void what_is_filled_in_advance_does_not_age(struct kunit *test)
+{
+	vcm_pool_low_mb = 2;
+	vcm_pool_high_mb = 4;
+	put_chunks(test, VCM_CHUNK_2M, 3);
+	put_chunks(test, VCM_CHUNK_PAGE, 3);
+	vcm_pool_age_fn(NULL);
+	expect_held(test, VCM_CHUNK_2M, 0, 3);
+	vcm_pool_age_fn(NULL);
+	expect_held(test, VCM_CHUNK_2M, 0, 2);
+	expect_held(test, VCM_CHUNK_PAGE, 0, 0);
+	vcm_pool_age_fn(NULL);
+	expect_held(test, VCM_CHUNK_2M, 0, 2);
+}
+
+static void an_empty_pool_has_no_timer(struct kunit *test)
+{
+	vcm_pool_kick();
+	vcm_pool_age_fn(NULL);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_age_kicks, 0);
+	put_chunks(test, VCM_CHUNK_PAGE, 1);
+	vcm_pool_kick();
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_age_kicks, 1);
+	vcm_pool_age_fn(NULL);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_age_kicks, 2);
+	vcm_pool_age_fn(NULL);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_age_kicks, 2);
+	expect_total(test, 0);
 }
 
 /* --- The worker -------------------------------------------------------- */
@@ -536,17 +765,58 @@ static void the_cap_is_set_in_mb(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcm_pool_cap_pages(), 16 * MB_PAGES);
 
 	KUNIT_EXPECT_EQ(test, vcm_pool_cap_param_set("", NULL), -EINVAL);
-	KUNIT_EXPECT_EQ(test, vcm_pool_cap_param_set("-1", NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_pool_cap_param_set("-2", NULL), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vcm_pool_cap_param_set("1 MB", NULL), -EINVAL);
-	snprintf(huge, sizeof(huge), "%lu", ULONG_MAX / MB_PAGES);
+	snprintf(huge, sizeof(huge), "%lu", LONG_MAX / MB_PAGES);
 	KUNIT_EXPECT_EQ(test, vcm_pool_cap_param_set(huge, NULL), -ERANGE);
 	KUNIT_EXPECT_EQ(test, vcm_pool_cap_pages(), 16 * MB_PAGES);
-	snprintf(huge, sizeof(huge), "%lu", ULONG_MAX / MB_PAGES - 1);
+	snprintf(huge, sizeof(huge), "%lu", LONG_MAX / MB_PAGES - 1);
 	KUNIT_EXPECT_EQ(test, vcm_pool_cap_param_set(huge, NULL), 0);
 
 	vcm_pool_set_cap(5 * MB_PAGES + 1);
 	KUNIT_EXPECT_EQ(test, vcm_pool_cap_param_get(text, NULL), 2);
 	KUNIT_EXPECT_STREQ(test, text, "5\n");
+
+	KUNIT_EXPECT_EQ(test, vcm_pool_cap_param_set("-1", NULL), 0);
+	KUNIT_EXPECT_GE(test, vcm_pool_cap_pages(),
+			min(totalram_pages() / 17, 512 * MB_PAGES));
+}
+
+static void the_marks_are_in_order(struct kunit *test)
+{
+	const struct kernel_param low = { .arg = &vcm_pool_low_mb };
+	const struct kernel_param high = { .arg = &vcm_pool_high_mb };
+
+	KUNIT_EXPECT_EQ(test, vcm_pool_mark_param_set("1", &low), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_pool_low_mb, 0);
+	KUNIT_EXPECT_EQ(test, vcm_pool_mark_param_set("4", &high), 0);
+	KUNIT_EXPECT_EQ(test, vcm_pool_mark_param_set("4", &low), 0);
+	KUNIT_EXPECT_EQ(test, vcm_pool_mark_param_set("3", &high), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_pool_high_mb, 4);
+	KUNIT_EXPECT_EQ(test, vcm_pool_mark_param_set("5", &low), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_pool_low_mb, 4);
+}
+
+static void the_age_is_set_in_seconds(struct kunit *test)
+{
+	unsigned int before = vcm_pool_idle_s;
+
+	KUNIT_EXPECT_EQ(test, vcm_pool_idle_param_set("x", NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_pool_idle_param_set("-1", NULL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_pool_idle_param_set("86401", NULL), -ERANGE);
+	KUNIT_EXPECT_EQ(test, vcm_pool_idle_s, before);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_age_kicks, 0);
+
+	KUNIT_EXPECT_EQ(test, vcm_pool_idle_param_set("86400", NULL), 0);
+	KUNIT_EXPECT_EQ(test, vcm_pool_idle_s, 86400);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_age_kicks, 1);
+	/* For ever */
+	KUNIT_EXPECT_EQ(test, vcm_pool_idle_param_set("0", NULL), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_age_kicks, 1);
+	put_chunks(test, VCM_CHUNK_64K, 1);
+	vcm_pool_kick();
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_age_kicks, 1);
+	vcm_pool_idle_s = before;
 }
 
 static void a_mark_wakes_the_worker(struct kunit *test)
@@ -586,7 +856,6 @@ static void the_worker_does_what_is_to_be_done(struct kunit *test)
 	struct vcm_pool_stats stats;
 
 	kunit_deactivate_static_stub(test, vcm_pool_queue_work);
-	vcm_pool_pressure = jiffies;
 	put_chunks(test, VCM_CHUNK_64K, 2);
 	vcm_pool_kick();
 	do {
@@ -651,16 +920,27 @@ static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(pages_that_somebody_holds_are_not_kept),
 	KUNIT_CASE(what_is_above_the_cap_is_freed),
 	KUNIT_CASE(the_cap_is_reached_exactly),
+	KUNIT_CASE(pages_have_a_share),
+	KUNIT_CASE(smaller_chunks_make_room),
+	KUNIT_CASE(nothing_makes_room_in_vain),
 	KUNIT_CASE(a_chunk_larger_than_the_cap_is_not_kept),
 	KUNIT_CASE(a_lower_cap_takes_effect_at_once),
 	KUNIT_CASE(accounted_memory_is_not_kept),
-	KUNIT_CASE(the_default_cap_is_a_twelfth),
+	KUNIT_CASE(the_default_cap_is_a_sixteenth),
 	KUNIT_CASE(drain_gives_everything_back),
 	KUNIT_CASE(dirty_chunks_go_before_clean_ones),
 	KUNIT_CASE(small_chunks_go_before_large_ones),
 	KUNIT_CASE(as_much_is_freed_as_asked_for),
 	KUNIT_CASE(the_shrinker_counts_and_frees),
+	KUNIT_CASE(counting_is_looking_for_memory),
+	KUNIT_CASE(nothing_is_kept_under_pressure),
+	KUNIT_CASE(nothing_is_kept_of_what_others_need),
 	KUNIT_CASE(the_worker_rests_under_pressure),
+	KUNIT_CASE(what_is_missing_is_freed),
+	KUNIT_CASE(only_what_merges_is_freed),
+	KUNIT_CASE(what_nobody_needed_is_given_back),
+	KUNIT_CASE(what_is_filled_in_advance_does_not_age),
+	KUNIT_CASE(an_empty_pool_has_no_timer),
 	KUNIT_CASE(the_worker_zeroes_what_is_dirty),
 	KUNIT_CASE(nothing_is_added_without_a_mark),
 	KUNIT_CASE(below_the_low_mark_it_is_filled_to_the_high_one),
@@ -668,6 +948,8 @@ static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(the_cap_ends_filling),
 	KUNIT_CASE(out_of_memory_ends_filling),
 	KUNIT_CASE(the_cap_is_set_in_mb),
+	KUNIT_CASE(the_marks_are_in_order),
+	KUNIT_CASE(the_age_is_set_in_seconds),
 	KUNIT_CASE(a_mark_wakes_the_worker),
 	KUNIT_CASE(a_kick_is_for_work_only),
 	KUNIT_CASE(the_worker_does_what_is_to_be_done),
