@@ -58,7 +58,7 @@ readonly SUITES=(
 	"intel igt $(programs policy gone space space_life)"
 	"intel ksft $KSELFTEST"
 	"strict igt $(programs policy limits secure)"
-	"pool igt $(programs pool)"
+	"pool igt $(programs pool pool_keep pool_bad)"
 	"pressure igt $(programs pool_pressure)"
 	"pool plain $TESTS/vcmctl-test"
 	"accounting igt $(programs pool_accounting limits)"

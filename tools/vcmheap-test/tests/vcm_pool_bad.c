@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The vcm heap and memory in which the hardware finds errors. No driver tells where
+ * the memory of a buffer is; that it is allocated, and where, is in the kernel's trace.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "igt.h"
+#include "vcm_debugfs.h"
+#include "vcm_dev.h"
+#include "vcm_heap.h"
+#include "vcm_pool.h"
+
+/**
+ * TEST: vcm pool bad
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: dmabuf
+ * Functionality: dma-buf heaps
+ * Description: The heap and memory in which the hardware finds errors.
+ *
+ * SUBTEST: %s-%s
+ * Description: A %arg[1] chunk with a page that was given up %arg[2] is not used again.
+ *
+ * arg[1]:
+ *
+ * @2m:   2 MiB
+ * @64k:  64 KiB
+ * @page: page-sized
+ *
+ * arg[2]:
+ *
+ * @used:  while a buffer had it
+ * @dirty: while it was in the pool, not zeroed yet
+ * @clean: while it was in the pool, zeroed
+ * @drained: while it was in the pool, from where it was then given back
+ */
+
+IGT_TEST_DESCRIPTION("The vcm heap and memory in which the hardware finds errors.");
+
+#define SIZE_2M		DMA_HEAP_VCM_CHUNK_2M
+#define SIZE_64K	DMA_HEAP_VCM_CHUNK_64K
+#define SIZE_PAGE	KIB(4)
+
+enum state { USED, DIRTY, CLEAN, DRAINED, STATES };
+
+/* Buffers of a chunk each, which are in the pool together with the bad one. */
+#define BUFFERS 8
+
+static int dev = -1;
+
+static int alloc(uint64_t size)
+{
+	return vcm_dev_alloc_sizes(dev, size, size);
+}
+
+/* ---- What this process allocates ---- */
+
+static void trace_write(const char *file, const char *text)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/tracing/%s", igt_debugfs_mount(), file);
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
+	igt_assert_eq(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static void trace_start(uint64_t size)
+{
+	unsigned int order = 0;
+	char text[32];
+
+	while (SIZE_PAGE << order < size)
+		order++;
+	snprintf(text, sizeof(text), "order==%u\n", order);
+	trace_write("events/kmem/mm_page_alloc/filter", text);
+	snprintf(text, sizeof(text), "%d\n", getpid());
+	trace_write("set_event_pid", text);
+	trace_write("events/kmem/mm_page_alloc/enable", "1");
+	trace_write("trace", "");
+}
+
+static void trace_stop(void)
+{
+	trace_write("events/kmem/mm_page_alloc/enable", "0");
+	trace_write("trace", "");
+}
+
+/* The addresses of what was allocated as the heap allocates. */
+static unsigned int trace_blocks(uint64_t *addresses, unsigned int most)
+{
+	unsigned int n = 0;
+	char line[512];
+	FILE *file;
+
+	snprintf(line, sizeof(line), "%s/tracing/trace", igt_debugfs_mount());
+	file = fopen(line, "re");
+	igt_assert(file);
+	while (fgets(line, sizeof(line), file)) {
+		const char *pfn = strstr(line, " pfn=");
+
+		/* GFP_HIGHUSER, or the same without reclaim. */
+		if (!pfn || !(strstr(line, "GFP_HIGHUSER|") || strstr(line, "__GFP_HIGHMEM|")))
+			continue;
+		igt_assert_lt(n, most);
+		addresses[n++] = strtoull(pfn + strlen(" pfn="), NULL, 0) * SIZE_PAGE;
+	}
+	fclose(file);
+	trace_write("trace", "");
+	return n;
+}
+
+/* ---- What the hardware gave up ---- */
+
+/* The kernel says EBUSY: it can do nothing about a page that a driver has. */
+static void give_up(uint64_t address)
+{
+	int fd = open("/sys/devices/system/memory/hard_offline_page", O_WRONLY | O_CLOEXEC);
+	char text[32];
+
+	igt_assert_f(fd >= 0, "no CONFIG_MEMORY_FAILURE\n");
+	snprintf(text, sizeof(text), "%#llx", (unsigned long long)address);
+	igt_assert_eq(write(fd, text, strlen(text)), -1);
+	igt_assert_eq(errno, EBUSY);
+	close(fd);
+}
+
+/* Returns where the chunk is that one of the released buffers had. */
+static uint64_t release_with_bad(uint64_t size, enum state state)
+{
+	/* Not the first page of a chunk: the core looks at that one itself. */
+	uint64_t in_chunk = size > SIZE_PAGE ? 3 * SIZE_PAGE : 0, addresses[BUFFERS], bad;
+	struct vcm_pool pool;
+	int dmabufs[BUFFERS], i;
+
+	for (i = 0; i < BUFFERS; i++)
+		dmabufs[i] = alloc(size);
+	igt_assert_eq(trace_blocks(addresses, BUFFERS), BUFFERS);
+	bad = addresses[BUFFERS / 2];
+	if (state == USED)
+		give_up(bad + in_chunk);
+	for (i = 0; i < BUFFERS; i++)
+		close(dmabufs[i]);
+	if (state == USED)
+		igt_assert_eq_u64(vcm_pool_total(), (BUFFERS - 1) * size);
+	if (state == CLEAN || state == DRAINED)
+		vcm_pool_wait_clean(&pool);
+	if (state != USED)
+		give_up(bad + in_chunk);
+	if (state == DRAINED)
+		vcm_pool_drain();
+	return bad;
+}
+
+/* As many buffers come from the buddy allocator, and none where @bad is. */
+static void assert_not_used(uint64_t size, uint64_t bad, unsigned int from_buddy)
+{
+	uint64_t addresses[2 * BUFFERS];
+	int dmabufs[2 * BUFFERS], i;
+
+	for (i = 0; i < ARRAY_SIZE(dmabufs); i++) {
+		dmabufs[i] = alloc(size);
+		vcm_buffer_assert_zero(dmabufs[i]);
+	}
+	igt_assert_eq(trace_blocks(addresses, ARRAY_SIZE(addresses)), from_buddy);
+	for (i = 0; i < from_buddy; i++)
+		igt_assert_neq_u64(addresses[i], bad);
+	for (i = 0; i < ARRAY_SIZE(dmabufs); i++)
+		close(dmabufs[i]);
+}
+
+static void test_bad(uint64_t size, enum state state)
+{
+	struct vcm_pool before, after;
+	uint64_t bad;
+
+	vcm_pool_renew(128);
+	vcm_pool_read(&before);
+	trace_start(size);
+	bad = release_with_bad(size, state);
+
+	assert_not_used(size, bad, state == DRAINED ? 2 * BUFFERS : BUFFERS + 1);
+	vcm_pool_drain();
+	assert_not_used(size, bad, 2 * BUFFERS);
+	vcm_pool_drain();
+	trace_stop();
+
+	vcm_pool_read(&after);
+	igt_assert_eq_u64(after.bad - before.bad, size > SIZE_PAGE ? size : 0);
+}
+
+static const struct {
+	const char *name;
+	uint64_t size;
+} sizes[] = {
+	{ "2m", SIZE_2M },
+	{ "64k", SIZE_64K },
+	{ "page", SIZE_PAGE },
+};
+
+static const char * const states[STATES] = {
+	[USED] = "used",
+	[DIRTY] = "dirty",
+	[CLEAN] = "clean",
+	[DRAINED] = "drained",
+};
+
+int igt_main()
+{
+	static struct vcm_pool_params params;
+	static int i;
+	static enum state state;
+
+	igt_fixture() {
+		dev = vcm_dev_open();
+		vcm_require_pool();
+		igt_require_f(vcm_page_size() == SIZE_PAGE, "sizes are chosen for 4 KiB pages\n");
+		vcm_pool_params_read(&params);
+	}
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		for (state = USED; state < STATES; state++) {
+			igt_describe("A chunk with a page that was given up is not used again");
+			igt_subtest_f("%s-%s", sizes[i].name, states[state])
+				test_bad(sizes[i].size, state);
+		}
+	}
+
+	igt_fixture() {
+		vcm_pool_renew(0);
+		vcm_pool_params_write(&params);
+		close(dev);
+	}
+}
