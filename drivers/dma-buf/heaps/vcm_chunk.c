@@ -130,9 +130,10 @@ static int vcm_fill_sizes(struct vcm_fill *fill, u64 sizes)
 	enum vcm_chunk_size size;
 	int ret;
 
-	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++) {
-		if (!vcm_chunk_size_usable(size) ||
-		    !(sizes & vcm_chunk_bytes(size)))
+	for (size = 0; fill->left && size < VCM_NR_CHUNK_SIZES; size++) {
+		if (fill->left < vcm_chunk_bytes(size) ||
+		    !(sizes & vcm_chunk_bytes(size)) ||
+		    !vcm_chunk_size_usable(size))
 			continue;
 		ret = vcm_fill_size(fill, size);
 		if (ret)

@@ -42,7 +42,7 @@ static inline bool vcm_chunk_size_usable(enum vcm_chunk_size size)
 {
 	return size == VCM_CHUNK_PAGE ||
 	       (vcm_chunk_bytes(size) > PAGE_SIZE &&
-		get_order(vcm_chunk_bytes(size)) <= MAX_PAGE_ORDER);
+		vcm_chunk_bytes(size) <= PAGE_SIZE << MAX_PAGE_ORDER);
 }
 
 /**

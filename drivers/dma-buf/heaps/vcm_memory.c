@@ -83,7 +83,8 @@ static unsigned long vcm_memory_reserve(unsigned long ram)
 	int mb = READ_ONCE(vcm_memory_reserve_mb);
 
 	if (mb >= 0)
-		return (unsigned long)mb << (20 - PAGE_SHIFT);
+		return min_t(u64, (u64)mb << (20 - PAGE_SHIFT),
+			     totalram_pages());
 	return max(ram / VCM_RESERVE_PART, VCM_RESERVE_MIN);
 }
 
@@ -217,6 +218,13 @@ static long vcm_memory_swap(const struct vcm_memory *memory)
 /* Pages that the allocations under way have still to get. */
 static atomic_long_t vcm_memory_claimed;
 
+/* The sum without what the CPUs still have, which may be negative. */
+static long vcm_memory_zone_stat(const struct zone *zone,
+				 enum zone_stat_item item)
+{
+	return atomic_long_read(&zone->vm_stat[item]);
+}
+
 /*
  * Has one zone of this node @nr free pages, with the whole reserve left? That is
  * quick to find out, and mostly the answer.
@@ -227,34 +235,45 @@ static bool vcm_memory_is_plenty(unsigned long nr)
 	int nid = numa_mem_id();
 	struct zone *zone = &NODE_DATA(nid)->node_zones[high];
 
-	if (!vcm_memory_node_allowed(nid))
+#ifdef CONFIG_NUMA
+	if (current->mempolicy)
+		return false;
+#endif
+	if (!node_isset(nid, cpuset_current_mems_allowed))
 		return false;
 	nr += vcm_memory_reserve(totalram_pages());
 	do {
-		if (nr + zone->lowmem_reserve[high] + high_wmark_pages(zone) <=
-		    vcm_memory_zone_free(zone))
+		long need = nr + zone->lowmem_reserve[high] +
+			    high_wmark_pages(zone) + zone->nr_free_highatomic +
+			    vcm_memory_zone_stat(zone, NR_FREE_CMA_PAGES);
+
+		if (vcm_memory_zone_stat(zone, NR_FREE_PAGES) >= need)
 			return true;
 	} while (zone-- != NODE_DATA(nid)->node_zones);
 	return false;
 }
 
 /*
- * Is there enough for @claimed pages? What is to come from swap may not be there
- * yet, but what is taken until the next look has to be.
+ * What is to come from swap may not be there yet, but what is taken until the next
+ * look has to be.
  */
-static bool vcm_memory_is_enough(unsigned long claimed)
+static noinline bool vcm_memory_is_enough_in_all(unsigned long claimed)
 {
 	unsigned long soon = min(claimed, VCM_MEMORY_STEP * num_online_cpus());
 	struct vcm_memory memory;
 	long spare;
 
-	if (vcm_memory_is_plenty(claimed))
-		return true;
-
 	vcm_memory_read(&memory);
 	spare = vcm_memory_available(&memory) - vcm_memory_reserve(memory.ram);
 	return spare >= (long)soon &&
 	       spare + vcm_memory_swap(&memory) >= (long)claimed;
+}
+
+/* Is there enough for @claimed pages? */
+static bool vcm_memory_is_enough(unsigned long claimed)
+{
+	return vcm_memory_is_plenty(claimed) ||
+	       vcm_memory_is_enough_in_all(claimed);
 }
 
 /**

@@ -135,6 +135,17 @@ uint64_t vcm_ram_handed_out(void)
 }
 
 /**
+ * vcm_alloc_stalls:
+ *
+ * Returns: how often an allocation had to reclaim or compact memory itself since the
+ * kernel started.
+ */
+uint64_t vcm_alloc_stalls(void)
+{
+	return vmstat_sum("allocstall_") + vmstat_sum("compact_stall");
+}
+
+/**
  * vcm_oom_kills:
  *
  * Returns: processes killed for want of memory since the kernel started.

@@ -29,6 +29,7 @@ uint64_t vcm_ram_available(void);
 uint64_t vcm_ram_cma(void);
 uint64_t vcm_ram_handed_out(void);
 uint64_t vcm_oom_kills(void);
+uint64_t vcm_alloc_stalls(void);
 void vcm_compact_memory(void);
 
 /* The heap and its buffers */

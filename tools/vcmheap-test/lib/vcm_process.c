@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "igt.h"
@@ -27,6 +28,25 @@ unsigned int vcm_open_fds(void)
 		n += entry->d_name[0] != '.';
 	closedir(dir);
 	return n;
+}
+
+/**
+ * vcm_more_fds:
+ * @nr: how many
+ *
+ * Lets the process have so many file descriptors at least, for the rest of its life.
+ */
+void vcm_more_fds(unsigned int nr)
+{
+	struct rlimit limit;
+
+	igt_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (limit.rlim_cur >= nr)
+		return;
+	limit.rlim_cur = nr;
+	if (limit.rlim_max < nr)
+		limit.rlim_max = nr;
+	igt_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 /**

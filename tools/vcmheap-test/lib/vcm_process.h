@@ -6,6 +6,7 @@
 #define VCM_PROCESS_H
 
 unsigned int vcm_open_fds(void);
+void vcm_more_fds(unsigned int nr);
 int vcm_next_fd(int any);
 
 void vcm_kill_in(void (*run)(void *data), void *data, unsigned int delay_us);

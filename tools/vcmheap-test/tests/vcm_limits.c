@@ -17,6 +17,7 @@
 #include "vcm_importer.h"
 #include "vcm_memory.h"
 #include "vcm_pool.h"
+#include "vcm_process.h"
 
 /**
  * TEST: vcm limits
@@ -45,6 +46,9 @@
  *
  * SUBTEST: many-ask
  * Description: Where processes together ask for more than there is, none is killed.
+ *
+ * SUBTEST: many-small-chunks
+ * Description: A list of many chunks makes nobody wait for a block that is as large.
  *
  * SUBTEST: full-pool
  * Description: Memory that the heap keeps is there for a buffer that needs it.
@@ -175,6 +179,87 @@ static void test_many_ask(int heap)
 	igt_waitchildren();
 	vcm_bystander_stop(&bystander);
 	vcm_memory_assert_back(&before, "many ask");
+}
+
+/* --- Lists of many chunks ------------------------------------------------ */
+
+/**
+ * struct holes - buffers that leave memory free in small pieces only
+ * @dmabufs: the buffers
+ * @nr: how many
+ */
+struct holes {
+	int dmabufs[8192];
+	unsigned int nr;
+};
+
+static void holes_fill(struct holes *holes, int dev, uint64_t len, uint64_t chunk_size)
+{
+	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
+	int dmabuf;
+
+	args.chunk_sizes = chunk_size;
+	while (holes->nr < ARRAY_SIZE(holes->dmabufs)) {
+		dmabuf = __vcm_dev_alloc(dev, &args);
+		if (dmabuf < 0)
+			return;
+		holes->dmabufs[holes->nr++] = dmabuf;
+	}
+	igt_assert_f(false, "more memory than this test knows how to fill\n");
+}
+
+/* No block of 1 MiB is left, while about half of all memory is free in smaller ones. */
+static void holes_make(struct holes *holes, int dev)
+{
+	unsigned int i, left = 0;
+
+	holes->nr = 0;
+	holes_fill(holes, dev, KIB(256), vcm_page_size());
+	for (i = 0; i < holes->nr; i++)
+		if (i % 3)
+			close(holes->dmabufs[i]);
+		else
+			holes->dmabufs[left++] = holes->dmabufs[i];
+	holes->nr = left;
+	holes_fill(holes, dev, MIB(1), DMA_HEAP_VCM_CHUNK_1M);
+}
+
+static void holes_unmake(struct holes *holes)
+{
+	while (holes->nr--)
+		close(holes->dmabufs[holes->nr]);
+}
+
+static void test_many_small_chunks(int dev)
+{
+	/* The wider device: it is more than the other one has addresses for. */
+	int importer = vcm_importer_open(1), dmabuf;
+	struct vcm_pool_params params;
+	static struct holes holes;
+	uint64_t len, stalls, byte;
+	uint32_t handle;
+
+	vcm_more_fds(ARRAY_SIZE(holes.dmabufs) + 100);
+	vcm_pool_params_read(&params);
+	vcm_pool_renew(0);
+	holes_make(&holes, dev);
+	len = vcm_spare(VCM_ALL_NODES) - 2 * VCM_RESERVE_NOISE;
+	/* A list of 512 KiB and more would be a block of 1 MiB. */
+	igt_assert_lt_u64(KIB(512), len / vcm_page_size() * sizeof(void *));
+
+	stalls = vcm_alloc_stalls();
+	dmabuf = vcm_dev_alloc_sizes(dev, len, vcm_page_size());
+	igt_assert_eq_u64(vcm_alloc_stalls(), stalls);
+	handle = vcm_importer_import(importer, dmabuf);
+	stalls = vcm_alloc_stalls();
+	vcm_importer_kernel_read(importer, handle, len / 2, sizeof(byte), &byte);
+	igt_assert_eq_u64(vcm_alloc_stalls(), stalls);
+
+	vcm_importer_release(importer, handle);
+	close(dmabuf);
+	holes_unmake(&holes);
+	vcm_pool_params_write(&params);
+	close(importer);
 }
 
 /* --- What the heap keeps ----------------------------------------------- */
@@ -470,6 +555,10 @@ int igt_main()
 	igt_describe("Where processes together ask for more than there is, none is killed");
 	igt_subtest("many-ask")
 		test_many_ask(heap);
+
+	igt_describe("A list of many chunks makes nobody wait for a block that is as large");
+	igt_subtest("many-small-chunks")
+		test_many_small_chunks(dev);
 
 	igt_describe("Memory that the heap keeps is there for a buffer that needs it");
 	igt_subtest("full-pool")

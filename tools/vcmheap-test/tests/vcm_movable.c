@@ -14,6 +14,7 @@
 #include "vcm_heap.h"
 #include "vcm_memory.h"
 #include "vcm_pool.h"
+#include "vcm_process.h"
 
 /**
  * TEST: vcm movable
@@ -164,6 +165,7 @@ int igt_main()
 
 	igt_fixture() {
 		dev = vcm_dev_open();
+		vcm_more_fds(4200);
 		vcm_require_pool();
 		vcm_totals_read(&before);
 	}

@@ -15,6 +15,7 @@
 #include "vcm_heap.h"
 #include "vcm_memory.h"
 #include "vcm_pool.h"
+#include "vcm_process.h"
 
 /**
  * TEST: vcm reserve
@@ -279,6 +280,7 @@ int igt_main()
 
 	igt_fixture() {
 		dev = vcm_dev_open();
+		vcm_more_fds(4200);
 		vcm_require_pool();
 		vcm_totals_read(&before);
 	}

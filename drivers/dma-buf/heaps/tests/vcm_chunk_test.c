@@ -20,6 +20,7 @@
 
 #include "../../../iommu/tests/vcm-fail-nth.h"
 #include "../vcm_chunk.h"
+#include "../vcm_memory.h"
 #include "vcm_fake_buddy.h"
 
 #define ANY	ULONG_MAX
@@ -208,6 +209,8 @@ static void large_sizes_do_not_reclaim(struct kunit *test)
 	vcm_chunks_free(&chunks);
 	KUNIT_EXPECT_FALSE(test, vcm_fake_buddy.gfp & __GFP_RECLAIM);
 	KUNIT_EXPECT_TRUE(test, vcm_fake_buddy.gfp & __GFP_NOWARN);
+	/* That is what keeps it out of the blocks for atomic allocations. */
+	KUNIT_EXPECT_TRUE(test, vcm_fake_buddy.gfp & __GFP_NOMEMALLOC);
 
 	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, PAGE_SIZE,
 					       vcm_chunk_sizes()), 0);
@@ -465,6 +468,33 @@ static void more_than_the_machine_has_fails_at_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_calls[VCM_CHUNK_PAGE], 0);
 }
 
+static void what_others_need_is_not_taken(struct kunit *test)
+{
+	struct vcm_chunks chunks;
+	int reserve = vcm_memory_reserve_mb;
+
+	vcm_memory_reserve_mb = INT_MAX;
+	KUNIT_EXPECT_EQ(test, vcm_chunks_alloc(&chunks, PAGE_SIZE,
+					       vcm_chunk_sizes()), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_calls[VCM_CHUNK_PAGE], 0);
+	vcm_memory_reserve_mb = reserve;
+}
+
+/* Others take the rest when it has its first chunk. */
+static void an_allocation_gives_back_what_others_need(struct kunit *test)
+{
+	struct vcm_chunks chunks;
+	int reserve = vcm_memory_reserve_mb;
+
+	vcm_pool_set_cap(0);
+	vcm_fake_buddy.reserve_mb = INT_MAX;
+	KUNIT_EXPECT_EQ(test, vcm_chunks_alloc(&chunks, SZ_8M,
+					       vcm_chunk_sizes()), -ENOMEM);
+	vcm_memory_reserve_mb = reserve;
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_calls[VCM_CHUNK_2M], 1);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_pages, 0);
+}
+
 /* Whatever there is room for before nothing is left: all of it is back. */
 static void out_of_memory_loses_no_page(struct kunit *test)
 {
@@ -583,6 +613,8 @@ static struct kunit_case chunk_test_cases[] = {
 	KUNIT_CASE(nothing_is_found_behind_the_end),
 	KUNIT_CASE(segments_respect_the_device),
 	KUNIT_CASE(more_than_the_machine_has_fails_at_once),
+	KUNIT_CASE(what_others_need_is_not_taken),
+	KUNIT_CASE(an_allocation_gives_back_what_others_need),
 	KUNIT_CASE(out_of_memory_loses_no_page),
 	KUNIT_CASE(the_pool_gives_way_before_a_request_fails),
 	KUNIT_CASE(a_killed_task_gets_nothing),

@@ -72,6 +72,8 @@ static struct page *fake_alloc(int nid, gfp_t gfp, unsigned int order)
 	struct page *page = NULL;
 
 	buddy->nr_calls[size]++;
+	if (buddy->reserve_mb)
+		vcm_memory_reserve_mb = buddy->reserve_mb;
 	buddy->gfp = gfp;
 	buddy->nid = nid;
 	if (buddy->left[size] &&

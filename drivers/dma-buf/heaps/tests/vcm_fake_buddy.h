@@ -23,6 +23,8 @@ struct kunit;
  * @give: pages to give for VCM_CHUNK_PAGE, in this order, or NULL for new ones
  * @nr_give: how many there are in @give
  * @spare: what each zone has that nobody misses, in pages
+ * @reserve_mb: if not 0, what the heap has to leave to others from the first
+ *	allocation on
  * @nr_calls: allocations of each size that were tried
  * @nr_pages: pages that are out
  * @nr_kicks: how often the worker would have been told
@@ -38,6 +40,7 @@ struct vcm_fake_buddy {
 	struct page **give;
 	unsigned long nr_give;
 	long spare;
+	int reserve_mb;
 
 	unsigned long nr_calls[VCM_NR_CHUNK_SIZES];
 	unsigned long nr_pages;
