@@ -502,7 +502,7 @@ finish() {
 }
 
 main() {
-	local kernel
+	local kernel purposes=(build tests)
 
 	parse_args "$@"
 	check_patterns
@@ -510,9 +510,10 @@ main() {
 		list_programs
 		exit
 	fi
-	# A kernel of one's own without an image serves to build the others.
-	[[ ${kernels[*]} != stock ]] || load_kernel_env x86_64 guest
-	load_kernel_env x86_64 build tests
+	# A kernel of one's own without an image serves to build the others. In one
+	# call: what it sets would be taken for a kernel of one's own by a second one.
+	[[ ${kernels[*]} != stock ]] || purposes+=(guest)
+	load_kernel_env x86_64 "${purposes[@]}"
 	lock_output "${out#"$VCM_TOP"/out/}"
 	rm -rf "$out"
 	mkdir -p "$out"
