@@ -32,6 +32,10 @@ struct vcm_space;
  * @guard: bytes behind the buffer that stay unmapped, rounded up to the page
  * @flags: VCM_IOVA_STRICT or 0
  *
+ * A device gives a 16th of its addresses, and 1 GB at most, for a guard, and the
+ * same for an alignment that is larger than the buffer with its guard, rounded
+ * up to a power of two. With more, mapping fails with -ENOSPC.
+ *
  * What it promises is for a device behind an IOMMU that the DMA API drives.
  * For others the memory is mapped as the DMA API does it and
  * &struct vcm_mapping.degraded tells what came out.

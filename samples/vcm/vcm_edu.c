@@ -790,7 +790,9 @@ static int __init edu_init(void)
 {
 	/*
 	 * A driver whose device does all of its DMA in spaces sets this, and
-	 * then it reaches nothing in between. It is a parameter only here.
+	 * then it reaches nothing in between. It is a parameter only here. Such
+	 * a driver leaves the DMA API of the device itself alone: that this one
+	 * does not is for the tests.
 	 */
 	edu_driver.driver_managed_dma = managed_dma;
 	return pci_register_driver(&edu_driver);

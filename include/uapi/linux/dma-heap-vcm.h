@@ -103,8 +103,12 @@
  * @out_fd: the buffer
  *
  * Where an IOMMU translates for a device, the buffer gets one range of the
- * device's addresses, aligned and guarded as asked for. Where there is none,
- * it gets what there is, see DMA_HEAP_VCM_STRICT.
+ * device's addresses, aligned and guarded as asked for. The importer's call
+ * fails with ENOSPC if there is no room, or if the guard is larger than a 16th
+ * of what the device can address or than 1 GB, or if the alignment is, and also
+ * larger than the buffer with its guard, rounded up to a power of two.
+ *
+ * Where no IOMMU does, the buffer gets what there is, see DMA_HEAP_VCM_STRICT.
  */
 struct dma_heap_vcm_alloc {
 	__u32 size;
