@@ -30,7 +30,8 @@ readonly BOOTS=(
 	"pressure --iommu intel --append init_on_alloc=0"
 	"accounting --iommu intel --append dma_heap.mem_accounting=1"
 	"init_on_free --iommu none --append init_on_free=1"
-	"numa --iommu none --append numa=fake=2 --module zram --disk 512M"
+	"numa --iommu none --append numa=fake=2"
+	"reserve --iommu none --append numa=fake=2 --module zram --disk 512M"
 	"movable --iommu none --append kernelcore=320M"
 	"small --iommu none --mem 256M --module zram --disk 256M"
 	"none --iommu none --module vgem"
@@ -63,7 +64,8 @@ readonly SUITES=(
 	"pool plain $TESTS/vcmctl-test"
 	"accounting igt $(programs pool_accounting limits)"
 	"init_on_free igt $(programs pool_accounting)"
-	"numa igt $(programs numa nodes reserve swap)"
+	"numa igt $(programs numa)"
+	"reserve igt $(programs reserve nodes swap)"
 	"movable igt $(programs movable reserve)"
 	"small igt $(programs reserve swap)"
 	"amd igt $(programs gone space space_life secure)"
@@ -141,14 +143,17 @@ parse_args() {
 
 # Does boot $2 belong to kernel $1? Modules or not makes no difference to the
 # IOMMUs, and races are the same with all of them. What KASAN takes of the memory is
-# missing for "pressure".
+# missing for "pressure", and for those where all of it has to be accounted for, which
+# need swap and cpusets besides.
 is_boot_of() {
 	case $1:$2 in
 	debug-hide:hide | debug-m:intel | debug-m:load) ;;
 	kcsan:intel | kcsan:pool | kcsan:virtio) ;;
 	stock:debug | stock:kunit | *:hide | *:load) return 1 ;;
 	stock:*) ;;
-	debug:host | debug:pressure | gcov:host) return 1 ;;
+	debug:host | gcov:host) return 1 ;;
+	debug:pressure | debug:reserve | debug:movable | debug:small) return 1 ;;
+	gcov:reserve | gcov:movable | gcov:small) return 1 ;;
 	debug:* | gcov:*) ;;
 	*) return 1 ;;
 	esac

@@ -4,6 +4,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -30,6 +31,7 @@
  *
  * @zram-random: compressed memory, which does not get smaller
  * @zram-text:   compressed memory, which gets smaller
+ * @zram-cache:  the first, where much of what is available is page cache
  * @disk:        a disk
  */
 
@@ -103,7 +105,20 @@ static void assert_kept(const struct ask *ask)
 	igt_assert_lte_u64(reserve, ask->least + VCM_RESERVE_NOISE);
 }
 
-static void test_swap(const char *device, uint64_t len, unsigned int part)
+/* Page cache that can be given up: of a disk, by reading it. */
+static void fill_cache(uint64_t len)
+{
+	static char text[1 << 16];
+	uint64_t at;
+	int fd = open(VCM_SWAP_DISK, O_RDONLY | O_CLOEXEC);
+
+	igt_require_f(fd >= 0, "no " VCM_SWAP_DISK "\n");
+	for (at = 0; at < len && pread(fd, text, sizeof(text), at) > 0; at += sizeof(text))
+		;
+	close(fd);
+}
+
+static void test_swap(const char *device, uint64_t len, unsigned int part, bool cache)
 {
 	struct vcm_bystander bystander;
 	unsigned int eighths;
@@ -115,6 +130,8 @@ static void test_swap(const char *device, uint64_t len, unsigned int part)
 	vcm_bystander_start_with(&bystander, vcm_ram_available() / 4, part);
 
 	for (eighths = 0; eighths <= 8; eighths += 2) {
+		if (cache)
+			fill_cache(len);
 		ask(&result, eighths, MIB(8));
 		assert_kept(&result);
 	}
@@ -135,10 +152,12 @@ static const struct {
 	const char *name;
 	const char *device;
 	unsigned int part;
+	bool cache;
 } kinds[] = {
-	{ "zram-random", VCM_SWAP_ZRAM, 1 },
-	{ "zram-text", VCM_SWAP_ZRAM, 8 },
-	{ "disk", VCM_SWAP_DISK, 1 },
+	{ "zram-random", VCM_SWAP_ZRAM, 1, false },
+	{ "zram-text", VCM_SWAP_ZRAM, 8, false },
+	{ "zram-cache", VCM_SWAP_ZRAM, 1, true },
+	{ "disk", VCM_SWAP_DISK, 1, false },
 };
 
 int igt_main()
@@ -155,7 +174,8 @@ int igt_main()
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		igt_describe("Nobody dies of buffers that memory is too little for");
 		igt_subtest(kinds[i].name)
-			test_swap(kinds[i].device, vcm_ram_size() / 2, kinds[i].part);
+			test_swap(kinds[i].device, vcm_ram_size() / 2, kinds[i].part,
+				  kinds[i].cache);
 	}
 
 	igt_fixture() {
