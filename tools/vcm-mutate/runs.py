@@ -25,6 +25,10 @@ REPORT = re.compile(r"WARNING: |BUG: |UBSAN: |KASAN: |Oops|Call Trace|Kernel pan
 # that of the leak test, 6 seconds.
 SILENCE = 30
 
+# A child that another thread begins while an image is written has it open for a moment,
+# and what is open for writing cannot be run.
+WRITING = threading.Lock()
+
 
 def covering(name):
     """What suites.txt says that covers a file: a pattern of KUnit suites, and programs."""
@@ -41,8 +45,9 @@ class Killed:
     running = set()
 
     def __init__(self, command, seconds, silence=None, **kwargs):
-        self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-            command, start_new_session=True, stdin=subprocess.DEVNULL, **kwargs)
+        with WRITING:
+            self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+                command, start_new_session=True, stdin=subprocess.DEVNULL, **kwargs)
         self.late = False
         self.silence = silence or seconds
         self.deadline = time.monotonic() + seconds
@@ -123,8 +128,9 @@ class Kunit:
         """Runs suites until one fails: what noticed, and what passed before that."""
         passed, suite, noticed = set(), "", None
         with tempfile.TemporaryDirectory(dir=self.directory) as work:
-            image = shutil.copy(self.image, os.path.join(work, "linux"))
-            tree.wake(image, number)
+            with WRITING:
+                image = shutil.copy(self.image, os.path.join(work, "linux"))
+                tree.wake(image, number)
             command = [image, "mem=512M", "console=tty", "kunit_shutdown=halt",
                        f"vcm_extent_kunit.seed={self.seed}", f"kunit.filter_glob={suites}"]
             with Killed(command, self.seconds, SILENCE, stdout=subprocess.PIPE,
