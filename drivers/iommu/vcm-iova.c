@@ -655,7 +655,7 @@ int vcm_iommu_map_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
 			  const struct vcm_iova_policy *policy,
 			  struct vcm_mapping *map)
 {
-	size_t len = vcm_sgt_len(sgt);
+	size_t len;
 	int ret;
 
 	/* The DMA API would stop the kernel, or warn; an importer may be wrong. */
@@ -663,6 +663,12 @@ int vcm_iommu_map_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
 	    vcm_iova_policy_check(policy))
 		return -EINVAL;
 
+	/* Nothing is to be looked at in a device that has gone. */
+	ret = vcm_device_enter(vdev, NULL);
+	if (ret)
+		return ret;
+
+	len = vcm_sgt_len(sgt);
 	*map = (struct vcm_mapping){
 		.len = len,
 		.align = max(policy->align, vcm_default_align(vdev, sgt, len)),
@@ -672,10 +678,6 @@ int vcm_iommu_map_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
 		.attrs = VCM_DMA_ATTRS,
 		.linked = vdev->linked,
 	};
-
-	ret = vcm_device_enter(vdev, NULL);
-	if (ret)
-		return ret;
 	if (map->linked)
 		ret = vcm_map_linked(vdev, sgt, map);
 	else
