@@ -6,6 +6,7 @@
  * is a physical address and is left out.
  */
 
+#include <kunit/visibility.h>
 #include <linux/debugfs.h>
 #include <linux/device.h>
 #include <linux/seq_file.h>
@@ -42,7 +43,7 @@ static void vcm_device_show(struct seq_file *s, struct vcm_iova_device *vdev)
 	mutex_unlock(&vdev->lock);
 }
 
-static int vcm_iova_show(struct seq_file *s, void *unused)
+VISIBLE_IF_KUNIT int vcm_iova_show(struct seq_file *s, void *unused)
 {
 	struct vcm_iova_device *vdev;
 

@@ -16,6 +16,7 @@
 #include "vcm-extent.h"
 
 struct iommu_domain;
+struct seq_file;
 
 /**
  * struct vcm_slab - a range of DMA addresses reserved from the DMA API
@@ -153,6 +154,9 @@ static inline struct rw_semaphore *vcm_space_rules(struct device *dev,
 /* vcm-debugfs.c */
 #ifdef CONFIG_DEBUG_FS
 void vcm_iommu_debugfs_init(struct dentry *dir);
+#if IS_ENABLED(CONFIG_KUNIT)
+int vcm_iova_show(struct seq_file *s, void *unused);
+#endif
 #else
 static inline void vcm_iommu_debugfs_init(struct dentry *dir) { }
 #endif

@@ -3,6 +3,7 @@
  * Address spaces seen from outside: debugfs vcm/spaces
  */
 
+#include <kunit/visibility.h>
 #include <linux/debugfs.h>
 #include <linux/device.h>
 #include <linux/seq_file.h>
@@ -42,7 +43,7 @@ static void vcm_parent_show(struct seq_file *s, struct vcm_parent *parent)
 	mutex_unlock(&parent->lock);
 }
 
-static int vcm_spaces_show(struct seq_file *s, void *unused)
+VISIBLE_IF_KUNIT int vcm_spaces_show(struct seq_file *s, void *unused)
 {
 	struct vcm_parent *parent;
 

@@ -16,6 +16,7 @@
 #include <linux/vcm-iommu.h>
 
 struct platform_device;
+struct seq_file;
 struct vcm_space;
 
 
@@ -188,6 +189,9 @@ bool vcm_parent_is_shared(const struct vcm_parent *parent);
 /* vcm-space-debugfs.c */
 #if defined(CONFIG_IOMMU_API) && defined(CONFIG_DEBUG_FS)
 void vcm_space_debugfs_init(struct dentry *dir);
+#if IS_ENABLED(CONFIG_KUNIT)
+int vcm_spaces_show(struct seq_file *s, void *unused);
+#endif
 #else
 static inline void vcm_space_debugfs_init(struct dentry *dir) { }
 #endif

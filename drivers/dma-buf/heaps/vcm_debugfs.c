@@ -7,6 +7,7 @@
  * IOMMU translates for is a physical address and is left out.
  */
 
+#include <kunit/visibility.h>
 #include <linux/debugfs.h>
 #include <linux/dma-buf.h>
 #include <linux/seq_file.h>
@@ -38,7 +39,7 @@ static void vcm_totals_add(struct vcm_totals *totals, struct vcm_buffer *buffer)
 	mutex_unlock(&buffer->lock);
 }
 
-static int vcm_totals_show(struct seq_file *s, void *unused)
+VISIBLE_IF_KUNIT int vcm_totals_show(struct seq_file *s, void *unused)
 {
 	struct vcm_totals totals = {};
 	struct vcm_buffer *buffer;
@@ -113,7 +114,7 @@ static void vcm_buffer_show(struct seq_file *s, struct vcm_buffer *buffer)
 	seq_putc(s, '\n');
 }
 
-static int vcm_buffers_show(struct seq_file *s, void *unused)
+VISIBLE_IF_KUNIT int vcm_buffers_show(struct seq_file *s, void *unused)
 {
 	struct vcm_buffer *buffer;
 
@@ -125,7 +126,7 @@ static int vcm_buffers_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(vcm_buffers);
 
-static int vcm_pool_show(struct seq_file *s, void *unused)
+VISIBLE_IF_KUNIT int vcm_pool_show(struct seq_file *s, void *unused)
 {
 	static const char * const names[VCM_NR_CHUNK_SIZES] = {
 		[VCM_CHUNK_2M] = "2m",

@@ -18,6 +18,7 @@
 struct device;
 struct dma_buf;
 struct file;
+struct seq_file;
 
 /**
  * struct vcm_buffer - a buffer of the heap
@@ -101,6 +102,11 @@ long vcm_dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 #ifdef CONFIG_DEBUG_FS
 void vcm_heap_debugfs_init(void);
+#if IS_ENABLED(CONFIG_KUNIT)
+int vcm_totals_show(struct seq_file *s, void *unused);
+int vcm_buffers_show(struct seq_file *s, void *unused);
+int vcm_pool_show(struct seq_file *s, void *unused);
+#endif
 #else
 static inline void vcm_heap_debugfs_init(void) { }
 #endif
