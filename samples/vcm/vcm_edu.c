@@ -61,7 +61,10 @@
 #define EDU_MAX_DEVICES		8
 #define EDU_DEFAULT_DMA_BITS	28
 
-/* The device does not tell how QEMU's dma_mask= was set. */
+/*
+ * The device does not tell how QEMU's dma_mask= was set. Devices count in the
+ * order in which they were bound first.
+ */
 static unsigned int dma_bits[EDU_MAX_DEVICES];
 module_param_array(dma_bits, uint, NULL, 0444);
 MODULE_PARM_DESC(dma_bits, "Width of the DMA addresses of each device (default 28)");
@@ -78,7 +81,25 @@ static bool late;
 module_param(late, bool, 0600);
 MODULE_PARM_DESC(late, "Keep what is imported when a device goes, until its file lets go, for tests (default N)");
 
-static DEFINE_IDA(edu_ids);
+/**
+ * struct edu_slot - where a device was found
+ * @pdev: the device while it is bound, or NULL
+ * @used: the address is valid
+ * @domain: PCI domain
+ * @bus: number of the bus
+ * @devfn: device and function
+ */
+struct edu_slot {
+	struct pci_dev *pdev;
+	bool used;
+	int domain;
+	u8 bus;
+	u8 devfn;
+};
+
+/* A device keeps its number, whatever was bound or failed before it. */
+static struct edu_slot edu_slots[EDU_MAX_DEVICES];
+static DEFINE_MUTEX(edu_slots_lock);
 
 /* --- The importer ------------------------------------------------------ */
 
@@ -333,6 +354,7 @@ static int edu_file_import(struct edu_file *file, struct vcm_edu_import *args)
 	if (IS_ERR(import))
 		return PTR_ERR(import);
 	import->space = space;
+	import->serial = ++file->serial;
 
 	ret = xa_alloc(&file->imports, &args->handle, import,
 		       XA_LIMIT(1, EDU_MAX_IMPORTS), EDU_GFP);
@@ -430,22 +452,49 @@ end_cpu_access:
 	return dma_buf_end_cpu_access(dmabuf, dir) ?: ret;
 }
 
-static int edu_file_access(struct edu_file *file, struct vcm_edu_access *args)
+/* The buffer of an import, with a reference. */
+static struct dma_buf *edu_file_dmabuf(struct edu_file *file, u32 handle)
 {
+	struct dma_buf *dmabuf;
 	struct edu_import *import;
+
+	mutex_lock(&file->edu->lock);
+	import = xa_load(&file->imports, handle);
+	if (file->edu->gone) {
+		dmabuf = ERR_PTR(-ENODEV);
+	} else if (!import) {
+		dmabuf = ERR_PTR(-ENOENT);
+	} else {
+		dmabuf = import->dmabuf;
+		get_dma_buf(dmabuf);
+	}
+	mutex_unlock(&file->edu->lock);
+	return dmabuf;
+}
+
+/*
+ * Userspace decides how long it takes to read or write its memory, and nobody
+ * may wait for that: it is not done under the device's lock.
+ */
+static int edu_file_access(struct edu_file *file,
+			   const struct vcm_edu_access *args)
+{
+	struct dma_buf *dmabuf;
+	int ret = -ERANGE;
 
 	if (args->write > 1 || args->reserved || !args->length)
 		return -EINVAL;
-	import = xa_load(&file->imports, args->handle);
-	if (!import)
-		return -ENOENT;
-	if (args->length > VCM_EDU_ACCESS_MAX ||
-	    !edu_range_ok(args->offset, args->length, import->dmabuf->size))
-		return -ERANGE;
+	dmabuf = edu_file_dmabuf(file, args->handle);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
 
-	return edu_vmap_copy(import->dmabuf, args->offset,
-			     u64_to_user_ptr(args->user), args->length,
-			     args->write);
+	if (args->length <= VCM_EDU_ACCESS_MAX &&
+	    edu_range_ok(args->offset, args->length, dmabuf->size))
+		ret = edu_vmap_copy(dmabuf, args->offset,
+				    u64_to_user_ptr(args->user), args->length,
+				    args->write);
+	dma_buf_put(dmabuf);
+	return ret;
 }
 
 static int edu_file_release(struct edu_file *file,
@@ -514,8 +563,6 @@ static int edu_file_ioctl(struct edu_file *file, unsigned int cmd,
 		return edu_file_import(file, &args->import);
 	case VCM_EDU_IOC_DMA:
 		return edu_file_dma(file, &args->dma);
-	case VCM_EDU_IOC_ACCESS:
-		return edu_file_access(file, &args->access);
 	case VCM_EDU_IOC_RELEASE:
 		return edu_file_release(file, &args->release);
 	case VCM_EDU_IOC_INFO:
@@ -538,16 +585,27 @@ static int edu_file_ioctl(struct edu_file *file, unsigned int cmd,
 	}
 }
 
-/* Nobody learned the number of what was made: it must not stay. */
+/*
+ * Nobody learned the number of what was made: it must not stay. Unless somebody
+ * guessed it, and has made something else of it since.
+ */
 static void edu_file_undo(struct edu_file *file, unsigned int cmd,
-			  const union edu_ioctl_args *args)
+			  const union edu_ioctl_args *args, u64 serial)
 {
-	if (cmd == VCM_EDU_IOC_IMPORT)
-		edu_file_forget(file, args->import.handle);
-	else if (cmd == VCM_EDU_IOC_SPACE_CREATE)
-		edu_space_forget(file, args->space_create.space);
+	struct edu_import *import;
+
+	mutex_lock(&file->edu->lock);
+	if (cmd == VCM_EDU_IOC_IMPORT) {
+		import = xa_load(&file->imports, args->import.handle);
+		if (import && import->serial == serial)
+			edu_file_forget(file, args->import.handle);
+	} else if (cmd == VCM_EDU_IOC_SPACE_CREATE) {
+		edu_space_undo(file, args->space_create.space, serial);
+	}
+	mutex_unlock(&file->edu->lock);
 }
 
+/* No user memory is touched under the lock, see edu_file_access(). */
 static long edu_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
 	struct edu_file *file = filp->private_data;
@@ -555,23 +613,29 @@ static long edu_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	void __user *user = (void __user *)arg;
 	union edu_ioctl_args args = {};
 	size_t size = _IOC_SIZE(cmd);
+	u64 serial;
 	int ret;
 
 	if (size > sizeof(args))
 		return -ENOTTY;
 	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&args, user, size))
 		return -EFAULT;
+	if (cmd == VCM_EDU_IOC_ACCESS)
+		return edu_file_access(file, &args.access);
 
 	mutex_lock(&edu->lock);
 	if (edu->gone && !(late && cmd == VCM_EDU_IOC_RELEASE))
 		ret = -ENODEV;
 	else
 		ret = edu_file_ioctl(file, cmd, &args);
-	if (!ret && _IOC_DIR(cmd) & _IOC_READ && copy_to_user(user, &args, size)) {
-		edu_file_undo(file, cmd, &args);
+	serial = file->serial;
+	mutex_unlock(&edu->lock);
+
+	if (!ret && _IOC_DIR(cmd) & _IOC_READ &&
+	    copy_to_user(user, &args, size)) {
+		edu_file_undo(file, cmd, &args, serial);
 		ret = -EFAULT;
 	}
-	mutex_unlock(&edu->lock);
 	return ret;
 }
 
@@ -637,6 +701,58 @@ static const struct file_operations edu_fops = {
 
 /* --- Binding ----------------------------------------------------------- */
 
+static bool edu_slot_is_of(const struct edu_slot *slot, struct pci_dev *pdev)
+{
+	return slot->used && slot->domain == pci_domain_nr(pdev->bus) &&
+	       slot->bus == pdev->bus->number && slot->devfn == pdev->devfn;
+}
+
+/* The slot of @pdev; else one that nobody had; else one that nobody has. */
+static struct edu_slot *edu_slot_find(struct pci_dev *pdev)
+{
+	struct edu_slot *slot, *unused = NULL, *free = NULL;
+
+	lockdep_assert_held(&edu_slots_lock);
+
+	for (slot = edu_slots; slot < edu_slots + EDU_MAX_DEVICES; slot++) {
+		if (edu_slot_is_of(slot, pdev))
+			return slot;
+		if (!slot->used && !unused)
+			unused = slot;
+		if (!slot->pdev && !free)
+			free = slot;
+	}
+	return unused ?: free;
+}
+
+static int edu_id_get(struct pci_dev *pdev)
+{
+	struct edu_slot *slot;
+	int id = -ENOSPC;
+
+	mutex_lock(&edu_slots_lock);
+	slot = edu_slot_find(pdev);
+	if (slot) {
+		*slot = (struct edu_slot){
+			.pdev = pdev,
+			.used = true,
+			.domain = pci_domain_nr(pdev->bus),
+			.bus = pdev->bus->number,
+			.devfn = pdev->devfn,
+		};
+		id = slot - edu_slots;
+	}
+	mutex_unlock(&edu_slots_lock);
+	return id;
+}
+
+static void edu_id_put(int id)
+{
+	mutex_lock(&edu_slots_lock);
+	edu_slots[id].pdev = NULL;
+	mutex_unlock(&edu_slots_lock);
+}
+
 static struct edu_device *edu_device_create(struct pci_dev *pdev, int id)
 {
 	struct edu_device *edu;
@@ -660,7 +776,7 @@ static struct edu_device *edu_device_create(struct pci_dev *pdev, int id)
 	edu->pdev = pdev;
 	edu->id = id;
 	edu->dma_bits = EDU_DEFAULT_DMA_BITS;
-	if (id < EDU_MAX_DEVICES && dma_bits[id])
+	if (dma_bits[id])
 		edu->dma_bits = dma_bits[id];
 	init_completion(&edu->done);
 	mutex_init(&edu->lock);
@@ -690,7 +806,7 @@ static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *unused)
 	struct edu_device *edu;
 	int id, ret;
 
-	id = ida_alloc(&edu_ids, GFP_KERNEL);
+	id = edu_id_get(pdev);
 	if (id < 0)
 		return id;
 
@@ -744,7 +860,7 @@ clear_master:
 put_edu:
 	kref_put(&edu->ref, edu_release);
 free_id:
-	ida_free(&edu_ids, id);
+	edu_id_put(id);
 	return ret;
 }
 
@@ -769,7 +885,7 @@ static void edu_remove(struct pci_dev *pdev)
 	free_irq(pci_irq_vector(pdev, 0), edu);
 	pci_free_irq_vectors(pdev);
 	pci_clear_master(pdev);
-	ida_free(&edu_ids, edu->id);
+	edu_id_put(edu->id);
 	kref_put(&edu->ref, edu_release);
 }
 

@@ -68,12 +68,14 @@ struct edu_device {
  * @edu: the device
  * @imports: all &struct edu_import by handle, under &struct edu_device.lock
  * @spaces: all &struct edu_space by number, under the same
+ * @serial: number of the last import or space that was made, under the same
  * @node: in &struct edu_device.files
  */
 struct edu_file {
 	struct edu_device *edu;
 	struct xarray imports;
 	struct xarray spaces;
+	u64 serial;
 	struct list_head node;
 };
 
@@ -82,6 +84,7 @@ struct edu_file {
  * @dmabuf: the buffer
  * @attachment: the device's attachment to it
  * @sgt: DMA addresses for the device
+ * @serial: of all imports and spaces of the file
  * @space: the space it is mapped in, or NULL
  * @fixed: it is mapped at @fixed_iova, and @space keeps @dmabuf; there is
  *	neither @attachment nor @sgt
@@ -91,6 +94,7 @@ struct edu_import {
 	struct dma_buf *dmabuf;
 	struct dma_buf_attachment *attachment;
 	struct sg_table *sgt;
+	u64 serial;
 	struct vcm_space *space;
 	bool fixed;
 	u64 fixed_iova;
@@ -99,6 +103,7 @@ struct edu_import {
 /**
  * struct edu_space - a space of an open file
  * @space: the space
+ * @serial: of all imports and spaces of the file
  * @lock: protects what follows; faults come in interrupt context
  * @nr_faults: calls of the fault handler
  * @fault_iova: address of the last fault
@@ -106,6 +111,7 @@ struct edu_import {
  */
 struct edu_space {
 	struct vcm_space *space;
+	u64 serial;
 
 	/* protects what follows */
 	spinlock_t lock;
@@ -123,7 +129,7 @@ dma_addr_t edu_import_dma_addr(struct edu_import *import, u64 offset,
 /* vcm_edu_space.c */
 int edu_space_create(struct edu_file *file, struct vcm_edu_space_create *args);
 int edu_space_op(struct edu_file *file, const struct vcm_edu_space *args);
-void edu_space_forget(struct edu_file *file, u32 id);
+void edu_space_undo(struct edu_file *file, u32 id, u64 serial);
 void edu_space_forget_all(struct edu_file *file);
 struct edu_space *edu_space_find(struct edu_file *file, u32 id);
 int edu_space_faults(struct edu_file *file, struct vcm_edu_faults *args,

@@ -107,6 +107,7 @@ int edu_space_create(struct edu_file *file, struct vcm_edu_space_create *args)
 	if (IS_ERR(edu_space))
 		return PTR_ERR(edu_space);
 
+	edu_space->serial = ++file->serial;
 	ret = xa_alloc(&file->spaces, &args->space, edu_space, xa_limit_31b,
 		       EDU_GFP);
 	if (ret) {
@@ -180,18 +181,25 @@ int edu_space_op(struct edu_file *file, const struct vcm_edu_space *args)
 }
 
 /**
- * edu_space_forget - destroy a space
+ * edu_space_undo - undo edu_space_create() if nothing came of it
  * @file: the file
- * @id: number of the space; nothing is imported to it
+ * @id: number of the space
+ * @serial: that of the space which was created
  *
  * Context: Process context, with &struct edu_device.lock.
  */
-void edu_space_forget(struct edu_file *file, u32 id)
+void edu_space_undo(struct edu_file *file, u32 id, u64 serial)
 {
 	struct edu_space *edu_space = edu_space_find(file, id);
 
-	if (!edu_space)
-		return;
+	/* Who guessed the number and uses the space knows it. */
+	if (edu_space && edu_space->serial == serial)
+		edu_space_destroy(file, id, edu_space);
+}
+
+static void edu_space_forget(struct edu_file *file, u32 id,
+			     struct edu_space *edu_space)
+{
 	/* A device that lost its driver is in no space any more. */
 	if (file->edu->active == edu_space->space) {
 		vcm_space_deactivate(edu_space->space);
@@ -212,7 +220,7 @@ void edu_space_forget_all(struct edu_file *file)
 	unsigned long id;
 
 	xa_for_each(&file->spaces, id, edu_space)
-		edu_space_forget(file, id);
+		edu_space_forget(file, id, edu_space);
 }
 
 static int edu_space_inject(struct edu_device *edu, struct edu_space *edu_space,

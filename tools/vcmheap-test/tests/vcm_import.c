@@ -6,7 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <linux/userfaultfd.h>
 
 #include "igt.h"
 #include "vcm_debugfs.h"
@@ -62,6 +67,9 @@
  *
  * SUBTEST: refuses-import
  * Description: Imports with bad arguments are refused.
+ *
+ * SUBTEST: user-memory-holds-nobody-up
+ * Description: Who is slow to give or take what is copied keeps nobody waiting.
  *
  * SUBTEST: refuses-dma
  * Description: Transfers outside the buffer or the device, or of another file, are refused.
@@ -458,6 +466,113 @@ static void test_refuses_dma(int heap, int importer)
 	close(dmabuf);
 }
 
+/* How long a device that is held up is waited for: this is no limit, only an end. */
+#define HELD_UP_SECONDS 30
+
+/**
+ * struct slow - an access to user memory that is not there yet
+ * @importer: the importer
+ * @handle: a buffer
+ * @write: to the buffer
+ * @uffd: tells of the fault, and ends it
+ * @page: the memory
+ * @ret: what came of the access
+ * @given: @page is there
+ */
+struct slow {
+	int importer;
+	uint32_t handle;
+	uint32_t write;
+	int uffd;
+	void *page;
+	int ret;
+	bool given;
+};
+
+static void slow_init(struct slow *slow)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+	slow->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	igt_require_f(slow->uffd >= 0, "no userfaultfd: %s\n", strerror(errno));
+	igt_assert_eq(ioctl(slow->uffd, UFFDIO_API, &api), 0);
+	slow->page = mmap(NULL, vcm_page_size(), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	igt_assert(slow->page != MAP_FAILED);
+	reg.range.start = (uintptr_t)slow->page;
+	reg.range.len = vcm_page_size();
+	igt_assert_eq(ioctl(slow->uffd, UFFDIO_REGISTER, &reg), 0);
+}
+
+static void slow_give(struct slow *slow)
+{
+	struct uffdio_zeropage zero = {
+		.range = { .start = (uintptr_t)slow->page, .len = vcm_page_size() },
+	};
+
+	slow->given = true;
+	ioctl(slow->uffd, UFFDIO_ZEROPAGE, &zero);
+}
+
+static void *slow_access(void *data)
+{
+	struct slow *slow = data;
+
+	slow->ret = __vcm_importer_access(slow->importer, slow->handle, slow->write, 0, 8,
+					  slow->page);
+	return NULL;
+}
+
+/* So that a failure ends, too. */
+static void *slow_rescue(void *data)
+{
+	sleep(HELD_UP_SECONDS);
+	slow_give(data);
+	return NULL;
+}
+
+static void slow_once(int importer, uint32_t handle, bool write)
+{
+	struct slow slow = { .importer = importer, .handle = handle, .write = write };
+	int other = vcm_importer_open(0);
+	struct vcm_edu_info info;
+	pthread_t access, rescue;
+	struct uffd_msg msg;
+	bool given;
+
+	slow_init(&slow);
+	igt_assert_eq(pthread_create(&access, NULL, slow_access, &slow), 0);
+	/* It is in the middle of the copy once the fault is told. */
+	igt_assert_eq(read(slow.uffd, &msg, sizeof(msg)), sizeof(msg));
+	igt_assert_eq(msg.event, UFFD_EVENT_PAGEFAULT);
+	igt_assert_eq(pthread_create(&rescue, NULL, slow_rescue, &slow), 0);
+
+	igt_assert_eq(__vcm_importer_info(other, &info), 0);
+	given = slow.given;
+	pthread_cancel(rescue);
+	pthread_join(rescue, NULL);
+	if (!slow.given)
+		slow_give(&slow);
+	pthread_join(access, NULL);
+	igt_assert_f(!given, "the device was held up\n");
+	igt_assert_eq(slow.ret, 0);
+	munmap(slow.page, vcm_page_size());
+	close(slow.uffd);
+	close(other);
+}
+
+static void test_slow_user(int heap, int importer)
+{
+	int dmabuf = vcm_heap_alloc(heap, KIB(64));
+	uint32_t handle = vcm_importer_import(importer, dmabuf);
+
+	slow_once(importer, handle, true);
+	slow_once(importer, handle, false);
+	vcm_importer_release(importer, handle);
+	close(dmabuf);
+}
+
 static void test_refuses_access(int heap, int importer)
 {
 	static const struct {
@@ -606,6 +721,10 @@ int igt_main()
 	igt_describe("Imports with bad arguments are refused");
 	igt_subtest("refuses-import")
 		test_refuses_import(heap, importer);
+
+	igt_describe("Who is slow to give or take what is copied keeps nobody waiting");
+	igt_subtest("user-memory-holds-nobody-up")
+		test_slow_user(heap, importer);
 
 	igt_describe("Transfers outside the buffer or the device are refused");
 	igt_subtest("refuses-dma")

@@ -56,6 +56,9 @@
  * SUBTEST: close-after-bind
  * Description: A file from before is closed when the device has new spaces.
  *
+ * SUBTEST: bind-in-any-order
+ * Description: A device is the same whichever of them is bound first.
+ *
  * SUBTEST: remove
  * Description: A device is unplugged while a space is active, and plugged in again.
  *
@@ -559,6 +562,35 @@ static void test_close_after_bind(int dev)
 	rest_assert_back(&before);
 }
 
+static void test_bind_in_any_order(int dev)
+{
+	struct vcm_edu_info before[2], after;
+	char name[VCM_DEVICE_NAME_LEN];
+	int importer, i;
+
+	for (i = 0; i < 2; i++) {
+		importer = vcm_importer_open(i);
+		igt_assert_eq(__vcm_importer_info(importer, &before[i]), 0);
+		close(importer);
+	}
+	/* Else nothing is shown by it. */
+	igt_require(before[0].dma_bits != before[1].dma_bits);
+
+	for (i = 0; i < 2; i++)
+		vcm_driver_unbind(device[i]);
+	for (i = 1; i >= 0; i--)
+		vcm_driver_bind(device[i]);
+	for (i = 0; i < 2; i++) {
+		importer = vcm_importer_open(i);
+		vcm_importer_name(i, name);
+		igt_assert(!strcmp(name, device[i]));
+		igt_assert_eq(__vcm_importer_info(importer, &after), 0);
+		igt_assert_eq(after.dma_bits, before[i].dma_bits);
+		assert_works(dev, importer);
+		close(importer);
+	}
+}
+
 /* Both, so that they are found in the order in which they were before. */
 static void test_remove(int dev)
 {
@@ -795,6 +827,8 @@ static const struct {
 	  "A device loses its driver while processes use its spaces" },
 	{ "close-after-bind", test_close_after_bind,
 	  "A file from before is closed when the device has new spaces" },
+	{ "bind-in-any-order", test_bind_in_any_order,
+	  "A device is the same whichever of them is bound first" },
 	{ "remove", test_remove,
 	  "A device is unplugged while a space is active, and plugged in again" },
 	{ "unload-refused", test_unload_refused,
