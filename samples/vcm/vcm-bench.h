@@ -157,6 +157,26 @@ struct vcm_bench_runs {
 	__aligned_u64 runs;
 };
 
+/**
+ * struct vcm_bench_pieces - free memory that is the same for everybody
+ * @block: in: bytes in a block, a power of two
+ * @least: in: bytes in the smallest piece that counts, a power of two below @block
+ * @change: in: bytes that are free in smaller pieces than that
+ * @blocks: out: number of free blocks
+ * @reserved: must be 0
+ *
+ * Takes the free memory in pieces of at least @least bytes, but for what the kernel
+ * keeps for hard times, and gives back aligned blocks no two of which touch. The rest
+ * stays taken until the file is closed. Errors: EINVAL, EBUSY (the file has it already).
+ */
+struct vcm_bench_pieces {
+	__aligned_u64 block;
+	__aligned_u64 least;
+	__aligned_u64 change;
+	__u32 blocks;
+	__u32 reserved;
+};
+
 #define VCM_BENCH_IOC_MAGIC	0xE8
 #define VCM_BENCH_IOC_RUN	_IOWR(VCM_BENCH_IOC_MAGIC, 0, struct vcm_bench_run)
 #define VCM_BENCH_IOC_SLABS	_IOWR(VCM_BENCH_IOC_MAGIC, 1, struct vcm_bench_slabs)
@@ -166,5 +186,6 @@ struct vcm_bench_runs {
 #define VCM_BENCH_IOC_RUNS	_IOWR(VCM_BENCH_IOC_MAGIC, 5, struct vcm_bench_runs)
 /* Returns the fd of a dma-buf that has no memory: what any dma-buf costs */
 #define VCM_BENCH_IOC_EMPTY	_IO(VCM_BENCH_IOC_MAGIC, 6)
+#define VCM_BENCH_IOC_PIECES	_IOWR(VCM_BENCH_IOC_MAGIC, 7, struct vcm_bench_pieces)
 
 #endif /* _VCM_BENCH_H */

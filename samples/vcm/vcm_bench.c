@@ -17,17 +17,23 @@
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/fcntl.h>
+#include <linux/gfp.h>
 #include <linux/iommu.h>
 #include <linux/iosys-map.h>
 #include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/list_sort.h>
 #include <linux/log2.h>
 #include <linux/miscdevice.h>
+#include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/xarray.h>
 
 #include "vcm-bench.h"
 
@@ -693,6 +699,213 @@ static int bench_empty(void)
 	return fd;
 }
 
+/* --- Memory in pieces -------------------------------------------------- */
+
+/**
+ * struct bench_file - an open file
+ * @lock: protects @held
+ * @held: memory that is taken, linked by page->lru, page->private is the order
+ */
+struct bench_file {
+	struct mutex lock;
+	struct list_head held;
+};
+
+/**
+ * struct bench_pieces - what memory is cut into, in pages
+ * @block: order of a block
+ * @least: order of the pieces that are taken
+ * @held: those that are taken, sorted
+ * @given: the blocks that were given back
+ */
+struct bench_pieces {
+	unsigned int block;
+	unsigned int least;
+	struct list_head *held;
+	struct xarray given;
+};
+
+static void bench_hold(struct list_head *held, struct page *page,
+		       unsigned int order)
+{
+	set_page_private(page, order);
+	list_add_tail(&page->lru, held);
+}
+
+static void bench_let_go(struct page *page)
+{
+	unsigned int order = page_private(page);
+
+	list_del(&page->lru);
+	set_page_private(page, 0);
+	__free_pages(page, order);
+}
+
+static void bench_let_all_go(struct list_head *held)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, held, lru)
+		bench_let_go(page);
+}
+
+/* Without waking kswapd: nobody is to find that memory got short. */
+static struct page *bench_alloc(unsigned int order)
+{
+	return alloc_pages(__GFP_NOWARN, order);
+}
+
+static int bench_compare_pages(void *priv, const struct list_head *a,
+			       const struct list_head *b)
+{
+	const struct page *x = list_entry(a, struct page, lru);
+	const struct page *y = list_entry(b, struct page, lru);
+
+	return page_to_pfn(x) > page_to_pfn(y) ? 1 : -1;
+}
+
+/* The kernel gives out odd pieces before it breaks a block. */
+static void bench_take_all(struct bench_pieces *bp)
+{
+	struct page *page;
+
+	while ((page = bench_alloc(bp->least)))
+		bench_hold(bp->held, page, bp->least);
+	list_sort(NULL, bp->held, bench_compare_pages);
+}
+
+static unsigned long bench_block(const struct bench_pieces *bp,
+				 struct page *page)
+{
+	return page_to_pfn(page) >> bp->block;
+}
+
+/* How many of the held pieces from @page on are of the same block. */
+static unsigned int bench_block_pieces(const struct bench_pieces *bp,
+				       struct page *page)
+{
+	unsigned long block = bench_block(bp, page);
+	unsigned int n = 0;
+
+	list_for_each_entry_from(page, bp->held, lru) {
+		if (bench_block(bp, page) != block)
+			break;
+		n++;
+	}
+	return n;
+}
+
+static struct page *bench_block_free(struct page *page, unsigned int n)
+{
+	while (n--) {
+		struct page *next = list_next_entry(page, lru);
+
+		bench_let_go(page);
+		page = next;
+	}
+	return page;
+}
+
+/* Give back blocks that are complete and do not touch the one before. */
+static unsigned int bench_give_blocks(struct bench_pieces *bp)
+{
+	struct page *page = list_first_entry(bp->held, struct page, lru);
+	unsigned int count = 0;
+
+	while (!list_entry_is_head(page, bp->held, lru)) {
+		unsigned long block = bench_block(bp, page);
+		unsigned int n = bench_block_pieces(bp, page);
+
+		if (n == 1U << (bp->block - bp->least) &&
+		    !xa_load(&bp->given, block - 1) &&
+		    !xa_err(xa_store(&bp->given, block, bp, GFP_KERNEL))) {
+			page = bench_block_free(page, n);
+			count++;
+			continue;
+		}
+		while (n--)
+			page = list_next_entry(page, lru);
+	}
+	return count;
+}
+
+/* What is left of the block that was broken last, and of others. */
+static void bench_take_odd(struct bench_pieces *bp)
+{
+	struct page *page;
+
+	while ((page = bench_alloc(bp->least))) {
+		if (xa_load(&bp->given, bench_block(bp, page))) {
+			__free_pages(page, bp->least);
+			return;
+		}
+		bench_hold(bp->held, page, bp->least);
+	}
+}
+
+/*
+ * Give @bytes back in smaller pieces: all but the first page of each. Of the
+ * last ones, as the first ones may be in a zone that few may take from.
+ */
+static void bench_make_change(struct bench_pieces *bp, u64 bytes)
+{
+	unsigned long pages = 1UL << bp->least, i;
+	struct page *page, *prev;
+
+	list_for_each_entry_safe_reverse(page, prev, bp->held, lru) {
+		if (bytes < pages << PAGE_SHIFT)
+			break;
+		bytes -= pages << PAGE_SHIFT;
+		split_page(page, bp->least);
+		set_page_private(page, 0);
+		for (i = 1; i < pages; i++)
+			__free_page(page + i);
+	}
+}
+
+static unsigned int bench_pieces_make(struct list_head *held,
+				      const struct vcm_bench_pieces *pieces)
+{
+	struct bench_pieces bp = {
+		.block = get_order(pieces->block),
+		.least = get_order(pieces->least),
+		.held = held,
+	};
+	unsigned int blocks;
+
+	xa_init(&bp.given);
+	bench_take_all(&bp);
+	blocks = bench_give_blocks(&bp);
+	bench_make_change(&bp, pieces->change);
+	bench_take_odd(&bp);
+	xa_destroy(&bp.given);
+	return blocks;
+}
+
+static bool bench_pieces_valid(const struct vcm_bench_pieces *pieces)
+{
+	return is_power_of_2(pieces->block) && is_power_of_2(pieces->least) &&
+	       pieces->least > PAGE_SIZE && pieces->least < pieces->block &&
+	       pieces->block <= PAGE_SIZE << MAX_PAGE_ORDER &&
+	       !pieces->reserved;
+}
+
+static int bench_pieces(struct bench_file *bf, struct vcm_bench_pieces *pieces)
+{
+	int ret = -EBUSY;
+
+	if (!bench_pieces_valid(pieces))
+		return -EINVAL;
+
+	mutex_lock(&bf->lock);
+	if (list_empty(&bf->held)) {
+		pieces->blocks = bench_pieces_make(&bf->held, pieces);
+		ret = 0;
+	}
+	mutex_unlock(&bf->lock);
+	return ret;
+}
+
 /* --- The character device ---------------------------------------------- */
 
 union bench_ioctl_args {
@@ -701,9 +914,11 @@ union bench_ioctl_args {
 	struct vcm_bench_leaves leaves;
 	struct vcm_bench_steps steps;
 	struct vcm_bench_runs runs;
+	struct vcm_bench_pieces pieces;
 };
 
-static int bench_ioctl_run(unsigned int cmd, union bench_ioctl_args *args)
+static int bench_ioctl_run(struct bench_file *bf, unsigned int cmd,
+			   union bench_ioctl_args *args)
 {
 	switch (cmd) {
 	case VCM_BENCH_IOC_RUN:
@@ -720,6 +935,8 @@ static int bench_ioctl_run(unsigned int cmd, union bench_ioctl_args *args)
 		return bench_runs(&args->runs);
 	case VCM_BENCH_IOC_EMPTY:
 		return bench_empty();
+	case VCM_BENCH_IOC_PIECES:
+		return bench_pieces(bf, &args->pieces);
 	default:
 		return -ENOTTY;
 	}
@@ -742,7 +959,7 @@ static long bench_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	ret = -EFAULT;
 	if (copy_from_user(args, user, size))
 		goto free_args;
-	ret = bench_ioctl_run(cmd, args);
+	ret = bench_ioctl_run(file->private_data, cmd, args);
 	if (!ret && _IOC_DIR(cmd) & _IOC_READ && copy_to_user(user, args, size))
 		ret = -EFAULT;
 free_args:
@@ -750,9 +967,33 @@ free_args:
 	return ret;
 }
 
+static int bench_open(struct inode *inode, struct file *file)
+{
+	struct bench_file *bf;
+
+	bf = kzalloc_obj(*bf);
+	if (!bf)
+		return -ENOMEM;
+	mutex_init(&bf->lock);
+	INIT_LIST_HEAD(&bf->held);
+	file->private_data = bf;
+	return nonseekable_open(inode, file);
+}
+
+static int bench_release(struct inode *inode, struct file *file)
+{
+	struct bench_file *bf = file->private_data;
+
+	bench_let_all_go(&bf->held);
+	mutex_destroy(&bf->lock);
+	kfree(bf);
+	return 0;
+}
+
 static const struct file_operations bench_fops = {
 	.owner = THIS_MODULE,
-	.open = nonseekable_open,
+	.open = bench_open,
+	.release = bench_release,
 	.unlocked_ioctl = bench_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };
