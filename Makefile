@@ -13,6 +13,8 @@
 ##   SEED=<number> what 'make soak', 'make fuzz' and 'make mutate' printed, to repeat a run
 ##   N=<number>    how many mutations 'make mutate' tries (default 150)
 ##   KERNEL=<name> the kernel for 'make soak' and 'make fuzz': debug, or that of 'make test'
+##   LARGEST=<MB>  the largest buffer of 'make bench-count' (default 64)
+##   UPDATE=1      'make bench-count' writes its table anew
 ##   LINUX_DIR=<dir> source of a kernel, for 'make patches'
 KDIR ?=
 KIMAGE ?=
@@ -41,7 +43,8 @@ load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) --print) && eval "$$
 ## Targets:
 .DEFAULT_GOAL := modules
 .PHONY: all modules setup tests demo test kunit debug-kernel test-debug soak fuzz \
-	coverage mutate patches check bench bench-iova bench-space help clean distclean
+	coverage mutate patches check bench bench-count bench-iova bench-space help clean \
+	distclean
 
 all: modules ## the same as modules
 
@@ -95,6 +98,12 @@ check: ## checkpatch, kernel-doc, sparse, W=1, headers, shellcheck
 
 bench: modules ## measure the heap beside the other heaps: tables and pictures
 	@scripts/bench.sh
+
+# The worst that there is, rounded up. The table in tools/vcm-bench guards the rest.
+COUNT_LIMIT := 1.51
+
+bench-count: modules ## count the instructions of each step: no ratio to system may grow
+	@scripts/bench-count.sh --limit $(COUNT_LIMIT) $(if $(LARGEST),--largest $(LARGEST)) $(if $(UPDATE),--update)
 
 bench-iova: modules tests ## measure placement and mapping against the DMA API alone
 	@scripts/bench-iova.sh

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/dma-heap-vcm.h>
 
@@ -130,6 +131,24 @@ uint64_t vcm_large(int dmabuf, uint64_t min)
 	return bytes;
 }
 
+static void buffer_sync(int dmabuf, uint64_t flags)
+{
+	struct dma_buf_sync sync = { .flags = flags | DMA_BUF_SYNC_RW };
+
+	if (ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync))
+		die("sync: %s", strerror(errno));
+}
+
+void buffer_begin_cpu_access(int dmabuf)
+{
+	buffer_sync(dmabuf, DMA_BUF_SYNC_START);
+}
+
+void buffer_end_cpu_access(int dmabuf)
+{
+	buffer_sync(dmabuf, DMA_BUF_SYNC_END);
+}
+
 /* --- Importers --------------------------------------------------------- */
 
 static void importer_find_name(struct importer *importer, unsigned int index)
@@ -182,14 +201,23 @@ void importer_close(struct importer *importer)
 	close(importer->fd);
 }
 
-int importer_map(struct importer *importer, int dmabuf, struct vcm_edu_import *import)
+int importer_map(const struct importer *importer, int dmabuf, struct vcm_edu_import *import)
 {
 	memset(import, 0, sizeof(*import));
 	import->fd = dmabuf;
 	return ioctl(importer->fd, VCM_EDU_IOC_IMPORT, import) ? -errno : 0;
 }
 
-void importer_unmap(struct importer *importer, const struct vcm_edu_import *import)
+void importer_map_or_die(const struct importer *importer, int dmabuf,
+			 struct vcm_edu_import *import)
+{
+	int ret = importer_map(importer, dmabuf, import);
+
+	if (ret)
+		die("%s: map: %s", importer->name, strerror(-ret));
+}
+
+void importer_unmap(const struct importer *importer, const struct vcm_edu_import *import)
 {
 	struct vcm_edu_release release = { .handle = import->handle };
 
@@ -273,14 +301,37 @@ void bench_attach(const struct importer *importer, int dmabuf, uint32_t rounds, 
 	bench_steps(VCM_BENCH_IOC_ATTACH, importer->name, dmabuf, rounds, ns);
 }
 
+static void bench_look(const struct importer *importer, int dmabuf, struct vcm_bench_runs *runs)
+{
+	memcpy(runs->device, importer->name, sizeof(runs->device));
+	runs->fd = dmabuf;
+	if (ioctl(bench_dev(), VCM_BENCH_IOC_RUNS, runs))
+		die("/dev/vcm-bench: runs: %s", strerror(errno));
+}
+
 uint64_t bench_large(const struct importer *importer, int dmabuf, uint64_t min)
 {
-	struct vcm_bench_runs runs = { .fd = dmabuf, .min = min };
+	struct vcm_bench_runs runs = { .min = min };
 
-	memcpy(runs.device, importer->name, sizeof(runs.device));
-	if (ioctl(bench_dev(), VCM_BENCH_IOC_RUNS, &runs))
-		die("/dev/vcm-bench: runs: %s", strerror(errno));
+	bench_look(importer, dmabuf, &runs);
 	return runs.large;
+}
+
+uint64_t bench_runs(const struct importer *importer, int dmabuf)
+{
+	struct vcm_bench_runs runs = { .min = 1 };
+
+	bench_look(importer, dmabuf, &runs);
+	return runs.runs;
+}
+
+uint32_t bench_pieces(uint64_t block, uint64_t least, uint64_t change)
+{
+	struct vcm_bench_pieces pieces = { .block = block, .least = least, .change = change };
+
+	if (ioctl(bench_dev(), VCM_BENCH_IOC_PIECES, &pieces))
+		die("/dev/vcm-bench: pieces: %s", strerror(errno));
+	return pieces.blocks;
 }
 
 int bench_empty(void)

@@ -36,6 +36,10 @@ uint64_t vcm_runs(int dmabuf);
 /* Bytes of a vcm buffer that are in chunks of at least @min bytes. */
 uint64_t vcm_large(int dmabuf, uint64_t min);
 
+/* Around what the CPU does with a buffer. */
+void buffer_begin_cpu_access(int dmabuf);
+void buffer_end_cpu_access(int dmabuf);
+
 /* --- Importers --- */
 
 /**
@@ -57,8 +61,11 @@ void importer_open_any(struct importer *importer, unsigned int index);
 void importer_close(struct importer *importer);
 
 /* Returns 0 or -errno. */
-int importer_map(struct importer *importer, int dmabuf, struct vcm_edu_import *import);
-void importer_unmap(struct importer *importer, const struct vcm_edu_import *import);
+int importer_map(const struct importer *importer, int dmabuf, struct vcm_edu_import *import);
+/* It has to go. */
+void importer_map_or_die(const struct importer *importer, int dmabuf,
+			 struct vcm_edu_import *import);
+void importer_unmap(const struct importer *importer, const struct vcm_edu_import *import);
 
 /* --- The measuring module --- */
 
@@ -78,6 +85,13 @@ void bench_vmap(int dmabuf, uint32_t rounds, uint64_t *ns);
 void bench_attach(const struct importer *importer, int dmabuf, uint32_t rounds, uint64_t *ns);
 /* Bytes in runs of at least @min bytes, of any exporter that shows its pages. */
 uint64_t bench_large(const struct importer *importer, int dmabuf, uint64_t min);
+/* Number of its runs. */
+uint64_t bench_runs(const struct importer *importer, int dmabuf);
+/*
+ * From here on free memory is blocks of @block bytes that do not touch, and pieces of
+ * less than @least bytes; @change bytes of those at least. Returns the number of blocks.
+ */
+uint32_t bench_pieces(uint64_t block, uint64_t least, uint64_t change);
 /* A dma-buf without memory. */
 int bench_empty(void);
 

@@ -8,11 +8,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "count.h"
 #include "device.h"
 #include "peers.h"
 #include "pool.h"
 #include "report.h"
 #include "sections.h"
+
+/* Counted, a loop is as long as this takes, or as many rounds. */
+#define COUNT_BYTES MIB(64)
+#define COUNT_MOST 2048
+/* Each is an average already. */
+#define COUNT_REPEATS 4
 
 static const uint64_t sizes[] = { KIB(4), MIB(1), MIB(8), MIB(32) };
 
@@ -61,4 +68,51 @@ void section_loop(const struct options *options)
 		loop_heap("vcm", "vcm-cold", options);
 	}
 	loop_heap("system", "system", options);
+}
+
+/* --- Counted ----------------------------------------------------------- */
+
+/* In the first round nothing is as it is from then on: it is not counted. */
+static uint64_t count_round(enum peer peer, uint64_t len)
+{
+	unsigned int n = COUNT_BYTES / len, i;
+	uint64_t start;
+
+	if (n > COUNT_MOST)
+		n = COUNT_MOST;
+	count_settle();
+	close(peer_alloc(peer, len));
+	start = now_ns();
+	for (i = 0; i < n; i++)
+		close(peer_alloc(peer, len));
+	return (now_ns() - start) / n;
+}
+
+/* Each repeat with an empty pool. */
+static void count_size(enum peer peer, uint64_t len, unsigned long cap)
+{
+	uint64_t ns[COUNT_REPEATS];
+	int i;
+
+	for (i = 0; i < COUNT_REPEATS; i++) {
+		pool_off();
+		if (peer == PEER_WARM)
+			pool_set_cap(cap);
+		ns[i] = count_round(peer, len);
+	}
+	count_report("loop", peer, len, ns, COUNT_REPEATS);
+}
+
+void section_count_loop(const struct options *options)
+{
+	unsigned long cap = pool_present() ? pool_cap() : 0;
+	enum peer peer;
+	int i;
+
+	count_begin(options);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		for (peer = PEER_WARM; peer <= PEER_SYSTEM; peer++)
+			if (sizes[i] <= options->largest && peer_can(peer, sizes[i]))
+				count_size(peer, sizes[i], cap);
+	count_end();
 }

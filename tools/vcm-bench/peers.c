@@ -162,9 +162,11 @@ static int udmabuf_alloc(uint64_t len)
 
 /* --- All --------------------------------------------------------------- */
 
-void peers_init(uint64_t largest, bool without_pool)
+void peers_init(uint64_t largest, bool without_pool, bool others)
 {
 	pool_find(largest, without_pool);
+	if (!others)
+		return;
 	cma_find();
 	udmabuf_find(largest);
 }

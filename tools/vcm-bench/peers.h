@@ -24,10 +24,11 @@ enum peer {
 const char *peer_name(enum peer peer);
 
 /*
- * Looks which ones there are, for buffers of up to @largest bytes. Without a
- * pool the program ends, or does without, as @without_pool tells.
+ * Looks which ones there are, for buffers of up to @largest bytes; besides vcm and
+ * system only if @others. Without a pool the program ends, or does without, as
+ * @without_pool tells.
  */
-void peers_init(uint64_t largest, bool without_pool);
+void peers_init(uint64_t largest, bool without_pool, bool others);
 void peers_exit(void);
 
 /* Whether there is such a peer, and memory for @bytes. */

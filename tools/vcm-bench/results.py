@@ -37,6 +37,7 @@ METRICS = {
     "map": "first map for a device, and unmap",
     "remap": "second map of the same attachment, and unmap",
     "attach-map-unmap": "attach, map, unmap and detach",
+    "sync": "begin and end of CPU access while a device has it mapped",
 }
 
 # Kinds of lines and the names and types of their fields.

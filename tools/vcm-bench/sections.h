@@ -54,6 +54,11 @@ void section_machine(const struct options *options);
 void section_steps(const struct options *options);
 /* The kernel's memory that a buffer takes besides its own. */
 void section_overhead(const struct options *options);
+/* The same steps, counted, and those alone in which a device has a part. */
+void section_count_steps(const struct options *options);
+void section_count_devices(const struct options *options);
+/* Allocate and close in a loop, counted. */
+void section_count_loop(const struct options *options);
 /* Allocate and close in a loop. */
 void section_loop(const struct options *options);
 /* What large chunks are left when memory is in pieces. */

@@ -2,12 +2,18 @@
 /*
  * The steps of a buffer's life, from allocating to freeing it, of all sizes and
  * with all peers in turn: what slows the machine down for a while slows all.
+ *
+ * Counted, in a guest whose clock counts instructions, a figure is the least of a
+ * few: whatever else runs, the timer's interrupt or a page that has to come from
+ * further away, adds to it and never takes away. And each of them begins in the same
+ * state, as near as a program can bring it about.
  */
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "count.h"
 #include "device.h"
 #include "peers.h"
 #include "report.h"
@@ -36,6 +42,7 @@ static const struct {
 	{ MIB(256), 1 },
 };
 
+/* Those from MAP on are a device's. */
 enum metric {
 	ALLOC,
 	FREE,
@@ -50,6 +57,7 @@ enum metric {
 	MAP,
 	REMAP,
 	ATTACH_MAP_UNMAP,
+	SYNC,
 	METRICS,
 };
 
@@ -67,23 +75,42 @@ static const char * const metric_names[] = {
 	[MAP] = "map",
 	[REMAP] = "remap",
 	[ATTACH_MAP_UNMAP] = "attach-map-unmap",
+	[SYNC] = "sync",
+};
+
+/**
+ * struct run - what is measured, and how
+ * @importer: for whom
+ * @count: the least number of instructions and not the median time
+ * @devices_only: nothing of what the CPU does with a buffer
+ */
+struct run {
+	struct importer importer;
+	bool count;
+	bool devices_only;
 };
 
 /**
  * struct samples - times of one size, a figure for each repeat
+ * @run: how they are taken
  * @ns: by metric, peer and repeat; of several in a repeat the median
  * @n: number of repeats
+ * @runs: physically contiguous runs of the buffers, by peer; when counting
  */
 struct samples {
+	const struct run *run;
 	uint64_t *ns[METRICS][PEERS];
 	unsigned int n;
+	struct count_runs runs[PEERS];
 };
 
-static void samples_init(struct samples *samples, unsigned int repeats)
+static void samples_init(struct samples *samples, const struct run *run, unsigned int repeats)
 {
 	int metric, peer;
 
+	samples->run = run;
 	samples->n = 0;
+	memset(samples->runs, 0, sizeof(samples->runs));
 	for (metric = 0; metric < METRICS; metric++)
 		for (peer = 0; peer < PEERS; peer++) {
 			samples->ns[metric][peer] = calloc(repeats, sizeof(uint64_t));
@@ -126,7 +153,7 @@ static double ratio_to_system(const struct samples *samples, enum metric metric,
 	return ratios[samples->n / 2];
 }
 
-static void samples_report(struct samples *samples, uint64_t len)
+static void samples_report_times(struct samples *samples, uint64_t len)
 {
 	double ratios[METRICS][PEERS];
 	int metric, peer;
@@ -149,23 +176,64 @@ static void samples_report(struct samples *samples, uint64_t len)
 		}
 }
 
+static bool is_counted(const struct run *run, enum metric metric)
+{
+	return metric >= MAP || !run->devices_only;
+}
+
+static void samples_report_counts(const struct samples *samples, uint64_t len)
+{
+	int metric, peer;
+
+	for (peer = 0; peer < PEERS; peer++)
+		count_report_runs(peer, len, &samples->runs[peer]);
+	for (metric = 0; metric < METRICS; metric++)
+		for (peer = 0; peer < PEERS; peer++)
+			if (samples->ns[metric][peer][0] && is_counted(samples->run, metric))
+				count_report(metric_names[metric], peer, len,
+					     samples->ns[metric][peer], samples->n);
+}
+
+static void samples_report(struct samples *samples, uint64_t len)
+{
+	if (samples->run->count)
+		samples_report_counts(samples, len);
+	else
+		samples_report_times(samples, len);
+}
+
 /* --- One buffer -------------------------------------------------------- */
+
+/* Between two steps. */
+static void settle(const struct samples *samples)
+{
+	if (samples->run->count)
+		count_settle();
+}
+
+static struct touch touch(const struct samples *samples, int dmabuf, uint64_t len,
+			  enum place place, uint64_t step)
+{
+	settle(samples);
+	return touch_buffer(dmabuf, len, place, step);
+}
 
 static void sample_cpu(struct samples *samples, enum peer peer, int dmabuf, uint64_t len)
 {
-	struct touch touch;
+	struct touch ns;
 
 	/* What the first one has to wait for besides: the emulated CPU's own. */
 	touch_buffer(dmabuf, len, PLACE_SHIFTED, len);
-	touch = touch_buffer(dmabuf, len, PLACE_ALIGNED, MIB(2));
-	sample(samples, MMAP, peer, touch.mmap);
-	sample(samples, TOUCH_2M, peer, touch.touch);
-	touch = touch_buffer(dmabuf, len, PLACE_SHIFTED, MIB(2));
-	sample(samples, TOUCH_2M_SHIFTED, peer, touch.touch);
-	touch = touch_buffer(dmabuf, len, PLACE_ALIGNED, KIB(4));
-	sample(samples, TOUCH, peer, touch.touch);
-	touch = touch_buffer(dmabuf, len, PLACE_SHIFTED, KIB(4));
-	sample(samples, TOUCH_SHIFTED, peer, touch.touch);
+	ns = touch(samples, dmabuf, len, PLACE_ALIGNED, MIB(2));
+	sample(samples, MMAP, peer, ns.mmap);
+	sample(samples, TOUCH_2M, peer, ns.touch);
+	ns = touch(samples, dmabuf, len, PLACE_SHIFTED, MIB(2));
+	sample(samples, TOUCH_2M_SHIFTED, peer, ns.touch);
+	ns = touch(samples, dmabuf, len, PLACE_ALIGNED, KIB(4));
+	sample(samples, TOUCH, peer, ns.touch);
+	ns = touch(samples, dmabuf, len, PLACE_SHIFTED, KIB(4));
+	sample(samples, TOUCH_SHIFTED, peer, ns.touch);
+	settle(samples);
 	sample(samples, COPY, peer, copy_buffer(dmabuf, len));
 }
 
@@ -174,59 +242,87 @@ static uint64_t median(uint64_t *ns, unsigned int n)
 	return summarise(ns, n).median;
 }
 
+static unsigned int kernel_rounds(const struct samples *samples)
+{
+	return samples->run->count ? 1 : KERNEL_ROUNDS;
+}
+
 static void sample_vmap(struct samples *samples, enum peer peer, int dmabuf)
 {
 	uint64_t ns[KERNEL_ROUNDS][VCM_BENCH_VMAP_STEPS];
 	uint64_t both[KERNEL_ROUNDS], all[KERNEL_ROUNDS];
-	int i;
+	int i, n = kernel_rounds(samples);
 
-	bench_vmap(dmabuf, KERNEL_ROUNDS, *ns);
-	for (i = 0; i < KERNEL_ROUNDS; i++) {
+	settle(samples);
+	bench_vmap(dmabuf, n, *ns);
+	for (i = 0; i < n; i++) {
 		both[i] = ns[i][VCM_BENCH_VMAP] + ns[i][VCM_BENCH_VUNMAP];
 		all[i] = both[i] + ns[i][VCM_BENCH_VTOUCH];
 	}
-	sample(samples, VMAP, peer, median(both, KERNEL_ROUNDS));
-	sample(samples, VMAP_TOUCH, peer, median(all, KERNEL_ROUNDS));
+	sample(samples, VMAP, peer, median(both, n));
+	sample(samples, VMAP_TOUCH, peer, median(all, n));
 }
 
-static void sample_device(struct samples *samples, enum peer peer, int dmabuf,
-			  const struct importer *importer)
+static void sample_attach(struct samples *samples, enum peer peer, int dmabuf)
 {
 	uint64_t ns[KERNEL_ROUNDS][VCM_BENCH_ATTACH_STEPS];
 	uint64_t map[KERNEL_ROUNDS], remap[KERNEL_ROUNDS], once[KERNEL_ROUNDS];
-	int i;
+	int i, n = kernel_rounds(samples);
 
-	bench_attach(importer, dmabuf, KERNEL_ROUNDS, *ns);
-	for (i = 0; i < KERNEL_ROUNDS; i++) {
+	settle(samples);
+	bench_attach(&samples->run->importer, dmabuf, n, *ns);
+	for (i = 0; i < n; i++) {
 		map[i] = ns[i][VCM_BENCH_MAP] + ns[i][VCM_BENCH_UNMAP];
 		remap[i] = ns[i][VCM_BENCH_REMAP] + ns[i][VCM_BENCH_REUNMAP];
 		once[i] = ns[i][VCM_BENCH_ATTACH] + map[i] + ns[i][VCM_BENCH_DETACH];
 	}
-	sample(samples, MAP, peer, median(map, KERNEL_ROUNDS));
-	sample(samples, REMAP, peer, median(remap, KERNEL_ROUNDS));
-	sample(samples, ATTACH_MAP_UNMAP, peer, median(once, KERNEL_ROUNDS));
+	sample(samples, MAP, peer, median(map, n));
+	sample(samples, REMAP, peer, median(remap, n));
+	sample(samples, ATTACH_MAP_UNMAP, peer, median(once, n));
+}
+
+/* Begin and end of what the CPU does, while a device has the buffer mapped. */
+static void sample_sync(struct samples *samples, enum peer peer, int dmabuf)
+{
+	const struct importer *importer = &samples->run->importer;
+	struct vcm_edu_import import;
+	uint64_t start;
+
+	settle(samples);
+	importer_map_or_die(importer, dmabuf, &import);
+	start = now_ns();
+	buffer_begin_cpu_access(dmabuf);
+	buffer_end_cpu_access(dmabuf);
+	sample(samples, SYNC, peer, now_ns() - start);
+	importer_unmap(importer, &import);
 }
 
 /* --- Turns ------------------------------------------------------------- */
 
 /* A peer's part of a repeat. */
-static void peer_turn(struct samples *samples, enum peer peer, uint64_t len,
-		      const struct importer *importer)
+static void peer_turn(struct samples *samples, enum peer peer, uint64_t len)
 {
 	int rehearsal, dmabuf;
 	uint64_t start;
 
 	peer_begin(peer, len, 1);
 	rehearsal = peer_alloc(peer, peer_first(len));
+	settle(samples);
 	start = now_ns();
 	dmabuf = peer_alloc(peer, len);
 	sample(samples, ALLOC, peer, now_ns() - start);
 
-	sample_cpu(samples, peer, dmabuf, len);
-	sample_vmap(samples, peer, dmabuf);
-	sample_device(samples, peer, dmabuf, importer);
+	if (!samples->run->devices_only) {
+		sample_cpu(samples, peer, dmabuf, len);
+		sample_vmap(samples, peer, dmabuf);
+	}
+	sample_attach(samples, peer, dmabuf);
+	sample_sync(samples, peer, dmabuf);
+	if (samples->run->count)
+		count_runs_add(&samples->runs[peer], &samples->run->importer, dmabuf);
 
 	close(rehearsal);
+	settle(samples);
 	start = now_ns();
 	close(dmabuf);
 	sample(samples, FREE, peer, now_ns() - start);
@@ -234,32 +330,34 @@ static void peer_turn(struct samples *samples, enum peer peer, uint64_t len,
 }
 
 /* All peers, each repeat with another one first. */
-static void repeat(struct samples *samples, int size, unsigned int number,
-		   const struct importer *importer)
+static void repeat(struct samples *samples, uint64_t len, unsigned int number)
 {
+	int odd = samples->run->count && number % 2 ? count_odd_chunk() : -1;
 	int i;
 
 	for (i = 0; i < PEERS; i++) {
 		enum peer peer = (i + number) % PEERS;
 
-		if (peer_can(peer, sizes[size].len))
-			peer_turn(samples, peer, sizes[size].len, importer);
+		if (peer_can(peer, len))
+			peer_turn(samples, peer, len);
 	}
+	if (odd >= 0)
+		close(odd);
 }
 
-static void run_size(const struct options *options, int size, const struct importer *importer)
+static void run_size(const struct options *options, const struct run *run, int size)
 {
 	unsigned int repeats = options->repeats * sizes[size].factor, i;
 	struct samples samples;
 	uint64_t start;
 	char text[32];
 
-	samples_init(&samples, repeats);
+	samples_init(&samples, run, repeats);
 	/* The first one warms up. */
-	repeat(&samples, size, 0, importer);
+	repeat(&samples, sizes[size].len, 0);
 	start = now_ns();
 	for (i = 0; i < repeats; i++, samples.n++) {
-		repeat(&samples, size, i, importer);
+		repeat(&samples, sizes[size].len, i);
 		if ((i + 1) % (5 * sizes[size].factor) == 0)
 			progress("%s: repeat %u of %u, %.0f s", size_text(sizes[size].len, text),
 				 i + 1, repeats, (now_ns() - start) / 1e9);
@@ -268,16 +366,41 @@ static void run_size(const struct options *options, int size, const struct impor
 	samples_fini(&samples);
 }
 
-void section_steps(const struct options *options)
+static void run_sizes(const struct options *options, struct run *run)
 {
-	struct importer importer;
 	int i;
 
-	importer_open_any(&importer, WIDE);
-	peers_init(options->largest, options->without_pool);
+	importer_open_any(&run->importer, WIDE);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		if (sizes[i].len <= options->largest)
-			run_size(options, i, &importer);
+			run_size(options, run, i);
+	importer_close(&run->importer);
+}
+
+void section_steps(const struct options *options)
+{
+	struct run run = {};
+
+	peers_init(options->largest, options->without_pool, true);
+	run_sizes(options, &run);
 	peers_exit();
-	importer_close(&importer);
+}
+
+static void count_steps(const struct options *options, bool devices_only)
+{
+	struct run run = { .count = true, .devices_only = devices_only };
+
+	count_begin(options);
+	run_sizes(options, &run);
+	count_end();
+}
+
+void section_count_steps(const struct options *options)
+{
+	count_steps(options, false);
+}
+
+void section_count_devices(const struct options *options)
+{
+	count_steps(options, true);
 }

@@ -164,7 +164,7 @@ void section_threads(const struct options *options)
 	char text[32];
 	int i;
 
-	peers_init(MIB(64), options->without_pool);
+	peers_init(MIB(64), options->without_pool, true);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		for (threads = 1; threads <= MAX_THREADS; threads++) {
 			progress("%s, %u threads", size_text(sizes[i].len, text), threads);

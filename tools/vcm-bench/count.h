@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Counting instructions, in a guest whose clock does.
+ */
+#ifndef VCM_BENCH_COUNT_H
+#define VCM_BENCH_COUNT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "device.h"
+#include "peers.h"
+#include "sections.h"
+
+/* Around all that is counted. */
+void count_begin(const struct options *options);
+void count_end(void);
+
+/* Until nothing is on its way that the next step would find half done. */
+void count_settle(void);
+
+/* Half a block, taken as long as it is open. */
+int count_odd_chunk(void);
+
+/* The least of @n figures in nanoseconds, as instructions. */
+void count_report(const char *step, enum peer peer, uint64_t len, const uint64_t *ns, size_t n);
+
+/**
+ * struct count_runs - of the buffers of a peer in one size
+ * @least: fewest
+ * @most: most
+ */
+struct count_runs {
+	uint64_t least;
+	uint64_t most;
+};
+
+void count_runs_add(struct count_runs *runs, const struct importer *importer, int dmabuf);
+void count_report_runs(enum peer peer, uint64_t len, const struct count_runs *runs);
+
+#endif /* VCM_BENCH_COUNT_H */
