@@ -76,7 +76,7 @@ static void vcm_attachment_show(struct seq_file *s,
 	if (a->map.degraded)
 		seq_puts(s, " degraded]");
 	else
-		seq_printf(s, " align=0x%llx guard=0x%llx]", a->map.align,
+		seq_printf(s, " align=%llu guard=%llu]", a->map.align,
 			   a->map.guard);
 }
 

@@ -982,8 +982,8 @@ static void test_query_attachments(int dev, const struct target *targets)
 	}
 	igt_assert_eq(list[2].flags, 0);
 	text = vcm_debugfs_read("buffers");
-	igt_assert(strstr(text, largest > MIB(1) ? " align=0x200000 guard=0x10000]" :
-						   " align=0x100000 guard=0x10000]"));
+	igt_assert(strstr(text, largest > MIB(1) ? " align=2097152 guard=65536]" :
+						   " align=1048576 guard=65536]"));
 	free(text);
 
 	release(&targets[0], &it[0]);
