@@ -18,10 +18,12 @@
 #include <linux/gfp.h>
 #include <linux/list.h>
 #include <linux/mm.h>
+#include <linux/numa.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/topology.h>
 
 #include "vcm_chunk.h"
 #include "vcm_memory.h"
@@ -94,6 +96,31 @@ static void vcm_fill_got(struct vcm_fill *fill, enum vcm_chunk_size size,
 	fill->left -= nr * vcm_chunk_bytes(size);
 }
 
+/* Is the task to take memory of another node than its own? */
+static bool vcm_fill_elsewhere(const struct vcm_fill *fill)
+{
+	return fill->claim.nid != NUMA_NO_NODE &&
+	       fill->claim.nid != numa_mem_id();
+}
+
+/* Chunks that cost nothing; the pool gives those of the task's own node. */
+static unsigned long vcm_fill_clean(struct vcm_fill *fill,
+				    enum vcm_chunk_size size)
+{
+	if (vcm_fill_elsewhere(fill))
+		return 0;
+	return vcm_pool_get_clean(size, fill->left / vcm_chunk_bytes(size),
+				  &fill->list);
+}
+
+static struct page *vcm_fill_one(struct vcm_fill *fill,
+				 enum vcm_chunk_size size)
+{
+	if (vcm_fill_elsewhere(fill))
+		return vcm_memory_alloc_node(fill->claim.nid, size);
+	return vcm_pool_get(size);
+}
+
 /* As many chunks of @size as fit and can be had. */
 static int vcm_fill_size(struct vcm_fill *fill, enum vcm_chunk_size size)
 {
@@ -103,8 +130,7 @@ static int vcm_fill_size(struct vcm_fill *fill, enum vcm_chunk_size size)
 		int ret;
 
 		/* Others may have been zeroed while one was zeroed here. */
-		nr = vcm_pool_get_clean(size, fill->left / vcm_chunk_bytes(size),
-					&fill->list);
+		nr = vcm_fill_clean(fill, size);
 		if (nr) {
 			vcm_fill_got(fill, size, nr);
 			continue;
@@ -115,7 +141,7 @@ static int vcm_fill_size(struct vcm_fill *fill, enum vcm_chunk_size size)
 		ret = vcm_memory_check(&fill->claim, vcm_fill_pages_left(fill));
 		if (ret)
 			return ret;
-		page = vcm_pool_get(size);
+		page = vcm_fill_one(fill, size);
 		if (!page)
 			return 0;
 		list_add_tail(&page->lru, &fill->list);

@@ -5,7 +5,7 @@
  * The kernel has no limit for what a heap hands out: who asks for all memory
  * gets it, and the next one who needs a page is killed. Buffers cannot be
  * reclaimed, and the OOM killer does not know who has them. So an allocation
- * stops where a reserve is left for others.
+ * stops where a reserve is left for others, of which each node has its part.
  *
  * What counts is memory that could be given to a buffer: in the zones from which
  * GFP_HIGHUSER is served (not ZONE_MOVABLE), outside of CMA's page blocks, and on
@@ -32,6 +32,7 @@
 #include <linux/cpuset.h>
 #include <linux/dma-heap.h>
 #include <linux/gfp.h>
+#include <linux/math.h>
 #include <linux/mempolicy.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -188,14 +189,26 @@ static void vcm_memory_add_node(struct vcm_memory *memory,
 						NR_KERNEL_MISC_RECLAIMABLE);
 }
 
-static void vcm_memory_read(struct vcm_memory *memory)
+static unsigned long vcm_memory_node_ram(int nid)
 {
+	enum zone_type zone;
+	unsigned long ram = 0;
+
+	for (zone = 0; zone <= gfp_zone(GFP_HIGHUSER); zone++)
+		ram += zone_managed_pages(&NODE_DATA(nid)->node_zones[zone]);
+	return ram;
+}
+
+/* All that the current task may have. */
+static unsigned long vcm_memory_ram(void)
+{
+	unsigned long ram = 0;
 	int nid;
 
-	*memory = (struct vcm_memory){};
 	for_each_node_state(nid, N_MEMORY)
 		if (vcm_memory_node_allowed(nid))
-			vcm_memory_add_node(memory, NODE_DATA(nid));
+			ram += vcm_memory_node_ram(nid);
+	return ram;
 }
 
 /* What can be had without swap, by the estimate of si_mem_available(). */
@@ -253,27 +266,80 @@ static bool vcm_memory_is_plenty(unsigned long nr)
 	return false;
 }
 
+/**
+ * struct vcm_memory_view - a look at the nodes of the current task
+ * @all: what they have
+ * @spare: pages that they have beside their parts of the reserve
+ * @most: the most that one of them has
+ * @nid: that one
+ * @few: does one have less than is to be taken until the next look?
+ * @nodes: how many nodes have memory
+ */
+struct vcm_memory_view {
+	struct vcm_memory all;
+	long spare;
+	long most;
+	int nid;
+	bool few;
+	unsigned int nodes;
+};
+
+static void vcm_memory_view_node(struct vcm_memory_view *view, int nid,
+				 unsigned long reserve, long soon)
+{
+	struct vcm_memory memory = {};
+	long spare;
+
+	vcm_memory_add_node(&memory, NODE_DATA(nid));
+	vcm_memory_add_node(&view->all, NODE_DATA(nid));
+	if (!memory.ram)
+		return;
+
+	view->nodes++;
+	spare = vcm_memory_available(&memory) - (long)reserve;
+	view->spare += max(spare, 0L);
+	view->few |= spare < soon;
+	if (view->nid == NUMA_NO_NODE || spare > view->most) {
+		view->most = spare;
+		view->nid = nid;
+	}
+}
+
 /*
  * What is to come from swap may not be there yet, but what is taken until the next
  * look has to be.
  */
-static noinline bool vcm_memory_is_enough_in_all(unsigned long claimed)
+static noinline bool vcm_memory_view_all(unsigned long claimed, int *from)
 {
-	unsigned long soon = min(claimed, VCM_MEMORY_STEP * num_online_cpus());
-	struct vcm_memory memory;
-	long spare;
+	long soon = min(claimed, VCM_MEMORY_STEP * num_online_cpus()), spare;
+	unsigned long ram = vcm_memory_ram(), reserve = vcm_memory_reserve(ram);
+	struct vcm_memory_view view = { .nid = NUMA_NO_NODE };
+	int nid;
 
-	vcm_memory_read(&memory);
-	spare = vcm_memory_available(&memory) - vcm_memory_reserve(memory.ram);
-	return spare >= (long)soon &&
-	       spare + vcm_memory_swap(&memory) >= (long)claimed;
+	/* Bound to nodes that have nothing but memory for movable pages. */
+	if (!ram)
+		return false;
+	for_each_node_state(nid, N_MEMORY) {
+		unsigned long part;
+
+		if (!vcm_memory_node_allowed(nid))
+			continue;
+		part = mult_frac(reserve, vcm_memory_node_ram(nid), ram);
+		vcm_memory_view_node(&view, nid, part, soon);
+	}
+	if (view.few && view.nodes > 1)
+		*from = view.nid;
+	spare = min(view.spare, vcm_memory_available(&view.all) - (long)reserve);
+	return spare >= soon &&
+	       spare + vcm_memory_swap(&view.all) >= (long)claimed;
 }
 
-/* Is there enough for @claimed pages? */
-static bool vcm_memory_is_enough(unsigned long claimed)
+/* Is there enough for @claimed pages? @from is set to the node to take from. */
+static bool vcm_memory_is_enough(unsigned long claimed, int *from)
 {
+	*from = NUMA_NO_NODE;
 	return vcm_memory_is_plenty(claimed) ||
-	       vcm_memory_is_enough_in_all(claimed);
+	       vcm_memory_view_all(claimed, from);
 }
 
 /**
@@ -289,7 +355,7 @@ int vcm_memory_claim(struct vcm_claim *claim, unsigned long nr_pages)
 	long claimed = atomic_long_read(&vcm_memory_claimed);
 
 	do {
-		if (!vcm_memory_is_enough(claimed + nr_pages))
+		if (!vcm_memory_is_enough(claimed + nr_pages, &claim->nid))
 			return -ENOMEM;
 	} while (!atomic_long_try_cmpxchg(&vcm_memory_claimed, &claimed,
 					  claimed + nr_pages));
@@ -313,7 +379,8 @@ int vcm_memory_look(struct vcm_claim *claim, unsigned long left)
 
 	claim->left = left;
 	if (vcm_memory_is_enough(atomic_long_sub_return(got,
-							&vcm_memory_claimed)))
+							&vcm_memory_claimed),
+				 &claim->nid))
 		return 0;
 	return -ENOMEM;
 }

@@ -26,9 +26,12 @@ struct page;
 /**
  * struct vcm_claim - what an allocation under way has still to get
  * @left: pages, when it was looked last
+ * @nid: the node to take them from until the next look, because another one
+ *	has little left; NUMA_NO_NODE where that does not matter
  */
 struct vcm_claim {
 	unsigned long left;
+	int nid;
 };
 
 bool vcm_memory_node_allowed(int nid);

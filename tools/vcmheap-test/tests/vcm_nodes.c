@@ -37,6 +37,9 @@
  * SUBTEST: preferred
  * Description: Who only prefers a node gets what is spare on all.
  *
+ * SUBTEST: a-part-on-each
+ * Description: Each node keeps its part of the reserve, for those who may use no other one.
+ *
  * SUBTEST: pool-of-the-other-node
  * Description: What is kept on a node is no memory for those who may not use that node.
  */
@@ -163,6 +166,35 @@ static void test_preferred(void)
 	assert_left(VCM_ALL_NODES, vcm_watch_stop(&watch));
 }
 
+/* A watch for each node, while all that is spare on both is taken. */
+static void test_a_part_on_each(void)
+{
+	struct vcm_watch watch[2];
+	uint64_t len, least[2], part;
+	struct vcm_usable usable, all;
+	int dmabuf, node;
+
+	nothing_kept();
+	for (node = 0; node < 2; node++)
+		vcm_watch_start_nodes(&watch[node], 1ul << node);
+	len = vcm_spare(VCM_ALL_NODES) - 2 * VCM_RESERVE_NOISE;
+	dmabuf = ask(len);
+	igt_assert(dmabuf >= 0);
+	for (node = 0; node < 2; node++)
+		least[node] = vcm_watch_stop(&watch[node]);
+	close(dmabuf);
+
+	vcm_usable_read(&all, VCM_ALL_NODES);
+	for (node = 0; node < 2; node++) {
+		vcm_usable_read(&usable, 1ul << node);
+		part = vcm_reserve(&all) / 1024 * (usable.ram >> 20) / (all.ram >> 20) * 1024;
+		igt_info("at least %llu MiB available on node %d, its part of the reserve is %llu\n",
+			 (unsigned long long)least[node] >> 20, node,
+			 (unsigned long long)part >> 20);
+		igt_assert_lte_u64(part, least[node] + VCM_RESERVE_NOISE);
+	}
+}
+
 static void test_other_pool(void)
 {
 	const uint64_t kept = MIB(24);
@@ -209,6 +241,10 @@ int igt_main()
 	igt_describe("Who only prefers a node gets what is spare on all");
 	igt_subtest("preferred")
 		test_preferred();
+
+	igt_describe("Each node keeps its part of the reserve");
+	igt_subtest("a-part-on-each")
+		test_a_part_on_each();
 
 	igt_describe("What is kept on a node is no memory for those who may not use it");
 	igt_subtest("pool-of-the-other-node")
