@@ -31,7 +31,7 @@
 #include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/list_sort.h>
-#include <linux/math.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/nodemask.h>
@@ -99,6 +99,7 @@ struct vcm_pool_list {
  * struct vcm_pool_node - the pool of one node
  * @nid: the node, constant
  * @lock: protects what follows; never held while calling the buddy allocator
+ * @cap: pages that it may have; see vcm_pool_update_caps()
  * @pages: pages in the pool
  * @coming: pages that the worker is about to add; nobody else gets their room
  * @dirty: dirty chunks of all sizes
@@ -117,6 +118,7 @@ struct vcm_pool_node {
 
 	/* protects what follows */
 	spinlock_t lock;
+	unsigned long cap;
 	unsigned long pages;
 	unsigned long coming;
 	unsigned long dirty;
@@ -182,16 +184,20 @@ static unsigned long vcm_pool_ram(void)
 	return pages;
 }
 
+/* Is there nothing that it may hold? */
+static bool vcm_pool_is_off(void)
+{
+	/* A chunk that is charged to nobody must not get into a buffer. */
+	if (mem_accounting)
+		return true;
+	/* Who wants memory zeroed when it is freed wants it of this, too. */
+	return want_init_on_free();
+}
+
 static unsigned long vcm_pool_cap_of_ram(unsigned long ram)
 {
 	unsigned long cap = READ_ONCE(vcm_pool_cap);
 
-	/* A chunk that is charged to nobody must not get into a buffer. */
-	if (mem_accounting)
-		return 0;
-	/* Who wants memory zeroed when it is freed wants it of this, too. */
-	if (want_init_on_free())
-		return 0;
 	if (cap != ULONG_MAX)
 		return cap;
 	return min(ram / VCM_POOL_RAM_PART, VCM_POOL_MOST_PAGES);
@@ -205,16 +211,38 @@ static unsigned long vcm_pool_cap_of_ram(unsigned long ram)
  */
 unsigned long vcm_pool_cap_pages(void)
 {
-	return vcm_pool_cap_of_ram(vcm_pool_ram());
+	return vcm_pool_is_off() ? 0 : vcm_pool_cap_of_ram(vcm_pool_ram());
 }
 
-/* Each node has a part of the cap that is like its part of the memory. */
-static unsigned long vcm_pool_node_cap(int nid)
+/**
+ * vcm_pool_update_caps - find out how much each node may have
+ *
+ * That is a part of the cap that is like the node's part of the memory, of which
+ * there may be more or less now.
+ *
+ * Context: Process context.
+ */
+void vcm_pool_update_caps(void)
 {
-	unsigned long all = vcm_pool_ram(), ram = vcm_pool_node_ram(nid);
-	unsigned long cap = vcm_pool_cap_of_ram(all);
+	unsigned long all = vcm_pool_ram(), cap = vcm_pool_cap_of_ram(all);
+	struct vcm_pool_node *node;
+	int nid;
 
-	return ram == all ? cap : mult_frac(cap, ram, all);
+	for_each_node(nid) {
+		node = vcm_pool_node(nid);
+		if (!node)
+			continue;
+		spin_lock(&node->lock);
+		WRITE_ONCE(node->cap,
+			   mul_u64_u64_div_u64(cap, vcm_pool_node_ram(nid),
+					       max(all, 1)));
+		spin_unlock(&node->lock);
+	}
+}
+
+static unsigned long vcm_pool_node_cap(const struct vcm_pool_node *node)
+{
+	return vcm_pool_is_off() ? 0 : READ_ONCE(node->cap);
 }
 
 /* Pages that chunks of @size may still get on a node. */
@@ -244,6 +272,7 @@ static unsigned long vcm_pool_room(const struct vcm_pool_node *node,
 void vcm_pool_set_cap(unsigned long pages)
 {
 	WRITE_ONCE(vcm_pool_cap, pages);
+	vcm_pool_update_caps();
 	vcm_pool_trim();
 }
 
@@ -416,7 +445,7 @@ static void __vcm_pool_push(struct vcm_pool_node *node,
 	lockdep_assert_held(&node->lock);
 
 	/* Whoever lowers the cap trims under this lock afterwards. */
-	nr = min(nr, vcm_pool_room(node, vcm_pool_node_cap(node->nid), size) /
+	nr = min(nr, vcm_pool_room(node, vcm_pool_node_cap(node), size) /
 		     vcm_pool_chunk_pages(size));
 	vcm_pool_move(chunks, nr, &fits);
 	list_splice(&fits, &node->lists[size].chunks[kind]);
@@ -439,7 +468,7 @@ static bool vcm_pool_keep_room(struct vcm_pool_node *node,
 	unsigned long unit = vcm_pool_chunk_pages(size), room;
 
 	spin_lock(&node->lock);
-	room = vcm_pool_room(node, vcm_pool_node_cap(node->nid), size);
+	room = vcm_pool_room(node, vcm_pool_node_cap(node), size);
 	if (room >= unit)
 		WRITE_ONCE(node->coming, node->coming + unit);
 	spin_unlock(&node->lock);
@@ -551,7 +580,7 @@ unsigned long vcm_pool_free_node(unsigned long nr_pages, int nid)
 /* Above its cap, and pages above their share. */
 static void vcm_pool_trim_node(struct vcm_pool_node *node)
 {
-	unsigned long cap = vcm_pool_node_cap(node->nid);
+	unsigned long cap = vcm_pool_node_cap(node);
 	unsigned long share = cap / VCM_POOL_PAGE_PART, have;
 
 	have = vcm_pool_nr_of_size(node, VCM_CHUNK_PAGE);
@@ -779,7 +808,7 @@ static unsigned long vcm_pool_make_room(struct vcm_pool_node *node,
 					enum vcm_chunk_size size,
 					unsigned long nr)
 {
-	unsigned long cap = vcm_pool_node_cap(node->nid);
+	unsigned long cap = vcm_pool_node_cap(node);
 	unsigned long room = vcm_pool_room(node, cap, size);
 	unsigned long unit = vcm_pool_chunk_pages(size), smaller;
 
@@ -1289,6 +1318,7 @@ int vcm_pool_init(void)
 		if (!vcm_pool_nodes[nid])
 			goto destroy_nodes;
 	}
+	vcm_pool_update_caps();
 	return 0;
 
 destroy_nodes:

@@ -50,6 +50,7 @@ void vcm_pool_stats(struct vcm_pool_stats *stats);
 bool vcm_pool_is_empty(void);
 unsigned long vcm_pool_cap_pages(void);
 void vcm_pool_set_cap(unsigned long pages);
+void vcm_pool_update_caps(void);
 void vcm_pool_trim(void);
 unsigned long vcm_pool_free_node(unsigned long nr_pages, int nid);
 unsigned long vcm_pool_node_pages(int nid);

@@ -144,6 +144,9 @@ VISIBLE_IF_KUNIT void vcm_pool_age_fn(struct kthread_work *work)
 		keep = READ_ONCE(vcm_pool_high_mb) * VCM_POOL_PAGES_PER_MB;
 	for_each_node_state(nid, N_MEMORY)
 		vcm_pool_age(nid, keep);
+	/* Memory may have come or gone. */
+	vcm_pool_update_caps();
+	vcm_pool_trim();
 	vcm_pool_kick_age();
 }
 
@@ -181,7 +184,9 @@ static void vcm_pool_note_pressure(void)
  */
 void vcm_pool_kick(void)
 {
-	if (vcm_pool_has_work())
+	/* A timer that is seen here expires after what was done before the call. */
+	smp_mb();
+	if (!timer_pending(&vcm_pool_work.timer) && vcm_pool_has_work())
 		vcm_pool_queue_work(&vcm_pool_work, VCM_POOL_DELAY, false);
 	vcm_pool_kick_age();
 }

@@ -27,6 +27,12 @@
  * SUBTEST: local-only
  * Description: What is kept on another node is not given out.
  *
+ * SUBTEST: room-on-both
+ * Description: What one node keeps takes no room from the other.
+ *
+ * SUBTEST: zeroed-on-both
+ * Description: What is dirty is zeroed on all nodes.
+ *
  * SUBTEST: shrinks-on-both
  * Description: All nodes give back what is above the cap.
  */
@@ -37,14 +43,19 @@ IGT_TEST_DESCRIPTION("The pool on a machine with two memory nodes.");
 
 static int dev = -1;
 
-static int alloc_on(int node)
+static int alloc_len_on(int node, uint64_t len)
 {
 	int dmabuf;
 
 	vcm_memory_policy(MPOL_BIND, 1ul << node);
-	dmabuf = vcm_dev_alloc_sizes(dev, LEN, DMA_HEAP_VCM_CHUNK_2M);
+	dmabuf = vcm_dev_alloc_sizes(dev, len, DMA_HEAP_VCM_CHUNK_2M);
 	vcm_memory_policy(MPOL_DEFAULT, 0);
 	return dmabuf;
+}
+
+static int alloc_on(int node)
+{
+	return alloc_len_on(node, LEN);
 }
 
 static int this_node(void)
@@ -102,6 +113,36 @@ static void test_local_only(void)
 	close(dmabuf);
 }
 
+/* The nodes are of one size, more or less. */
+static void test_room_on_both(int node)
+{
+	uint64_t before[2], first;
+
+	vcm_pool_renew(64);
+	before[0] = vcm_node_reclaimable(0);
+	before[1] = vcm_node_reclaimable(1);
+	close(alloc_len_on(node, MIB(64)));
+	first = vcm_node_reclaimable(node) - before[node];
+	igt_assert_lte_u64(MIB(16), first);
+	igt_assert_lte_u64(first, MIB(48));
+	igt_assert_eq_u64(vcm_node_reclaimable(!node), before[!node]);
+
+	close(alloc_on(!node));
+	igt_assert_eq_u64(vcm_node_reclaimable(node) - before[node], first);
+	igt_assert_eq_u64(vcm_node_reclaimable(!node) - before[!node], LEN);
+}
+
+static void test_zeroed_on_both(void)
+{
+	struct vcm_pool pool;
+
+	vcm_pool_renew(64);
+	close(alloc_on(0));
+	close(alloc_on(1));
+	vcm_pool_wait_clean(&pool);
+	igt_assert_eq_u64(vcm_pool_bytes(pool.clean), 2 * LEN);
+}
+
 static void test_shrinks_on_both(void)
 {
 	uint64_t before[2];
@@ -142,6 +183,16 @@ int igt_main()
 	igt_describe("What is kept on another node is not given out");
 	igt_subtest("local-only")
 		test_local_only();
+
+	igt_describe("What one node keeps takes no room from the other");
+	igt_subtest("room-on-both") {
+		test_room_on_both(0);
+		test_room_on_both(1);
+	}
+
+	igt_describe("What is dirty is zeroed on all nodes");
+	igt_subtest("zeroed-on-both")
+		test_zeroed_on_both();
 
 	igt_describe("All nodes give back what is above the cap");
 	igt_subtest("shrinks-on-both")

@@ -55,8 +55,8 @@ IGT_TEST_DESCRIPTION("The vcm heap's pool where memory is short, and where many 
 #define FREE_NOISE MIB(16)
 /* What the kernel does not give to processes: watermarks, and what CPUs have at hand. */
 #define RESERVE MIB(128)
-/* ... and, of the heap's memory, what buffers leave to others. */
-#define HEAP_RESERVE (RESERVE + MIB(64))
+/* ... and what buffers leave to others, by a cautious estimate of what there is. */
+#define HEAP_RESERVE (RESERVE + MIB(128))
 
 #define ALL_SIZES	0
 #define SIZE_2M		DMA_HEAP_VCM_CHUNK_2M
