@@ -356,7 +356,8 @@ static void test_pieces_do_not_stay(void)
 	vcm_pool_set(VCM_POOL_IDLE, 2);
 	vcm_pool_wait_total(0);
 	vcm_pool_set(VCM_POOL_IDLE, 0);
-	igt_assert_lte_u64(before * 9 / 10, large_chunks(len));
+	/* The kernel has pieces of its own, and more when it checks itself. */
+	igt_assert_lte_u64(before * 3 / 4, large_chunks(len));
 	vcm_pool_drain();
 
 	dmabuf = alloc(MIB(64), SIZE_2M);
