@@ -313,6 +313,33 @@ void vcm_devices_exit(void)
 	vcm_buses_unwatch(ARRAY_SIZE(vcm_buses));
 }
 
+/* --- For spaces -------------------------------------------------------- */
+
+/**
+ * vcm_device_hold - let nothing be mapped or unmapped for a device
+ * @vdev: the device
+ *
+ * While a device changes its domain, virtio-iommu replays what is mapped in the
+ * new one: what is mapped at that moment is lost, and what is unmapped stays.
+ *
+ * Context: Process context, may sleep. Until vcm_device_unhold().
+ */
+void vcm_device_hold(struct vcm_iova_device *vdev)
+{
+	down_write(&vdev->alive);
+}
+
+/**
+ * vcm_device_unhold - undo vcm_device_hold()
+ * @vdev: the device
+ *
+ * Context: Process context.
+ */
+void vcm_device_unhold(struct vcm_iova_device *vdev)
+{
+	up_write(&vdev->alive);
+}
+
 /* --- For exporters ----------------------------------------------------- */
 
 /**

@@ -16,6 +16,8 @@ static void vcm_space_show(struct seq_file *s, struct vcm_space *space)
 	struct vcm_domain *domain = space->domain;
 	struct interval_tree_node *node;
 
+	lockdep_assert_held(&space->parent->lock);
+
 	spin_lock_irq(&domain->lock);
 	seq_printf(s, "  vcm-space.%d active=%d start=0x%llx length=%llu fixed_start=0x%llx fixed_length=%llu align=%llu mapped=%llu pgsizes=0x%lx refused=%lu\n",
 		   space->id, space->parent->active == space, args->start,

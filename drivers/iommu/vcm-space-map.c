@@ -142,6 +142,8 @@ static int vcm_fixed_map_segments(struct vcm_space *space,
 	struct scatterlist *sg;
 	int i, ret;
 
+	lockdep_assert_held(&space->parent->lock);
+
 	for_each_sgtable_dma_sg(fixed->sgt, sg, i) {
 		/* Another device's own memory, past the IOMMU */
 		if (sg_dma_is_bus_address(sg))
@@ -195,6 +197,8 @@ unlock:
 
 static int vcm_fixed_check(const struct vcm_space *space, u64 iova, u64 len)
 {
+	lockdep_assert_held(&space->parent->lock);
+
 	if (!len || !PAGE_ALIGNED(iova | len) ||
 	    (space->args.align && !IS_ALIGNED(iova, space->args.align)))
 		return -EINVAL;

@@ -550,6 +550,23 @@ int vcm_space_alive(const struct vcm_space *space)
 	return space->domain && !space->parent->dead ? 0 : -ENODEV;
 }
 
+/* No buffer is mapped or unmapped, in the spaces or for the parent itself. */
+static void vcm_gate_close(struct vcm_parent *parent)
+{
+	lockdep_assert_held(&parent->lock);
+
+	vcm_device_hold(parent->vdev);
+	down_write(&parent->gate);
+}
+
+static void vcm_gate_open(struct vcm_parent *parent)
+{
+	lockdep_assert_held(&parent->lock);
+
+	up_write(&parent->gate);
+	vcm_device_unhold(parent->vdev);
+}
+
 static int vcm_space_attach(struct vcm_space *space)
 {
 	struct vcm_parent *parent = space->parent;
@@ -560,9 +577,9 @@ static int vcm_space_attach(struct vcm_space *space)
 	if (vcm_parent_is_shared(parent))
 		return -EXDEV;
 
-	down_write(&parent->gate);
+	vcm_gate_close(parent);
 	ret = iommu_attach_device(space->domain->backing, parent->dev);
-	up_write(&parent->gate);
+	vcm_gate_open(parent);
 	if (!ret)
 		parent->active = space;
 	return ret;
@@ -575,9 +592,9 @@ static void vcm_space_detach(struct vcm_space *space)
 	lockdep_assert_held(&parent->lock);
 
 	/* Not that of the device, which warns if the group has grown. */
-	down_write(&parent->gate);
+	vcm_gate_close(parent);
 	iommu_detach_group(space->domain->backing, parent->group);
-	up_write(&parent->gate);
+	vcm_gate_open(parent);
 	parent->active = NULL;
 }
 

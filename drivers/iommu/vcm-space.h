@@ -19,7 +19,6 @@ struct platform_device;
 struct seq_file;
 struct vcm_space;
 
-
 /**
  * struct vcm_domain - a domain of a space's device, stacked on one of the
  *	parent's IOMMU
@@ -52,6 +51,7 @@ struct vcm_domain {
  * struct vcm_parent - a device that has spaces
  * @dev: the device
  * @group: its IOMMU group
+ * @vdev: @dev to the placement of buffers, constant
  * @ref: one for each space
  * @node: in the list of all, under that list's lock
  * @unbind: tells when the device loses its driver or goes away
@@ -65,14 +65,16 @@ struct vcm_domain {
  * @gate: held for writing while @dev is attached to a space or detached from
  *	one, and for reading by vcm_iommu_map_sgtable() and its reverse in a
  *	space: virtio-iommu replays what is mapped when it attaches, and what
- *	is mapped or unmapped at that moment is lost or stays
+ *	is mapped or unmapped at that moment is lost or stays. For the default
+ *	domain of @dev vcm_device_hold() does the same
  * @lock: protects what follows, and the state of the spaces
  * @spaces: all &struct vcm_space, by &struct vcm_space.node
  * @nr_spaces: number of @spaces
  * @active: the space that @dev is attached to, or NULL
  * @dead: the device lost its driver or is gone
  *
- * Lock order: list of all -> @lock -> @gate -> &struct vcm_iova_device.lock;
+ * Lock order: list of all -> @lock -> &struct vcm_iova_device.alive of @dev ->
+ * @gate; that of a space's device -> @gate -> &struct vcm_iova_device.lock;
  * @lock -> list of all &struct vcm_iova_device;
  * @lock -> the IOMMU core's group mutex -> &struct vcm_domain.lock. A space's
  * device is added and removed without @lock, for that takes the driver core's
@@ -81,6 +83,7 @@ struct vcm_domain {
 struct vcm_parent {
 	struct device *dev;
 	struct iommu_group *group;
+	struct vcm_iova_device *vdev;
 	struct kref ref;
 	struct list_head node;
 	struct notifier_block unbind;
@@ -198,5 +201,7 @@ static inline void vcm_space_debugfs_init(struct dentry *dir) { }
 
 /* vcm-device.c */
 bool vcm_iommu_attached(struct device *dev);
+void vcm_device_hold(struct vcm_iova_device *vdev);
+void vcm_device_unhold(struct vcm_iova_device *vdev);
 
 #endif /* _VCM_SPACE_H */

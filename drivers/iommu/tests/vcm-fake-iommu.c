@@ -82,11 +82,18 @@ static bool fake_fails(unsigned int *countdown)
 
 /* --- Domains ----------------------------------------------------------- */
 
+static void fake_check_gate(struct rw_semaphore *gate)
+{
+	vcm_fake_iommu.nr_ungated += gate && !rwsem_is_locked(gate);
+}
+
 static int fake_attach(struct iommu_domain *domain, struct device *dev,
 		       struct iommu_domain *old)
 {
 	struct fake_device *fake = fake_device_of(dev);
 
+	vcm_fake_iommu.nr_attaches++;
+	fake_check_gate(vcm_fake_iommu.attach_gate);
 	if (domain->type & __IOMMU_DOMAIN_PAGING &&
 	    fake_fails(&vcm_fake_iommu.fail_attach)) {
 		if (vcm_fake_iommu.fail_attach_more) {
@@ -126,13 +133,6 @@ unmap:
 	return -ENOMEM;
 }
 
-static void fake_check_gate(void)
-{
-	struct rw_semaphore *gate = vcm_fake_iommu.gate;
-
-	vcm_fake_iommu.nr_ungated += gate && !rwsem_is_locked(gate);
-}
-
 static int fake_map_pages(struct iommu_domain *domain, unsigned long iova,
 			  phys_addr_t phys, size_t pgsize, size_t pgcount,
 			  int prot, gfp_t gfp, size_t *mapped)
@@ -145,7 +145,7 @@ static int fake_map_pages(struct iommu_domain *domain, unsigned long iova,
 		.iova = iova, .phys = phys, .pgsize = pgsize,
 		.pgcount = pgcount, .prot = prot,
 	};
-	fake_check_gate();
+	fake_check_gate(iommu->gate);
 	if (fake_fails(&iommu->fail_map))
 		return -ENOMEM;
 
@@ -162,7 +162,7 @@ static size_t fake_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 {
 	unsigned long pfn = iova >> PAGE_SHIFT, i;
 
-	fake_check_gate();
+	fake_check_gate(vcm_fake_iommu.gate);
 	for (i = 0; i < pgsize * pgcount >> PAGE_SHIFT; i++) {
 		if (!xa_load(&to_fake_domain(domain)->pages, pfn + i))
 			break;

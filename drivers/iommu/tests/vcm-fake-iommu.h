@@ -47,13 +47,15 @@ struct vcm_fake_call {
  * @fail_attach: ... of attach_dev() for a paging domain
  * @fail_attach_more: how many after that one fail as well
  * @gate: what is held while a page is mapped or unmapped, or NULL
+ * @attach_gate: what is held while a device is attached to a domain, or NULL
  * @regions: what is reserved for every device; the length is not 0
  * @nr_domains: paging domains that there are
  * @nr_pages: pages that are mapped in them
  * @nr_maps: calls of map_pages() so far
  * @nr_syncs: calls of iotlb_sync() so far
  * @nr_flushes: calls of flush_iotlb_all() so far
- * @nr_ungated: calls without @gate so far
+ * @nr_attaches: calls of attach_dev() so far
+ * @nr_ungated: calls without @gate or @attach_gate so far
  * @nr_buffers: buffers that are not released
  * @calls: the last calls of map_pages(), at their number modulo the length
  */
@@ -64,6 +66,7 @@ struct vcm_fake_iommu {
 	unsigned int fail_attach;
 	unsigned int fail_attach_more;
 	struct rw_semaphore *gate;
+	struct rw_semaphore *attach_gate;
 	struct iommu_resv_region regions[VCM_FAKE_NR_REGIONS];
 
 	unsigned long nr_domains;
@@ -71,6 +74,7 @@ struct vcm_fake_iommu {
 	unsigned long nr_maps;
 	unsigned long nr_syncs;
 	unsigned long nr_flushes;
+	unsigned long nr_attaches;
 	unsigned long nr_ungated;
 	unsigned long nr_buffers;
 	struct vcm_fake_call calls[VCM_FAKE_NR_CALLS];

@@ -562,6 +562,32 @@ static void nothing_is_mapped_while_the_gate_is_closed(struct kunit *test)
 	destroy(test, space);
 }
 
+/* The default domain is attached as well, and then the same is lost there. */
+static void nothing_is_mapped_for_a_parent_between_domains(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &unmanaged);
+	struct vcm_iova_device *vdev = vcm_iommu_get(dev);
+	struct vcm_space *a = new_space(test, dev), *b = new_space(test, dev);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
+	vcm_fake_iommu.nr_attaches = 0;
+	vcm_fake_iommu.attach_gate = &vdev->alive;
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_switch(b), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(b), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_attaches, 4);
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_ungated, 0);
+	vcm_fake_iommu.attach_gate = NULL;
+
+	/* Also for who attaches a buffer later than now */
+	vcm_iommu_put(vdev);
+	vdev = vcm_iommu_get(dev);
+	KUNIT_EXPECT_PTR_EQ(test, vdev, a->parent->vdev);
+	vcm_iommu_put(vdev);
+	destroy(test, a);
+	destroy(test, b);
+}
+
 /* Whatever root writes to the file "type" of its group */
 static void unmapped_is_unmapped_in_a_lazy_domain(struct kunit *test)
 {
@@ -1311,6 +1337,7 @@ static struct kunit_case space_test_cases[] = {
 	KUNIT_CASE(who_else_has_the_device_is_respected),
 	KUNIT_CASE(mappings_are_in_the_window),
 	KUNIT_CASE(nothing_is_mapped_while_the_gate_is_closed),
+	KUNIT_CASE(nothing_is_mapped_for_a_parent_between_domains),
 	KUNIT_CASE(unmapped_is_unmapped_in_a_lazy_domain),
 	KUNIT_CASE(others_map_into_a_space_too),
 	KUNIT_CASE(spaces_have_the_same_addresses_for_other_memory),
