@@ -109,6 +109,9 @@
  * SUBTEST: fixed-kept-free
  * Description: The DMA API never maps in the fixed window.
  *
+ * SUBTEST: fixed-keeps
+ * Description: A buffer at a fixed address lives as long as it is there.
+ *
  * SUBTEST: fixed-again
  * Description: Fixed addresses are free again when the buffer is released.
  *
@@ -334,6 +337,10 @@ static void assert_import_refused(int dev, int importer, uint32_t space, uint64_
 
 static void test_out_of_reach(int dev, int importer)
 {
+	struct vcm_edu_space_create fixed = {
+		.start = START, .length = MIB(512), .fixed_start = MIB(255),
+		.fixed_length = MIB(1) + vcm_page_size(),
+	};
 	uint32_t small = vcm_space_create(importer, START, MIB(4)), beyond;
 
 	assert_import_refused(dev, importer, small, MIB(4) + vcm_page_size(), 0, 0);
@@ -347,6 +354,7 @@ static void test_out_of_reach(int dev, int importer)
 	beyond = vcm_space_create(importer, MIB(256), MIB(64));
 	assert_import_refused(dev, importer, beyond, vcm_page_size(), 0, 0);
 	vcm_space_destroy(importer, beyond);
+	igt_assert_eq(__vcm_space_create(importer, &fixed), -ERANGE);
 }
 
 /* --- Switching --------------------------------------------------------- */
@@ -1080,6 +1088,35 @@ static void test_fixed_kept_free(int dev, int importer)
 	close(dmabuf);
 }
 
+/* The driver has no reference of its own, nor has anybody else. */
+static void test_fixed_keeps(int dev, int importer)
+{
+	uint64_t word = 0x1122334455667788, copy = 0;
+	int dmabuf = vcm_dev_alloc_policy(dev, MIXED, 0, 0, 0);
+	uint64_t ino = vcm_buffer_ino(dmabuf);
+	uint32_t space = create(importer);
+	struct vcm_buffer_info info;
+	struct vcm_edu_import import;
+
+	vcm_space_import_at(importer, space, dmabuf, FIXED, &import);
+	igt_assert_eq(attachments(dev, dmabuf), 1);
+	close(dmabuf);
+	igt_assert(__vcm_buffer_info_read(ino, &info));
+
+	vcm_space_activate(importer, space);
+	vcm_importer_kernel_write(importer, import.handle, MIB(1), sizeof(word), &word);
+	vcm_importer_read(importer, import.handle, MIB(1), sizeof(word));
+	vcm_importer_write(importer, import.handle, 0, sizeof(word));
+	vcm_importer_kernel_read(importer, import.handle, 0, sizeof(copy), &copy);
+	igt_assert_eq_u64(copy, word);
+	vcm_space_deactivate(importer, space);
+
+	igt_assert_eq(__vcm_space_op(importer, space, VCM_EDU_SPACE_DESTROY), -EBUSY);
+	vcm_importer_release(importer, import.handle);
+	igt_assert(!__vcm_buffer_info_read(ino, &info));
+	vcm_space_destroy(importer, space);
+}
+
 static void test_fixed_again(int dev, int importer)
 {
 	struct vcm_space_buffer buffer;
@@ -1795,6 +1832,8 @@ static const struct {
 	  "Nothing is mapped where the platform has its own use for the addresses" },
 	{ "fixed-kept-free", test_fixed_kept_free,
 	  "The DMA API never maps in the fixed window" },
+	{ "fixed-keeps", test_fixed_keeps,
+	  "A buffer at a fixed address lives as long as it is there" },
 	{ "fixed-again", test_fixed_again,
 	  "Fixed addresses are free again when the buffer is released" },
 	{ "align", test_align,
