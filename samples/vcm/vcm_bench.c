@@ -707,7 +707,7 @@ static int bench_empty(void)
  * @held: memory that is taken, linked by page->lru, page->private is the order
  */
 struct bench_file {
-	struct mutex lock;
+	struct mutex lock;	/* see above */
 	struct list_head held;
 };
 
