@@ -43,9 +43,9 @@ static struct vcm_iova_device *new_vdev(struct kunit *test,
 
 /* A mapping of 64 KB for @vdev, which is undone by unmap_it(). */
 static struct sg_table *map_it(struct kunit *test,
-			struct vcm_iova_device *vdev,
-			const struct vcm_iova_policy *policy,
-			struct vcm_mapping *map)
+			       struct vcm_iova_device *vdev,
+			       const struct vcm_iova_policy *policy,
+			       struct vcm_mapping *map)
 {
 	struct sg_table *sgt = vcm_fake_table(test, test->priv, 1, 0, SZ_64K);
 

@@ -49,7 +49,8 @@ static struct vcm_space *new_space(struct kunit *test, struct device *dev)
 static const char *space_line(struct kunit *test, struct vcm_space *space,
 			      bool active, u64 mapped)
 {
-	return vcm_text(test, "  vcm-space.%d active=%d start=0x4000000 length=268435456 fixed_start=0x8000000 fixed_length=16777216 align=2097152 mapped=%llu pgsizes=0x%lx refused=0\n",
+	return vcm_text(test,
+			"  vcm-space.%d active=%d start=0x4000000 length=268435456 fixed_start=0x8000000 fixed_length=16777216 align=2097152 mapped=%llu pgsizes=0x%lx refused=0\n",
 			space->id, active, mapped, space->domain->pgsizes);
 }
 
@@ -95,7 +96,8 @@ static void fixed_addresses_are_told(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, vcm_space_map_at(space, FIXED + SZ_2M, buf,
 					       DMA_TO_DEVICE), 0);
-	text = vcm_text(test, "%s spaces=1 gap=default\n%s    fixed iova=0x0000000008200000 length=65536\n",
+	text = vcm_text(test,
+			"%s spaces=1 gap=default\n%s    fixed iova=0x0000000008200000 length=65536\n",
 			dev_name(dev), space_line(test, space, false, SZ_64K));
 	KUNIT_EXPECT_STREQ(test, vcm_show(test, vcm_spaces_show), text);
 	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED + SZ_2M), 0);

@@ -77,7 +77,8 @@ static void the_totals_are_those_of_all_buffers(struct kunit *test)
 	small = new_buffer(test, 3 * PAGE_SIZE, PAGE_SIZE, NULL);
 	attachment = attach(test, small, "vcm-importer");
 	KUNIT_EXPECT_STREQ(test, vcm_show(test, vcm_totals_show),
-			   vcm_text(test, "buffers 2\nbytes %lu\nchunks_2m 0\nchunks_1m 0\nchunks_64k 16\nchunks_page 3\nattachments 1\n",
+			   vcm_text(test,
+				    "buffers 2\nbytes %lu\nchunks_2m 0\nchunks_1m 0\nchunks_64k 16\nchunks_page 3\nattachments 1\n",
 				    (unsigned long)SZ_1M + 3 * PAGE_SIZE));
 
 	dma_buf_detach(small, attachment);
@@ -110,7 +111,8 @@ static void a_buffer_has_a_line(struct kunit *test)
 	struct sg_table *sgt;
 	const char *start;
 
-	start = vcm_text(test, "ino=%llu length=131072 2M=0 1M=0 64K=2 page=0 runs=%lu name=a\\040\\133b\\135\\012\\134",
+	start = vcm_text(test,
+			 "ino=%llu length=131072 2M=0 1M=0 64K=2 page=0 runs=%lu name=a\\040\\133b\\135\\012\\134",
 			 file_inode(dmabuf->file)->i_ino,
 			 buffer->chunks.nr_runs);
 	KUNIT_EXPECT_STREQ(test, vcm_show(test, vcm_buffers_show),
@@ -121,7 +123,8 @@ static void a_buffer_has_a_line(struct kunit *test)
 	sgt = dma_buf_map_attachment_unlocked(one, DMA_BIDIRECTIONAL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
 	KUNIT_EXPECT_STREQ(test, vcm_show(test, vcm_buffers_show),
-			   vcm_text(test, "%s attachments=2 [%s iova=- segs=%u degraded] [%s unmapped]\n",
+			   vcm_text(test,
+				    "%s attachments=2 [%s iova=- segs=%u degraded] [%s unmapped]\n",
 				    start, dev_name(one->dev),
 				    sgt->nents, dev_name(two->dev)));
 
