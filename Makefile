@@ -43,7 +43,7 @@ load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) --print) && eval "$$
 ## Targets:
 .DEFAULT_GOAL := modules
 .PHONY: all modules setup tests demo test kunit debug-kernel test-debug soak fuzz \
-	coverage mutate patches check bench bench-count bench-iova bench-space help clean \
+	shell coverage mutate patches check bench bench-count bench-iova bench-space help clean \
 	distclean
 
 all: modules ## the same as modules
@@ -64,6 +64,9 @@ demo: modules ## set up everything and show the main job
 	@$(call load_env,build guest) && $(MAKE) -s -C tools/vcm-demo O="$(OUT)/demo" && \
 	scripts/vm.sh --file "$(OUT)/demo/vcm-demo:/vcm-demo" \
 		--file "$$KIMAGE:/kernel-image" -- vcm-demo /kernel-image
+
+shell: modules tests ## a guest to type into, with vcmctl and the test programs
+	@scripts/vm.sh --shell --file "$(OUT)/tests/vcmctl" $$(printf -- '--file %s ' $(OUT)/tests/vcm_*)
 
 test: modules tests ## set up everything and run the tests in a guest
 	@scripts/test.sh $(TESTS)

@@ -56,6 +56,7 @@ programs() { printf " $TESTS/vcm_%s" "$@"; }
 readonly SUITES=(
 	"host plain $TESTS/vcm-extent-test"
 	"host plain $VCM_TOP/scripts/tests/scripts-test.sh"
+	"host plain $VCM_TOP/scripts/tests/guest-test.sh"
 	"intel igt $(programs alloc zero chunks mmap share sync vgem import dma vmap abi device)"
 	"intel igt $(programs policy gone space space_life)"
 	"intel ksft $KSELFTEST"

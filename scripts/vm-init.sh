@@ -66,6 +66,11 @@ load_modules() {
 # Standard output and error leave through a serial port each, and are pipes for
 # the command, as they are when a program's output is collected on a host.
 run_command() {
+	if [ -n "$terminal" ]; then
+		run_on_terminal
+		return
+	fi
+	start_input
 	stty -F /dev/ttyS1 115200 raw -echo
 	stty -F /dev/ttyS2 115200 raw -echo
 	mkfifo /.vcm/out /.vcm/err
@@ -74,11 +79,43 @@ run_command() {
 	cat /.vcm/err >/dev/ttyS2 &
 	err=$!
 	cd / || return
-	/bin/sh /.vcm/command </dev/null >/.vcm/out 2>/.vcm/err
+	/bin/sh /.vcm/command <"$from" >/.vcm/out 2>/.vcm/err
 	status=$?
+	[ -z "$feeder" ] || kill "$feeder" 2>/dev/null
 	drain "$out"
 	drain "$err"
 	return $status
+}
+
+# Standard input comes a line of hexadecimal digits at a time, see vm.sh.
+start_input() {
+	from=/dev/null
+	feeder=
+	[ -n "$input" ] || return
+	from=/.vcm/in
+	mkfifo $from
+	stty -F /dev/ttyS3 115200 raw -echo
+	feed_input <>/dev/ttyS3 >$from &
+	feeder=$!
+}
+
+feed_input() {
+	while echo >&0 && IFS= read -r block && [ "$block" != . ]; do
+		echo "$block" | xxd -r -p || return
+	done
+}
+
+# The command has the serial port as its terminal, with all that belongs to one.
+run_on_terminal() {
+	# shellcheck disable=SC2154 # what is in the options
+	stty -F /dev/ttyS1 115200 sane rows "$rows" cols "$columns"
+	export TERM=vt102 PS1='vcm# '
+	cd / || return
+	{
+		echo "A guest with Linux $(uname -r), and the vcm heap in it. 'vcmctl help' says what"
+		echo "there is to do; 'exit' ends the guest."
+	} >/dev/ttyS1
+	setsid -c /bin/sh /.vcm/command </dev/ttyS1 >/dev/ttyS1 2>&1
 }
 
 # The number of descriptors that are open on the two pipes.

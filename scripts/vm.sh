@@ -37,10 +37,13 @@ usage: scripts/vm.sh [OPTION]... -- COMMAND [ARG]...
                             one of the project's; repeatable
   --device QEMU_DEVICE      a further device (-device of QEMU); repeatable
   --disk SIZE               an empty disk, /dev/vda and so on; repeatable
+  --shell                   a shell: on a terminal to type into, else one that reads
+                            standard input; COMMAND may be left out
   --no-load                 load no modules; their files are in /.vcm/modules
   --timeout SEC             time for the whole run (default 600; 3000 with
                             a kernel that checks)
 
+COMMAND gets standard input, unless that is a terminal, standard output and error.
 Exit status: COMMAND's; 124 timeout; 125 the kernel reported a bug, or at the
 end memory that was leaked; 126 the guest died; 1 wrong use or set-up. What the
 kernel said is in out/vm/.
@@ -66,9 +69,13 @@ timeout=${VCM_VM_TIMEOUT:-}
 slowness=1
 project_modules=1
 load=1
+shell=
+input=
+terminal=
 work=
 qemu_pid=
 readers=()
+feeder=
 # The kernel, set by load_kernel.
 KDIR=${KDIR:-} KIMAGE=${KIMAGE:-} KMODULES=${KMODULES:-}
 
@@ -77,6 +84,7 @@ parse_args() {
 		case $1 in
 		--no-project-modules) project_modules= ;;
 		--no-load) load= ;;
+		--shell) shell=1 ;;
 		-h | --help) usage; exit 0 ;;
 		--) shift; command=("$@"); break ;;
 		--arch | --iommu | --kernel | --mem | --append | --file | --module | --device | \
@@ -89,6 +97,7 @@ parse_args() {
 		esac
 		shift
 	done
+	[[ -z $shell || ${#command[@]} -gt 0 ]] || command=(sh)
 	[[ ${#command[@]} -gt 0 ]] || die "no command: give it behind -- (see --help)"
 	[[ -z $timeout || $timeout =~ ^[1-9][0-9]*$ ]] || die "timeout '$timeout' is no number of seconds"
 }
@@ -102,6 +111,16 @@ set_option() {
 	disk) disks+=("$2") ;;
 	*) printf -v "$1" %s "$2" ;;
 	esac
+}
+
+# What the terminal was set to, where there is one for a shell; else whether there is
+# something to read. What was started in the background must not touch the terminal.
+choose_input() {
+	if [[ -n $shell && -t 0 && -t 1 ]]; then
+		terminal=$(stty -g)
+	elif [[ -e /dev/fd/0 && ! -t 0 && ! /dev/fd/0 -ef /dev/null ]]; then
+		input=1
+	fi
 }
 
 check_options() {
@@ -120,6 +139,8 @@ check_options() {
 	'' | tcg | mttcg | icount | kvm) ;;
 	*) die "VCM_ACCEL=$VCM_ACCEL: tcg, mttcg, icount or kvm" ;;
 	esac
+	# Nobody hurries who types.
+	[[ -z $terminal ]] || : "${timeout:=$((30 * 24 * 3600))}"
 	: "${timeout:=$((TIMEOUT * slowness))}"
 	check_sizes "$mem" "${disks[@]}"
 }
@@ -323,6 +344,16 @@ add_module_params() {
 	done
 }
 
+# What the script in the guest has to know.
+guest_options() {
+	local rows=24 columns=80
+
+	[[ -z $terminal ]] || read -r rows columns < <(stty size)
+	# Some terminals do not know theirs.
+	((rows > 0 && columns > 0)) || { rows=24 columns=80; }
+	echo "load=$load input=$input terminal=$terminal rows=$rows columns=$columns"
+}
+
 build_initramfs() {
 	local root=$work/root spec
 
@@ -331,7 +362,7 @@ build_initramfs() {
 		add_file "$root" "$spec"
 	done
 	add_modules "$root"
-	echo "load=$load" >"$root/.vcm/options"
+	guest_options >"$root/.vcm/options"
 	echo "exec$(quote "${command[@]}")" >"$root/.vcm/command"
 	echo "$nonce" >"$root/.vcm/nonce"
 	# Not compressed: unpacking in an emulated CPU costs more than copying.
@@ -440,21 +471,39 @@ device_args() {
 	done
 }
 
+# The serial ports of the command: its output and its errors, and its input where
+# there is one. A terminal is all three.
+port_args() {
+	if [[ -n $terminal ]]; then
+		echo "-chardev stdio,id=out,signal=off -device isa-serial,chardev=out,index=1"
+		return
+	fi
+	echo "-chardev file,id=out,path=$work/stdout -device isa-serial,chardev=out,index=1"
+	echo "-chardev file,id=err,path=$work/stderr -device isa-serial,chardev=err,index=2,irq=5"
+	[[ -z $input ]] ||
+		echo "-chardev pipe,id=in,path=$work/stdin -device isa-serial,chardev=in,index=3,irq=7"
+}
+
 start_qemu() {
 	local console=$1 args further
 
-	read -ra args <<<"$(accel_args "$accel") $(machine_args)"
+	if [[ -n $terminal ]]; then
+		exec 5<&0 6>&1
+	else
+		exec 5</dev/null 6>>"$work/qemu.log"
+	fi
+
+	read -r -d '' -a args <<<"$(accel_args "$accel") $(machine_args) $(port_args)" || true
 	mapfile -t further < <(device_args)
 	# No interrupt shared between serial ports.
 	qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot \
 		-smp 2 -m "$mem" "${args[@]}" \
 		-device edu -device edu,dma_mask=0xffffffff "${further[@]}" \
 		-chardev "file,id=con,path=$console" -device isa-serial,chardev=con,index=0 \
-		-chardev "file,id=out,path=$work/stdout" -device isa-serial,chardev=out,index=1 \
-		-chardev "file,id=err,path=$work/stderr" -device isa-serial,chardev=err,index=2,irq=5 \
 		-kernel "$KIMAGE" -initrd "$work/initrd" -append "$(kernel_args)" \
-		</dev/null >"$work/qemu.log" 2>&1 &
+		<&5 >&6 2>>"$work/qemu.log" 5<&- 6>&- &
 	qemu_pid=$!
+	exec 5<&- 6>&-
 }
 
 stop_qemu() {
@@ -468,6 +517,8 @@ stop_qemu() {
 cleanup() {
 	stop_qemu
 	[[ ${#readers[@]} -eq 0 ]] || kill "${readers[@]}" 2>/dev/null || true
+	stop_feeder
+	[[ -z $terminal ]] || stty "$terminal" 2>/dev/null || true
 	[[ -z $work ]] || rm -rf "$work"
 }
 
@@ -501,8 +552,37 @@ watch_qemu() {
 	done
 }
 
+# Standard input goes to the guest a block at a time, when the guest asks for it: a
+# serial port has no end of file, and loses what nobody takes. A block is a line of
+# hexadecimal digits, and the last one is a dot.
+start_feeder() {
+	[[ -n $input ]] || return 0
+	rm -f "$work"/stdin.{in,out}
+	mkfifo "$work"/stdin.{in,out}
+	# shellcheck disable=SC2016 # Perl's variables
+	perl -e '
+		open(my $ask, "+<", "$ARGV[0].out") or die;
+		open(my $to, "+>", "$ARGV[0].in") or die;
+		while (sysread($ask, my $byte, 1)) {
+			next if $byte ne "\n";
+			my $n = sysread(STDIN, my $block, 1024);
+			syswrite($to, ($n ? unpack("H*", $block) : ".") . "\n");
+			last if !$n;
+		}
+		sleep;' "$work/stdin" <&0 &
+	feeder=$!
+}
+
+stop_feeder() {
+	[[ -n $feeder ]] || return 0
+	kill "$feeder" 2>/dev/null || true
+	wait "$feeder" 2>/dev/null || true
+	feeder=
+}
+
 # Standard output and error come through two FIFOs.
 start_readers() {
+	[[ -z $terminal ]] || return 0
 	rm -f "$work/stdout" "$work/stderr"
 	mkfifo "$work/stdout" "$work/stderr"
 	# When nobody takes it any more, the guest must not wait for that.
@@ -517,6 +597,7 @@ start_readers() {
 finish_readers() {
 	local fifo
 
+	[[ -z $terminal ]] || return 0
 	for fifo in "$work/stdout" "$work/stderr"; do
 		dd if=/dev/null of="$fifo" oflag=nonblock conv=notrunc 2>/dev/null || true
 	done
@@ -531,10 +612,13 @@ boot_once() {
 	outcome=finished
 	: >"$console"
 	began=$SECONDS
+	: >"$work/qemu.log"
 	start_readers
+	start_feeder
 	start_qemu "$console"
 	watch_qemu "$console"
 	stop_qemu
+	stop_feeder
 	finish_readers
 	[[ $outcome == finished ]] || return 0
 	if [[ ! -s $console ]]; then
@@ -627,6 +711,7 @@ main() {
 	local console
 
 	parse_args "$@"
+	choose_input
 	check_options
 	need_tools qemu-system-x86_64 busybox cpio modprobe modinfo
 	load_kernel

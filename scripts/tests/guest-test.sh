@@ -1,0 +1,167 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Tests of what a user does with a guest: typing, the lines of README, the example to
+# copy. Guests of the stock kernel are booted.
+
+set -uo pipefail
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+readonly TOP
+readonly TESTS=$TOP/out/tests
+
+failures=0
+output=
+status=0
+
+check() {
+	"$@" || { printf '    not: %s\n' "$*"; failures=$((failures + 1)); }
+}
+
+says() {
+	[[ $output == *"$1"* ]] || { printf '    it says: %s\n' "$output"; return 1; }
+}
+
+vm() {
+	output=$("$TOP/scripts/vm.sh" "$@" 2>&1)
+	status=$?
+}
+
+# What 'make shell' does, but that everything is built already.
+shell_args() {
+	printf '%s\n' --shell --file "$TESTS/vcmctl" --file "$TESTS/vcm_alloc"
+}
+
+# Bytes of all kinds, more than any buffer on the way holds, and the end of them.
+test_input() {
+	local sum
+
+	head -c 20000 /dev/urandom >"$dir/bytes"
+	printf '\0\n\r\004\003' >>"$dir/bytes"
+	sum=$(md5sum <"$dir/bytes")
+	vm -- sh -c 'md5sum; exit 3' <"$dir/bytes"
+	check test $status -eq 3
+	check says "$sum"
+}
+
+# A command that does not read it ends nevertheless, and a pipe may stay open.
+test_input_unread() {
+	vm -- echo finished < <(exec sleep 300)
+	check test $status -eq 0
+	check says finished
+}
+
+# The indented lines of README's section.
+readme_lines() {
+	awk '/^## / { on = ($0 == "## Try it") } on && /^    / && !/scripts\/vm.sh/ { print substr($0, 5) }' "$TOP/README.md"
+}
+
+test_readme() {
+	local args n
+
+	mapfile -t args < <(shell_args)
+	n=$(readme_lines | wc -l)
+	check test "$n" -gt 8
+	vm "${args[@]}" < <(readme_lines | sed 'p; s/.*/[ $? -eq 0 ] \&\& echo "@ok" || echo "@failed"/')
+	check test $status -eq 0
+	check test "$(grep -c '^@ok$' <<<"$output")" -eq "$n"
+	check says "2 MiB, as its largest chunk (1 MiB was asked for)"
+	check says "Subtest size-1m: SUCCESS"
+	# What is typed to a prompt of this machine.
+	output=$(cd "$TOP" && bash -c "$(awk '/^    scripts\/vm.sh/ { print; exit }' README.md)" 2>&1)
+	check says "buffers 0"
+}
+
+# A terminal: Ctrl-C is for what runs in the guest, and does not end it.
+test_terminal() {
+	local args command
+
+	mapfile -t args < <(shell_args)
+	command="$TOP/scripts/vm.sh${args[*]/#/ }"
+	mkfifo "$dir/keys"
+	# shellcheck disable=SC2094 # two ends of a pipe
+	(
+		exec 4>"$dir/keys"
+		wait_for 'vcm# '
+		printf 'sleep 1000\r' >&4
+		wait_for 'sleep 1000'
+		# It may not run yet, which shows in nothing: as often as it takes.
+		until grep -qs 'ended=130' "$dir/screen"; do
+			printf '\003' >&4
+			sleep 1
+			printf 'echo ended=$?\r' >&4
+			sleep 1
+		done
+		printf 'exit 7\r' >&4
+		exec sleep 100
+	) >/dev/null 2>&1 &
+	timeout --foreground 300 script -qefc "$command" "$dir/typescript" <"$dir/keys" >"$dir/screen" 2>&1
+	status=$?
+	kill $! 2>/dev/null
+	output=$(<"$dir/screen")
+	check test $status -eq 7
+	check says "A guest with Linux"
+	check says "ended=130"
+}
+
+wait_for() {
+	until grep -qsF -- "$1" "$dir/screen"; do sleep 0.3; done
+}
+
+# From an empty directory, as in somebody's own repository.
+test_example() {
+	local env out=$dir/out
+
+	env=$("$TOP/scripts/setup.sh" --print) || { check false; return; }
+	eval "$env"
+	cp -r "$TOP/tools/vcm-example" "$dir/mine"
+	output=$(make -C "$dir/mine" VCM="$TOP" OUT="$out" KDIR="$KDIR" all module 2>&1)
+	check test $? -eq 0
+	[[ $output != *[Ww]arning:* ]] || check says nothing
+	# shellcheck disable=SC2016 # the guest's variables
+	vm --no-load --file "$out/vcm-buffer" --file "$out/module/vcm-example.ko" -- sh -c '
+		for module in /.vcm/modules/*.ko; do
+			case $module in *edu*) ;; *) insmod $module || exit 1 ;; esac
+		done
+		insmod /vcm-example.ko && dmesg | grep vcm-example && vcm-buffer'
+	check test $status -eq 0
+	check says "in its space"
+	check says "16777216 bytes, 8 of the largest chunks"
+}
+
+# ---- running -------------------------------------------------------------
+
+all_tests() { declare -F | sed -n 's/^declare -f test_//p'; }
+
+run_test() {
+	local name=$1 start=$SECONDS log
+
+	dir=$(mktemp -d "${TMPDIR:-/tmp}/guest-test.XXXXXX")
+	log=$("test_$name"; [[ $failures -eq 0 ]]) 2>&1
+	status=$?
+	rm -rf "$dir"
+	name=${name//_/-}
+	if [[ $status -eq 0 ]]; then
+		echo "PASS guest@$name ($((SECONDS - start)) s)"
+	else
+		echo "FAIL guest@$name"
+		printf '%s\n' "$log"
+		failed=1
+	fi
+}
+
+main() {
+	local failed=0 name
+
+	if [[ ${1:-} == --list-subtests ]]; then
+		all_tests | tr _ -
+		return
+	fi
+	for name in $(all_tests); do
+		[[ $# -eq 0 || ${name//_/-} == "$1" ]] || continue
+		run_test "$name" </dev/null
+	done
+	return $failed
+}
+
+main "$@"
