@@ -58,6 +58,34 @@
  * After an error there is no new buffer and no new fd.
  */
 
+/**
+ * DOC: constants
+ *
+ * ``DMA_HEAP_VCM_NAME``: "vcm", the name of the heap below /dev/dma_heap/.
+ *
+ * ``DMA_HEAP_VCM_CHUNK_2M``, ``DMA_HEAP_VCM_CHUNK_1M``,
+ * ``DMA_HEAP_VCM_CHUNK_64K``: chunk sizes in bytes, each a power of two, so that a
+ * set of sizes is the OR of them.
+ *
+ * ``DMA_HEAP_VCM_NR_CHUNK_SIZES``: 4, sizes that a buffer can have, at most.
+ *
+ * ``DMA_HEAP_VCM_NAME_LEN``: 32, bytes in the name of a buffer, the terminating
+ * zero included.
+ *
+ * ``DMA_HEAP_VCM_VERSION``: 2, the version of the interface. The second one has the
+ * list of attachments in &struct dma_heap_vcm_query.
+ *
+ * ``DMA_HEAP_VCM_STRICT``: flag of a buffer. Fail to map it for a device rather
+ * than in a way that the policy does not allow.
+ *
+ * ``DMA_HEAP_VCM_MAPPED``, ``DMA_HEAP_VCM_DEGRADED``: flags of an attachment, see
+ * &struct dma_heap_vcm_attachment.
+ *
+ * ``DMA_HEAP_VCM_IOCTL_ALLOC``, ``DMA_HEAP_VCM_IOCTL_QUERY``,
+ * ``DMA_HEAP_VCM_IOCTL_INFO``: the requests, with a pointer to the structure of
+ * that name.
+ */
+
 /* The name of the heap below /dev/dma_heap/. */
 #define DMA_HEAP_VCM_NAME	"vcm"
 
