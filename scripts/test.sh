@@ -154,7 +154,7 @@ is_boot_of() {
 	kcsan:intel | kcsan:pool | kcsan:virtio) ;;
 	stock:debug | stock:kunit | *:hide | *:load) return 1 ;;
 	stock:*) ;;
-	debug:host | gcov:host) return 1 ;;
+	debug:host | debug:bad | gcov:host | gcov:bad) return 1 ;;
 	debug:pressure | debug:reserve | debug:movable | debug:small) return 1 ;;
 	gcov:reserve | gcov:movable | gcov:small) return 1 ;;
 	debug:* | gcov:*) ;;
