@@ -46,7 +46,7 @@ static u64 vcm_range_reach(const struct vcm_range *range)
 
 	if (range->start > last)
 		return 0;
-	return range->len - 1 > last - range->start ?
+	return range->len > last - range->start ?
 	       last - range->start + 1 : range->len;
 }
 

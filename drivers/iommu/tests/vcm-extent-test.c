@@ -47,6 +47,12 @@ struct extent_test {
 /* --- Looking at the trees ---------------------------------------------- */
 
 /* What a range takes with alignment @align, computed unlike the allocator. */
+/* How much of a range is not beyond @last. */
+static u64 reach_of(u64 start, u64 len, u64 last)
+{
+	return start > last ? 0 : min(len - 1, last - start) + 1;
+}
+
 static u64 fit_of(u64 start, u64 len, u64 align)
 {
 	u64 rest = start & (align - 1);
@@ -76,7 +82,9 @@ static bool fit_is_right(const struct vcm_extents *extents,
 
 	if (i >= extents->nr_aligns)
 		return !range->fit.len[i];
-	fit = fit_of(range->start, range->len, extents->align[i]);
+	fit = fit_of(range->start,
+		     reach_of(range->start, range->len, extents->last),
+		     extents->align[i]);
 	left = fit_below(range_of_size(range->by_size.rb_left), i);
 	right = fit_below(range_of_size(range->by_size.rb_right), i);
 	return range->fit.len[i] == max(fit, max(left, right));
@@ -743,6 +751,33 @@ static void last_addresses_can_be_used(struct kunit *test)
 	remove_slab(test, U64_MAX - 0x3fff, 0x1000);
 }
 
+static void nothing_is_placed_beyond_the_last_address(struct kunit *test)
+{
+	struct vcm_extents *extents = extents_of(test);
+	struct vcm_range *beyond, *range;
+
+	add_slab(test, 0x10000, 0x10000);
+	add_slab(test, 0x40000, 0x8000);
+	beyond = place(test, 0x1000, 0x1000, 0x47000);
+	vcm_extents_set_last(extents, 0x17fff);
+	/* The shorter extent is beyond it, and half of the other one is. */
+	expect_no_room(test, 0x8001, 1);
+	expect_no_room(test, 1, 0x20000);
+	range = place(test, 0x8000, 0x1000, 0x10000);
+	expect_no_room(test, 1, 1);
+	give_back(test, range);
+	give_back(test, place(test, 0x1000, 0x1000, 0x17000));
+	/* What was beyond it goes as ever, and comes back with the limit. */
+	give_back(test, beyond);
+	expect_largest(test, 0x10000);
+	vcm_extents_set_last(extents, 0x40fff);
+	give_back(test, place(test, 0x1000, 0x1000, 0x40000));
+	vcm_extents_set_last(extents, U64_MAX);
+	give_back(test, place(test, 0x1000, 0x1000, 0x47000));
+	remove_slab(test, 0x10000, 0x10000);
+	remove_slab(test, 0x40000, 0x8000);
+}
+
 static void whole_address_space_is_one_extent(struct kunit *test)
 {
 	struct vcm_range *low, *high;
@@ -963,6 +998,7 @@ enum model_cell {
  * @et: the allocator
  * @base: address of the first cell
  * @boundary: as given to the allocator
+ * @last: as given to the allocator
  * @rnd: where the operations come from
  * @enomem: make allocations of memory fail
  * @cell: the state of each address
@@ -976,6 +1012,7 @@ struct model {
 	struct extent_test *et;
 	u64 base;
 	u64 boundary;
+	u64 last;
 	struct rnd_state rnd;
 	bool enomem;
 	u8 cell[MODEL_CELLS];
@@ -1050,7 +1087,9 @@ static unsigned int model_best(const struct model *m, unsigned int len,
 
 	for (i = 0; i < MODEL_CELLS; i += n ?: 1) {
 		n = model_extent(m, i);
-		if (fit_of(m->base + i, n, align) >= len && (!best || n < best))
+		if (n && fit_of(m->base + i,
+				reach_of(m->base + i, n, m->last),
+				align) >= len && (!best || n < best))
 			best = n;
 	}
 	return best;
@@ -1181,7 +1220,7 @@ static const char *model_place_wrong(const struct model *m,
 				     const struct vcm_range *range, u64 align,
 				     unsigned int best)
 {
-	unsigned int start = range->start - m->base, first, len;
+	unsigned int start = range->start - m->base, first, len, end;
 
 	if (range->start < m->base || range->start - m->base > MODEL_CELLS ||
 	    range->len > MODEL_CELLS - start)
@@ -1196,7 +1235,10 @@ static const char *model_place_wrong(const struct model *m,
 	len = model_extent(m, first);
 	if (start + range->len > first + len)
 		return "a buffer crosses a boundary";
-	if (first + len - (start + range->len) >= align)
+	end = first + reach_of(m->base + first, len, m->last);
+	if (start + range->len > end)
+		return "a buffer is beyond the last address";
+	if (end - (start + range->len) >= align)
 		return "a buffer is not at the highest aligned address";
 	if (len != best)
 		return "a buffer is not in the shortest extent";
@@ -1281,6 +1323,15 @@ static const char *model_ask(struct model *m)
 	return "whether addresses are free was wrong";
 }
 
+/* Mostly there is no limit, or the random operations find no room. */
+static const char *model_set_last(struct model *m)
+{
+	m->last = model_random(m, 3) ? U64_MAX :
+		  m->base + model_random(m, MODEL_CELLS);
+	vcm_extents_set_last(&m->et->extents, m->last);
+	return NULL;
+}
+
 /* More is taken than given back, and then the other way round. */
 static const char *model_op(struct model *m, unsigned int op)
 {
@@ -1291,6 +1342,8 @@ static const char *model_op(struct model *m, unsigned int op)
 		return model_add(m);
 	if (dice < 18)
 		return model_remove(m);
+	if (dice < 19)
+		return model_set_last(m);
 	if (dice < 20)
 		return model_ask(m);
 	if (dice < 20 + allocs)
@@ -1369,6 +1422,7 @@ static void run_models(struct kunit *test, bool enomem)
 		m->et = test->priv;
 		m->base = model_worlds[i].base;
 		m->boundary = model_worlds[i].boundary;
+		m->last = U64_MAX;
 		m->enomem = enomem;
 		prandom_seed_state(&m->rnd, seed + i);
 		set_boundary(test, m->boundary);
@@ -1441,6 +1495,7 @@ static struct kunit_case extent_test_cases[] = {
 	KUNIT_CASE(any_number_of_alignments_is_exact),
 	KUNIT_CASE(first_alignments_get_a_number),
 	KUNIT_CASE(last_addresses_can_be_used),
+	KUNIT_CASE(nothing_is_placed_beyond_the_last_address),
 	KUNIT_CASE(whole_address_space_is_one_extent),
 	KUNIT_CASE(alignment_may_have_more_than_32_bits),
 	KUNIT_CASE(freed_neighbours_are_joined_in_any_order),
