@@ -150,23 +150,33 @@ static void vcm_device_revoke(struct vcm_iova_device *vdev, bool lost)
 	up_write(&vdev->alive);
 }
 
-/* A new domain may be where the old one was, but it is empty. */
-static bool vcm_domain_has(struct iommu_domain *domain,
-			   const struct vcm_mapping *map)
+/*
+ * A new domain may be where the old one was, but it is empty. All mappings were
+ * in the same one, and they go together.
+ */
+static bool vcm_domain_emptied(struct vcm_iova_device *vdev,
+			       struct iommu_domain *domain)
 {
-	return iommu_iova_to_phys(domain, map->iova) == sg_phys(map->sgt->sgl);
+	struct vcm_mapping *map;
+	bool emptied;
+
+	mutex_lock(&vdev->lock);
+	map = rb_entry_safe(rb_first(&vdev->mappings), struct vcm_mapping,
+			    node);
+	emptied = map && iommu_iova_to_phys(domain, map->iova) !=
+			 sg_phys(map->sgt->sgl);
+	mutex_unlock(&vdev->lock);
+	return emptied;
 }
 
 /**
  * vcm_device_replaced - has the domain been replaced that mappings are in
  * @vdev: the device, with &struct vcm_iova_device.alive
- * @map: a mapping that should be in it, or NULL
  *
  * Context: Process context.
  * Return: true if it has, and nothing of it may be touched.
  */
-bool vcm_device_replaced(struct vcm_iova_device *vdev,
-			 const struct vcm_mapping *map)
+bool vcm_device_replaced(struct vcm_iova_device *vdev)
 {
 	struct iommu_domain *domain;
 
@@ -187,7 +197,7 @@ bool vcm_device_replaced(struct vcm_iova_device *vdev,
 	if (!vdev->domain)
 		vdev->domain = domain;
 	return domain != vdev->domain ||
-	       (map && map->linked && !vcm_domain_has(domain, map));
+	       (vdev->linked && vcm_domain_emptied(vdev, domain));
 }
 
 /**

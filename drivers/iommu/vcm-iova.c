@@ -580,15 +580,13 @@ void vcm_mapping_revoke(struct vcm_iova_device *vdev, struct vcm_mapping *map)
 }
 
 /*
- * Keep the device, for which @map was mapped if that is not NULL, or return
- * -ENODEV if it has gone; vcm_device_leave() lets it go again. That a domain
- * has been replaced is noticed only here.
+ * Keep the device, or return -ENODEV if it has gone; vcm_device_leave() lets it
+ * go again. That a domain has been replaced is noticed only here.
  */
-static int vcm_device_enter(struct vcm_iova_device *vdev,
-			    const struct vcm_mapping *map)
+static int vcm_device_enter(struct vcm_iova_device *vdev)
 {
 	down_read(&vdev->alive);
-	if (likely(!vdev->dead && !vcm_device_replaced(vdev, map)))
+	if (likely(!vdev->dead && !vcm_device_replaced(vdev)))
 		return 0;
 	up_read(&vdev->alive);
 	vcm_device_lose(vdev);
@@ -664,7 +662,7 @@ int vcm_iommu_map_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
 		return -EINVAL;
 
 	/* Nothing is to be looked at in a device that has gone. */
-	ret = vcm_device_enter(vdev, NULL);
+	ret = vcm_device_enter(vdev);
 	if (ret)
 		return ret;
 
@@ -704,7 +702,7 @@ EXPORT_SYMBOL_NS_GPL(vcm_iommu_map_sgtable, "VCM_IOMMU");
 void vcm_iommu_unmap_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
 			     struct vcm_mapping *map)
 {
-	if (!vcm_device_enter(vdev, map)) {
+	if (!vcm_device_enter(vdev)) {
 		vcm_unmap(vdev, map);
 		vcm_device_leave(vdev);
 	}
@@ -725,7 +723,7 @@ void vcm_iommu_sync_for_cpu(struct vcm_iova_device *vdev, struct sg_table *sgt,
 			    const struct vcm_mapping *map,
 			    enum dma_data_direction dir)
 {
-	if (!vcm_needs_sync(vdev) || vcm_device_enter(vdev, map))
+	if (!vcm_needs_sync(vdev) || vcm_device_enter(vdev))
 		return;
 	vcm_sync_table(vdev, sgt, vcm_sync_dir(map, dir), false);
 	vcm_device_leave(vdev);
@@ -746,7 +744,7 @@ void vcm_iommu_sync_for_device(struct vcm_iova_device *vdev,
 			       const struct vcm_mapping *map,
 			       enum dma_data_direction dir)
 {
-	if (!vcm_needs_sync(vdev) || vcm_device_enter(vdev, map))
+	if (!vcm_needs_sync(vdev) || vcm_device_enter(vdev))
 		return;
 	vcm_sync_table(vdev, sgt, vcm_sync_dir(map, dir), true);
 	vcm_device_leave(vdev);

@@ -133,8 +133,7 @@ void vcm_mapping_revoke(struct vcm_iova_device *vdev, struct vcm_mapping *map);
 /* vcm-device.c: the devices */
 extern struct list_head vcm_devices;
 extern struct mutex vcm_devices_lock;
-bool vcm_device_replaced(struct vcm_iova_device *vdev,
-			 const struct vcm_mapping *map);
+bool vcm_device_replaced(struct vcm_iova_device *vdev);
 void vcm_device_lose(struct vcm_iova_device *vdev);
 int vcm_devices_init(void);
 void vcm_devices_exit(void);

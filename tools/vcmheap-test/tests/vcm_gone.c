@@ -365,6 +365,7 @@ static void test_new_domain(int dev)
  */
 static void test_managed_new_domain(int dev)
 {
+	struct vcm_edu_import import;
 	struct load load;
 
 	vcm_edu_unload();
@@ -383,6 +384,17 @@ static void test_managed_new_domain(int dev)
 	set_domain("auto");
 	close(load.importer);
 	assert_works(&load);
+	load_fini(&load);
+
+	/* It is noticed by a map, too, and the device can be attached anew. */
+	load_init(&load, dev);
+	set_domain("identity");
+	set_domain("auto");
+	igt_assert_eq(__vcm_importer_import(load.importer, load.dmabuf[0], &import), -ENODEV);
+	assert_works(&load);
+	load_release(&load);
+	assert_works(&load);
+	close(load.importer);
 	load_fini(&load);
 }
 
