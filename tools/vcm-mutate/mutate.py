@@ -236,7 +236,6 @@ def run_kunit(args, build, results):
 def run_guests(args, build, results, numbers):
     """The verdicts of the guests on what survived KUnit."""
     guests = runs.Guests(TOP, build.modules, OUT)
-    guests.baseline({build.mutants[number].file for number in numbers})
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         jobs = {pool.submit(guests.run, number, build.mutants[number].file): number
                 for number in numbers}
