@@ -119,11 +119,30 @@ static void a_device_that_is_gone_is_called_dead(struct kunit *test)
 	vcm_space_destroy(space);
 }
 
+static void devices_are_there_in_order(struct kunit *test)
+{
+	const struct vcm_fake_args args = { .mask = DMA_BIT_MASK(48) };
+	struct device *first = vcm_fake_device(test, &args);
+	struct device *second = vcm_fake_device(test, &args);
+	struct vcm_space *one = new_space(test, first);
+	struct vcm_space *two = new_space(test, second);
+	const char *text = vcm_show(test, vcm_spaces_show), *a, *b;
+
+	a = strstr(text, dev_name(first));
+	b = strstr(text, dev_name(second));
+	KUNIT_ASSERT_NOT_NULL(test, a);
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	KUNIT_EXPECT_TRUE(test, a < b);
+	vcm_space_destroy(two);
+	vcm_space_destroy(one);
+}
+
 static struct kunit_case debugfs_test_cases[] = {
 	KUNIT_CASE(without_spaces_there_is_no_line),
 	KUNIT_CASE(a_device_has_its_spaces),
 	KUNIT_CASE(fixed_addresses_are_told),
 	KUNIT_CASE(a_device_that_is_gone_is_called_dead),
+	KUNIT_CASE(devices_are_there_in_order),
 	{}
 };
 

@@ -328,10 +328,13 @@ static void a_name_is_freed_when_there_is_no_memory(struct kunit *test)
 		.length = BIT_ULL(50),
 		.name = user_u64(test, PAGE_SIZE),
 	};
+	int i;
 
 	KUNIT_ASSERT_EQ(test, copy_to_user(name, "name", 5), 0);
-	KUNIT_EXPECT_EQ(test, call(test, ALLOC, &alloc, sizeof(alloc)),
-			-ENOMEM);
+	/* Something on the stack may still point to one of them (vcm_leak). */
+	for (i = 0; i < 16; i++)
+		KUNIT_EXPECT_EQ(test, call(test, ALLOC, &alloc, sizeof(alloc)),
+				-ENOMEM);
 }
 
 static void no_descriptor_left_leaves_no_buffer(struct kunit *test)
