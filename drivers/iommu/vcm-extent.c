@@ -154,26 +154,6 @@ static struct vcm_range *vcm_by_size_search(struct vcm_extents *extents, int i,
 	}
 }
 
-/* Without a number for @align: the same, one by one from length @len on. */
-static struct vcm_range *vcm_by_size_walk(struct vcm_extents *extents,
-					  u64 len, u64 align)
-{
-	struct rb_node *rb = extents->by_size.rb_node, *first = NULL;
-
-	while (rb) {
-		if (vcm_by_size(rb)->len >= len) {
-			first = rb;
-			rb = rb->rb_left;
-		} else {
-			rb = rb->rb_right;
-		}
-	}
-	for (rb = first; rb; rb = rb_next(rb))
-		if (vcm_range_fit(vcm_by_size(rb), align) >= len)
-			return vcm_by_size(rb);
-	return NULL;
-}
-
 /* What fits has changed everywhere: children before their parents. */
 static void vcm_fit_compute_all(struct vcm_extents *extents)
 {
@@ -184,31 +164,49 @@ static void vcm_fit_compute_all(struct vcm_extents *extents)
 		vcm_fit_compute(range, false);
 }
 
-/* The number of @align, which gets one if there is one left; else -1. */
+/* The number that an alignment without one gets: of those in use the oldest. */
+static int vcm_align_replaced(const struct vcm_extents *extents)
+{
+	int i, oldest = 0;
+
+	for (i = 1; i < VCM_NR_ALIGNS; i++)
+		if (extents->asked[i] < extents->asked[oldest])
+			oldest = i;
+	return oldest;
+}
+
+static int vcm_align_add(struct vcm_extents *extents, u64 align)
+{
+	int i = extents->nr_aligns;
+
+	if (i < VCM_NR_ALIGNS)
+		extents->nr_aligns++;
+	else
+		i = vcm_align_replaced(extents);
+	extents->align[i] = align;
+	vcm_fit_compute_all(extents);
+	return i;
+}
+
+/* The number of @align, which gets one if it has none. */
 static int vcm_align_number(struct vcm_extents *extents, u64 align)
 {
 	int i;
 
 	for (i = 0; i < extents->nr_aligns; i++)
 		if (extents->align[i] == align)
-			return i;
-	if (i == VCM_NR_ALIGNS)
-		return -1;
-
-	extents->align[i] = align;
-	extents->nr_aligns++;
-	vcm_fit_compute_all(extents);
+			break;
+	if (i == extents->nr_aligns)
+		i = vcm_align_add(extents, align);
+	extents->asked[i] = ++extents->nr_asked;
 	return i;
 }
 
 static struct vcm_range *vcm_extents_search(struct vcm_extents *extents,
 					    u64 len, u64 align)
 {
-	int i = vcm_align_number(extents, align);
-
-	if (i < 0)
-		return vcm_by_size_walk(extents, len, align);
-	return vcm_by_size_search(extents, i, len);
+	return vcm_by_size_search(extents, vcm_align_number(extents, align),
+				  len);
 }
 
 /* --- The tree of all ranges, by address -------------------------------- */

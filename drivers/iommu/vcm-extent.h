@@ -11,7 +11,8 @@
 
 /*
  * Alignments that an allocator searches in O(log n): the four chunk sizes, and
- * some that policies ask for. With others the search is O(n) in the extents.
+ * some that policies ask for. One more takes the place of the one that was not
+ * asked for the longest, which is O(n) in the extents, once.
  */
 #define VCM_NR_ALIGNS	6
 
@@ -57,6 +58,8 @@ struct vcm_range {
  * @by_size: the free ranges by length and address
  * @align: the alignments that &struct vcm_fit is about
  * @nr_aligns: number of them
+ * @asked: for each of them, what @nr_asked was when it was asked for last
+ * @nr_asked: number of searches so far
  * @boundary: no free range reaches across a multiple of this, 0 for none
  * @last: the last address that a buffer may have
  * @spares: &struct vcm_range in no tree, see vcm_extents_reserve()
@@ -70,6 +73,8 @@ struct vcm_extents {
 	struct rb_root by_size;
 	u64 align[VCM_NR_ALIGNS];
 	int nr_aligns;
+	u64 asked[VCM_NR_ALIGNS];
+	u64 nr_asked;
 	u64 boundary;
 	u64 last;
 	struct list_head spares;

@@ -171,7 +171,7 @@ static void measure_odd(struct bench *b)
 		vcm_extents_free(&b->extents, range);
 		b->free[i] = now_ns() - start;
 	}
-	printf("%11u %11.0f %11.0f  with an alignment more than the %d kept\n",
+	printf("%11u %11.0f %11.0f  with one alignment besides the %d usual ones\n",
 	       b->nr_live, median(b->alloc, NR_SAMPLES),
 	       median(b->free, NR_SAMPLES), VCM_NR_ALIGNS);
 }
