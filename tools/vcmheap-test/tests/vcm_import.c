@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include <linux/userfaultfd.h>
 
@@ -478,6 +479,9 @@ static void test_refuses_dma(int heap, int importer)
  * @page: the memory
  * @ret: what came of the access
  * @given: @page is there
+ * @lock: protects @over
+ * @over: nobody waits any more
+ * @ended: @over was set
  */
 struct slow {
 	int importer;
@@ -487,6 +491,9 @@ struct slow {
 	void *page;
 	int ret;
 	bool given;
+	pthread_mutex_t lock;
+	bool over;
+	pthread_cond_t ended;
 };
 
 static void slow_init(struct slow *slow)
@@ -494,6 +501,8 @@ static void slow_init(struct slow *slow)
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 
+	pthread_mutex_init(&slow->lock, NULL);
+	pthread_cond_init(&slow->ended, NULL);
 	slow->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 	igt_require_f(slow->uffd >= 0, "no userfaultfd: %s\n", strerror(errno));
 	igt_assert_eq(ioctl(slow->uffd, UFFDIO_API, &api), 0);
@@ -527,9 +536,34 @@ static void *slow_access(void *data)
 /* So that a failure ends, too. */
 static void *slow_rescue(void *data)
 {
-	sleep(HELD_UP_SECONDS);
-	slow_give(data);
+	struct slow *slow = data;
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += HELD_UP_SECONDS;
+	pthread_mutex_lock(&slow->lock);
+	while (!slow->over)
+		if (pthread_cond_timedwait(&slow->ended, &slow->lock, &end))
+			break;
+	if (!slow->over)
+		slow_give(slow);
+	pthread_mutex_unlock(&slow->lock);
 	return NULL;
+}
+
+/* By now, has it been given? If not, it is. */
+static bool slow_end(struct slow *slow)
+{
+	bool given;
+
+	pthread_mutex_lock(&slow->lock);
+	given = slow->given;
+	slow->over = true;
+	pthread_cond_signal(&slow->ended);
+	if (!given)
+		slow_give(slow);
+	pthread_mutex_unlock(&slow->lock);
+	return given;
 }
 
 static void slow_once(int importer, uint32_t handle, bool write)
@@ -549,11 +583,8 @@ static void slow_once(int importer, uint32_t handle, bool write)
 	igt_assert_eq(pthread_create(&rescue, NULL, slow_rescue, &slow), 0);
 
 	igt_assert_eq(__vcm_importer_info(other, &info), 0);
-	given = slow.given;
-	pthread_cancel(rescue);
+	given = slow_end(&slow);
 	pthread_join(rescue, NULL);
-	if (!slow.given)
-		slow_give(&slow);
 	pthread_join(access, NULL);
 	igt_assert_f(!given, "the device was held up\n");
 	igt_assert_eq(slow.ret, 0);
