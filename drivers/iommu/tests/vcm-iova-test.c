@@ -540,6 +540,28 @@ static void segments_are_cut_for_the_device(struct kunit *test)
 	}
 }
 
+/* Some importers go by the length and not by the number. */
+static void what_is_left_of_the_table_is_empty(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, WIDE);
+	struct sg_table *sgt = new_split(test, 4);
+	struct scatterlist *sg;
+	struct vcm_mapping map;
+	int i;
+
+	for_each_sgtable_sg(sgt, sg, i)
+		sg_dma_len(sg) = SZ_1M;
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	KUNIT_EXPECT_EQ(test, sgt->nents, 1);
+	KUNIT_EXPECT_EQ(test, sg_dma_len(sgt->sgl), SZ_2M);
+	for_each_sgtable_sg(sgt, sg, i)
+		if (i)
+			KUNIT_EXPECT_EQ(test, sg_dma_len(sg), 0);
+	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	check_empty(test, vdev, sgt);
+	vcm_iommu_put(vdev);
+}
+
 static void a_device_that_changed_its_mind_gets_nothing(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_masked(test, WIDE);
@@ -1422,6 +1444,7 @@ static struct kunit_case iova_test_cases[] = {
 	KUNIT_CASE(unmapping_forgets_at_once),
 	KUNIT_CASE(the_direction_is_the_permission),
 	KUNIT_CASE(segments_are_cut_for_the_device),
+	KUNIT_CASE(what_is_left_of_the_table_is_empty),
 	KUNIT_CASE(a_device_that_changed_its_mind_gets_nothing),
 	KUNIT_CASE(slabs_are_a_part_of_the_address_space),
 	KUNIT_CASE(seven_buffers_of_33_mb_fit_28_bits),

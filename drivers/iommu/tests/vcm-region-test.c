@@ -165,9 +165,11 @@ static void between_inbound_ranges_there_are_no_iovas(struct kunit *test)
 		   IORESOURCE_MEM);
 	add_window(test, &t->bridge->dma_ranges, SZ_1M, SZ_2M - 1, 0,
 		   IORESOURCE_MEM);
+	add_window(test, &t->bridge->dma_ranges, SZ_256M, SZ_512M - 1, 0,
+		   IORESOURCE_MEM);
 	parent = new_parent(test);
 	KUNIT_ASSERT_EQ(test, vcm_regions_find(parent), 0);
-	KUNIT_EXPECT_EQ(test, list_count_nodes(&parent->regions), 3);
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&parent->regions), 4);
 	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, 0, 1));
 	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_1M - 1, 1));
 	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(parent, SZ_1M, SZ_1M));
@@ -175,6 +177,10 @@ static void between_inbound_ranges_there_are_no_iovas(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_64M - 1, 1));
 	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(parent, SZ_64M, SZ_64M));
 	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_128M, 1));
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_256M - 1, 1));
+	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(parent, SZ_256M,
+						     SZ_256M));
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_512M, 1));
 	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, BIT_ULL(60), 1));
 	vcm_regions_free(parent);
 }
