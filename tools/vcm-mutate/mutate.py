@@ -64,8 +64,10 @@ def say(text):
 def candidates(args):
     """All mutations that the arguments allow, by file."""
     kinds = args.kinds.split(",")
-    return {name: [m for m in of if m.kind in kinds]
-            for name, of in mutations.find_mutants(TOP).items()
+    found = mutations.find_mutants(TOP)
+    for key in read_harmless().keys() - {mutant.key for of in found.values() for mutant in of}:
+        say(f"harmless.txt: there is no such place any more: {key}")
+    return {name: [m for m in of if m.kind in kinds] for name, of in found.items()
             if fnmatch.fnmatch(os.path.basename(name), args.files)}
 
 

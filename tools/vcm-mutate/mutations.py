@@ -7,11 +7,12 @@ over the kernel, and no place of a driver.
 """
 
 import bisect
+import collections
+import dataclasses
 import json
 import os
 import re
 import subprocess
-from dataclasses import dataclass
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -67,7 +68,7 @@ PLACES = re.compile(r"(READ_ONCE|WRITE_ONCE|get_user|put_user|for_each\w*|\w+_fo
                     r"|DEFINE_\w+)$")
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Mutant:  # pylint: disable=too-many-instance-attributes
     """What one mutation puts in place of a part of a file."""
     file: str
@@ -78,6 +79,7 @@ class Mutant:  # pylint: disable=too-many-instance-attributes
     new: str
     line: int
     old: str
+    which: int = 1
 
     @property
     def is_statement(self):
@@ -93,7 +95,8 @@ class Mutant:  # pylint: disable=too-many-instance-attributes
     @property
     def key(self):
         """What stays the same when lines move."""
-        return f"{self.file}: {self.function}: {self.text}"
+        which = f" ({self.which})" if self.which > 1 else ""
+        return f"{self.file}: {self.function}: {self.text}{which}"
 
 
 class Source:
@@ -172,7 +175,11 @@ class Finder:
         self.skip_calls()
         for rule, self.function, parts in self.spans:
             getattr(self, f"rule_{rule}")(parts)
-        return sorted(self.mutants.values(), key=lambda m: (m.start, m.end, m.kind, m.new))
+        found, keys = [], collections.Counter()
+        for mutant in sorted(self.mutants.values(), key=lambda m: (m.start, m.end, m.kind, m.new)):
+            keys[mutant.key] += 1
+            found.append(dataclasses.replace(mutant, which=keys[mutant.key]))
+        return found
 
     def skip_calls(self):
         """Adds calls to what is not to be mutated."""

@@ -83,6 +83,8 @@ class Killed:
     @classmethod
     def end_all(cls, number, _):
         """What a signal does to the whole program."""
+        # Held from now on: nothing new begins.
+        WRITING.acquire(timeout=5)  # pylint: disable=consider-using-with
         for run in list(cls.running):
             run.end()
         os._exit(128 + number)  # pylint: disable=protected-access
