@@ -438,6 +438,9 @@ static void other_unmap(struct dma_buf_attachment *attachment,
 
 static void other_release(struct dma_buf *dmabuf)
 {
+	bool *released = dmabuf->priv;
+
+	*released = true;
 }
 
 static const struct dma_buf_ops other_ops = {
@@ -451,17 +454,22 @@ static void buffers_of_others_are_not_queried(struct kunit *test)
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 	struct dma_heap_vcm_query query;
 	struct dma_buf *dmabuf;
+	bool released = false;
 	int fd;
 
 	info.ops = &other_ops;
 	info.size = PAGE_SIZE;
-	info.priv = test;
+	info.priv = &released;
 	dmabuf = dma_buf_export(&info);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
 	fd = dma_buf_fd(dmabuf, 0);
 	KUNIT_ASSERT_GE(test, fd, 0);
 	KUNIT_EXPECT_EQ(test, query_fd(test, fd, &query), -ENXIO);
+	KUNIT_EXPECT_FALSE(test, released);
+	/* Nobody else has it. */
 	KUNIT_EXPECT_EQ(test, close_fd(fd), 0);
+	flush_delayed_fput();
+	KUNIT_EXPECT_TRUE(test, released);
 }
 
 static void a_buffer_is_what_was_asked_for(struct kunit *test)

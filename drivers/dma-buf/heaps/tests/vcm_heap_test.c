@@ -8,6 +8,7 @@
 
 #include <kunit/device.h>
 #include <kunit/test.h>
+#include <linux/completion.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/dma-mapping.h>
@@ -15,12 +16,15 @@
 #include <linux/fcntl.h>
 #include <linux/file.h>
 #include <linux/iosys-map.h>
+#include <linux/jiffies.h>
+#include <linux/kref.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 
 #include "../../../iommu/tests/vcm-fail-nth.h"
 #include "../vcm_cpu_map.h"
@@ -186,6 +190,75 @@ static void unmapping_twice_is_reported(struct kunit *test)
 	}
 	dma_buf_detach(dmabuf, attachment);
 	dma_buf_put(dmabuf);
+}
+
+/* --- The list of all buffers ------------------------------------------- */
+
+/**
+ * struct list_user - somebody who has to wait for the list of all buffers
+ * @work: what is done, by a kernel thread
+ * @done: it is done
+ * @dmabuf: a buffer that is made or released
+ */
+struct list_user {
+	struct work_struct work;
+	struct completion done;
+	struct dma_buf *dmabuf;
+};
+
+static void make_buffer(struct work_struct *work)
+{
+	struct list_user *user = container_of(work, struct list_user, work);
+	const struct vcm_alloc_args args = {
+		.len = PAGE_SIZE, .chunk_sizes = vcm_chunk_sizes(),
+	};
+
+	user->dmabuf = vcm_buffer_alloc(&args);
+	complete(&user->done);
+}
+
+static void release_buffer(struct work_struct *work)
+{
+	struct list_user *user = container_of(work, struct list_user, work);
+
+	dma_buf_put(user->dmabuf);
+	flush_delayed_fput();
+	complete(&user->done);
+}
+
+/*
+ * Long enough for whoever does not wait, as a rule: one who is late is taken for
+ * one who waits, and never the other way round.
+ */
+#define LIST_WAIT	(HZ / 4)
+
+/* @fn leaves the list as it is, with @nr buffers, while we have its lock. */
+static void expect_waiting(struct kunit *test, struct list_user *user,
+			   work_func_t fn, size_t nr)
+{
+	INIT_WORK_ONSTACK(&user->work, fn);
+	init_completion(&user->done);
+
+	mutex_lock(&vcm_buffers_lock);
+	queue_work(system_dfl_wq, &user->work);
+	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&user->done,
+							  LIST_WAIT), 0);
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&vcm_buffers), nr);
+	mutex_unlock(&vcm_buffers_lock);
+
+	flush_work(&user->work);
+	destroy_work_on_stack(&user->work);
+}
+
+static void the_list_changes_under_its_lock(struct kunit *test)
+{
+	struct list_user user = {};
+
+	expect_waiting(test, &user, make_buffer, 0);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, user.dmabuf);
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&vcm_buffers), 1);
+	expect_waiting(test, &user, release_buffer, 1);
+	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_buffers));
 }
 
 /* --- The kernel -------------------------------------------------------- */
@@ -372,7 +445,7 @@ static void out_of_memory_leaves_no_attachment(struct kunit *test)
 	struct vcm_buffer *buffer = vcm_buffer_get(dmabuf);
 	struct device *dev = new_importer(test);
 	struct dma_buf_attachment *attachment;
-	unsigned int n = 0;
+	unsigned int n = 0, refs = kref_read(&dev->kobj.kref);
 	bool failed;
 
 	do {
@@ -385,6 +458,7 @@ static void out_of_memory_leaves_no_attachment(struct kunit *test)
 		else
 			dma_buf_detach(dmabuf, attachment);
 		KUNIT_EXPECT_TRUE(test, list_empty(&buffer->attachments));
+		KUNIT_EXPECT_EQ(test, kref_read(&dev->kobj.kref), refs);
 	} while (failed && n < VCM_FAIL_NTH_MAX);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(attachment));
 	KUNIT_EXPECT_GT(test, n, 4);
@@ -427,6 +501,7 @@ static struct kunit_case heap_test_cases[] = {
 	KUNIT_CASE(a_strict_policy_is_kept_or_refused),
 	KUNIT_CASE(an_importer_that_forgets_to_unmap_is_unmapped),
 	KUNIT_CASE(unmapping_twice_is_reported),
+	KUNIT_CASE(the_list_changes_under_its_lock),
 	KUNIT_CASE(the_kernel_sees_the_chunks_in_order),
 	KUNIT_CASE(a_process_sees_the_chunks_in_order),
 	KUNIT_CASE(parts_of_a_buffer_can_be_mapped),
