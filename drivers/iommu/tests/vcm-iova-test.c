@@ -1074,6 +1074,8 @@ static void check_going(struct kunit *test, const struct vcm_fake_args *args,
 			size_t len, bool unbind, bool remove)
 {
 	struct vcm_iova_device *vdev = new_vdev(test, args);
+	unsigned int refs = kref_read(&vdev->dev->kobj.kref);
+	struct device *dev = get_device(vdev->dev);
 	struct vcm_mapping map, other;
 	struct sg_table *sgt = new_buffer(test, len);
 	struct sg_table *sgt2 = new_buffer(test, len);
@@ -1090,6 +1092,10 @@ static void check_going(struct kunit *test, const struct vcm_fake_args *args,
 	check_empty(test, vdev, sgt);
 	vcm_iommu_put(vdev);
 	vcm_iommu_put(vdev);
+
+	/* One of @refs was that of @vdev; of a device that is removed ours is left. */
+	KUNIT_EXPECT_EQ(test, kref_read(&dev->kobj.kref), remove ? 1 : refs);
+	put_device(dev);
 }
 
 static void what_is_mapped_ends_with_the_device(struct kunit *test)
