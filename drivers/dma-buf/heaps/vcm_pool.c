@@ -572,8 +572,11 @@ static unsigned long vcm_pool_free_sizes(struct vcm_pool_node *node,
  */
 unsigned long vcm_pool_free_node(unsigned long nr_pages, int nid)
 {
-	struct vcm_pool_node *node = vcm_pool_node(nid);
+	struct vcm_pool_node *node;
 
+	KUNIT_STATIC_STUB_REDIRECT(vcm_pool_free_node, nr_pages, nid);
+
+	node = vcm_pool_node(nid);
 	return node ? vcm_pool_free_sizes(node, nr_pages, 0) : 0;
 }
 

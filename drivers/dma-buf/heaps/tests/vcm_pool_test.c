@@ -469,6 +469,32 @@ static void the_shrinker_counts_and_frees(struct kunit *test)
 	expect_total(test, 0);
 }
 
+/* The machine may have one node only: what would be freed is noted here. */
+static struct {
+	unsigned long nr_pages;
+	int nid;
+} asked_for;
+
+static unsigned long note_free(unsigned long nr_pages, int nid)
+{
+	asked_for.nr_pages = nr_pages;
+	asked_for.nid = nid;
+	return nr_pages;
+}
+
+static void the_shrinker_frees_on_the_node_it_is_asked_for(struct kunit *test)
+{
+	struct shrink_control sc = { .nr_to_scan = 7 };
+
+	kunit_activate_static_stub(test, vcm_pool_free_node, note_free);
+	for (sc.nid = 0; sc.nid < 3; sc.nid++) {
+		KUNIT_EXPECT_EQ(test, vcm_pool_scan(NULL, &sc), 7);
+		KUNIT_EXPECT_EQ(test, asked_for.nr_pages, 7);
+		KUNIT_EXPECT_EQ(test, asked_for.nid, sc.nid);
+	}
+	kunit_deactivate_static_stub(test, vcm_pool_free_node);
+}
+
 static void counting_is_looking_for_memory(struct kunit *test)
 {
 	struct shrink_control sc = { .nid = numa_mem_id() };
@@ -932,6 +958,7 @@ static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(small_chunks_go_before_large_ones),
 	KUNIT_CASE(as_much_is_freed_as_asked_for),
 	KUNIT_CASE(the_shrinker_counts_and_frees),
+	KUNIT_CASE(the_shrinker_frees_on_the_node_it_is_asked_for),
 	KUNIT_CASE(counting_is_looking_for_memory),
 	KUNIT_CASE(nothing_is_kept_under_pressure),
 	KUNIT_CASE(nothing_is_kept_of_what_others_need),
