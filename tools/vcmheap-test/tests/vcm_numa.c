@@ -10,6 +10,7 @@
 
 #include "igt.h"
 #include "vcm_dev.h"
+#include "vcm_group.h"
 #include "vcm_heap.h"
 #include "vcm_pool.h"
 
@@ -26,6 +27,9 @@
  *
  * SUBTEST: local-only
  * Description: What is kept on another node is not given out.
+ *
+ * SUBTEST: cpuset-is-respected
+ * Description: What is kept here is not given to who may not use this node.
  *
  * SUBTEST: room-on-both
  * Description: What one node keeps takes no room from the other.
@@ -113,6 +117,42 @@ static void test_local_only(void)
 	close(dmabuf);
 }
 
+/* A child that may use the other node only takes none of the pool here. */
+static void ask_in_group(int local)
+{
+	uint64_t before = vcm_node_reclaimable(local), other = vcm_node_reclaimable(!local);
+
+	igt_fork(child, 1) {
+		int dmabuf;
+
+		vcm_group_join();
+		dmabuf = vcm_dev_alloc_sizes(dev, LEN, DMA_HEAP_VCM_CHUNK_2M);
+		igt_assert_eq_u64(vcm_node_reclaimable(local), before);
+		close(dmabuf);
+		igt_assert_eq_u64(vcm_node_reclaimable(!local), other + LEN);
+	}
+	igt_waitchildren();
+}
+
+static void test_cpuset_is_respected(void)
+{
+	int local = this_node();
+	struct vcm_pool pool;
+	char node[8];
+
+	vcm_group_create("cpuset");
+	snprintf(node, sizeof(node), "%d", !local);
+	vcm_group_write("cpuset.mems", node);
+
+	/* Dirty ones, as far as the worker has not come to them, and clean ones */
+	vcm_pool_renew(64);
+	close(alloc_on(local));
+	ask_in_group(local);
+	vcm_pool_wait_clean(&pool);
+	ask_in_group(local);
+	vcm_group_destroy();
+}
+
 /* The nodes are of one size, more or less. */
 static void test_room_on_both(int node)
 {
@@ -183,6 +223,10 @@ int igt_main()
 	igt_describe("What is kept on another node is not given out");
 	igt_subtest("local-only")
 		test_local_only();
+
+	igt_describe("What is kept here is not given to who may not use this node");
+	igt_subtest("cpuset-is-respected")
+		test_cpuset_is_respected();
 
 	igt_describe("What one node keeps takes no room from the other");
 	igt_subtest("room-on-both") {
