@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Removes what set-up and the builds of kernels made in the cache, and the cache if
-# nothing else is in it. A directory that they did not make is left alone.
+# nothing else is in it. A directory that they did not make is left alone, and so is
+# one that the cache's name is a symbolic link to, but for what they made in it.
 
 set -euo pipefail
+shopt -s extglob nullglob
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -28,20 +30,22 @@ parse_args() {
 }
 
 main() {
-	local cache entry path kept
+	local cache entry path kept link=
 
 	parse_args "$@"
 	cache=$(vcm_cache)
+	[[ ! -L ${cache%%+(/)} ]] || link=1
 	[[ -e $cache || -L $cache ]] || return 0
 	[[ -d $cache ]] || die "$cache is no directory: nothing is removed"
 	cache=$(realpath "$cache")
+	[[ -z $link ]] || ! is_empty_dir "$cache" || return 0
 	is_cache "$cache" || die "$cache is no cache of ours (no $CACHE_MARK of scripts/setup.sh): nothing is removed"
 	[[ ! -f $cache/lock ]] || { exec 9<"$cache/lock"; flock -n 9 || die "set-up is at work in $cache: nothing is removed"; }
 
 	for entry in "${CACHE_ENTRIES[@]}"; do
 		for path in "$cache"/$entry; do
 			case $entry in
-			'linux-[0-9]*') rmdir "$path" 2>/dev/null || true ;;
+			"$CACHE_KERNEL") rmdir "$path" 2>/dev/null || true ;;
 			*) rm -rf --one-file-system -- "$path" ;;
 			esac
 		done
@@ -51,7 +55,7 @@ main() {
 		say "left alone in $cache, not made by set-up:$kept"
 	else
 		rm -f -- "$cache/$CACHE_MARK"
-		rmdir -- "$cache"
+		[[ -n $link ]] || rmdir -- "$cache"
 	fi
 }
 

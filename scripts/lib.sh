@@ -45,9 +45,13 @@ has_bad_path() { [[ $1 =~ [[:space:]:] ]]; }
 # mistake, and all that is ever made in one.
 readonly CACHE_MARK=.vcm-cache
 readonly CACHE_MARK_TEXT="This directory was made by VCM's scripts/setup.sh; 'make distclean' empties it."
+# Patterns for extglob, no wider than the names that are made.
+readonly CACHE_KERNEL='linux-+([0-9.])?(+deb+([0-9]))'
+readonly ANY='[[:alnum:]]'
 # shellcheck disable=SC2034 # for distclean.sh
-readonly CACHE_ENTRIES=(kernel.env lock log apt kunit kernels 'accel-*' 'tmp.*'
-	'linux-[0-9]*'/{debs,root,src,build,uapi} 'linux-[0-9]*')
+readonly CACHE_ENTRIES=(kernel.env lock log apt kunit kernels
+	'accel-+([0-9a-f])?(.+([0-9]))' "tmp.$ANY$ANY$ANY$ANY$ANY$ANY"
+	"$CACHE_KERNEL"/{debs,root,src,build,uapi} "$CACHE_KERNEL")
 
 is_empty_dir() { [[ -z $(find "$1" -mindepth 1 -print -quit) ]]; }
 

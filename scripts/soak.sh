@@ -42,14 +42,33 @@ parse_args() {
 	die "soak or fuzz? (see --help)"
 }
 
-# The seconds that the program is told to run, if it is.
-duration() {
+# check_option NAME VALUE: before a guest boots. The programs take octal numbers too.
+check_option() {
+	case $1 in
+	--seed)
+		[[ $2 =~ ^(0[xX][0-9a-fA-F]{1,16}|0[0-7]*|[1-9][0-9]{0,19})$ ]] ||
+			die "'$2' is no seed: a number is needed"
+		;;
+	--seconds)
+		[[ $2 =~ ^[1-9][0-9]*$ ]] || die "'$2' is no number of seconds"
+		seconds=$2
+		;;
+	esac
+}
+
+# Sets seconds if the program is told them.
+check_program_options() {
 	local i
 
-	for ((i = 0; i + 1 < ${#options[@]}; i++)); do
-		[[ ${options[i]} != --seconds ]] || { echo "${options[i + 1]}"; return; }
+	for ((i = 0; i < ${#options[@]}; i++)); do
+		case ${options[i]} in
+		--seed=* | --seconds=*) check_option "${options[i]%%=*}" "${options[i]#*=}" ;;
+		--seed | --seconds)
+			((i + 1 < ${#options[@]})) || die "${options[i]} needs a value"
+			check_option "${options[i]}" "${options[i + 1]}"
+			;;
+		esac
 	done
-	echo 300
 }
 
 # The guest's end is one more result. The program counts without it.
@@ -70,11 +89,10 @@ finish() {
 }
 
 main() {
-	local out=$VCM_TOP/out/soak log status=0 seconds
+	local out=$VCM_TOP/out/soak log status=0 seconds=300
 
 	parse_args "$@"
-	seconds=$(duration)
-	[[ $seconds =~ ^[1-9][0-9]*$ ]] || die "'$seconds' is no number of seconds"
+	check_program_options
 	load_kernel_env x86_64 build guest
 	lock_output soak
 	mkdir -p "$out"

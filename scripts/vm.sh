@@ -143,16 +143,46 @@ check_options() {
 	[[ -z $terminal ]] || : "${timeout:=$((30 * 24 * 3600))}"
 	: "${timeout:=$((TIMEOUT * slowness))}"
 	check_sizes "$mem" "${disks[@]}"
+	check_files
+	check_modules
 }
 
 check_sizes() {
 	local size
 
 	for size; do
-		[[ $size =~ ^[1-9][0-9]*[MG]$ ]] || die "'$size' is no size: a number with M or G behind it"
+		[[ $size =~ ^[1-9][0-9]{0,5}[MG]$ ]] ||
+			die "'$size' is no size: a number of up to six digits with M or G behind it"
 	done
 	[[ $mem == *G || ${mem%M} -ge $MEM_MIN_MB ]] ||
 		die "--mem $mem: a guest needs ${MEM_MIN_MB}M or more"
+}
+
+# Sets host and guest in the caller from HOST[:GUEST].
+split_file() {
+	host=$1 guest=
+	if [[ ! -e $host && $1 == *:* ]]; then
+		host=${1%:*}
+		guest=${1##*:}
+	fi
+	[[ -e $host ]] || die "--file: $host does not exist"
+}
+
+check_files() {
+	local spec host guest
+
+	for spec in "${files[@]}"; do
+		split_file "$spec"
+	done
+}
+
+check_modules() {
+	local spec
+
+	for spec in "${modules[@]}"; do
+		[[ $spec =~ ^[A-Za-z0-9_][A-Za-z0-9_-]*(:[A-Za-z0-9_.]+=.*)?$ ]] ||
+			die "--module '$spec': NAME[:PARAM=VALUE]... is needed"
+	done
 }
 
 load_kernel() {
@@ -213,14 +243,9 @@ make_place() {
 }
 
 add_file() {
-	local root=$1 spec=$2 host guest='' elf
+	local root=$1 spec=$2 host guest elf
 
-	host=$spec
-	if [[ ! -e $host && $spec == *:* ]]; then
-		host=${spec%:*}
-		guest=${spec##*:}
-	fi
-	[[ -e $host ]] || die "--file: $host does not exist"
+	split_file "$spec"
 	if [[ -z $guest ]]; then
 		guest=/$(basename "$host")
 	fi

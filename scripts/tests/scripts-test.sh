@@ -133,6 +133,59 @@ test_distclean_leaves_the_rest() {
 	check test $status -eq 0
 }
 
+# Somebody's directories with names that begin as ours do.
+test_distclean_leaves_similar_names() {
+	local name kept=(linux-{6.1-mine,7.3.4+mine,7.3.4+deb13.old}/src
+		tmp.{mine,backups} accel-notes)
+
+	export VCM_CACHE=$dir/cache
+	fake_cache "$VCM_CACHE"
+	mkdir -p "${kept[@]/#/$VCM_CACHE/}" "$VCM_CACHE/linux-7.3.4+deb13/src" \
+		"$VCM_CACHE/tmp.aB3xyZ"
+	distclean
+	check test $status -eq 0
+	for name in "${kept[@]}"; do
+		check test -d "$VCM_CACHE/$name"
+	done
+	for name in linux-7.3.9 linux-7.3.4+deb13 tmp.aB3xyZ accel-0123 kernels; do
+		check is_missing "$VCM_CACHE/$name"
+	done
+}
+
+# The link and the directory are somebody's, and the next set-up needs both.
+test_distclean_of_a_link() {
+	local path
+
+	for path in "$dir/link" "$dir/link/"; do
+		fake_cache "$dir/disk"
+		ln -sfn "$dir/disk" "$dir/link"
+		export VCM_CACHE=$path
+		distclean
+		check test $status -eq 0
+		check test -L "$dir/link"
+		check test -d "$dir/disk"
+		check test -z "$(ls -A "$dir/disk")"
+		# There is nothing left to do.
+		distclean
+		check test $status -eq 0
+		echo "$MARK" >"$dir/disk/.vcm-cache"
+		distclean
+		check test $status -eq 0
+		check test -d "$dir/disk"
+	done
+	# It is no reason to empty what is not ours.
+	touch "$dir/disk/letter"
+	distclean
+	check distclean_refused "nothing is removed"
+	check test -f "$dir/disk/letter"
+	rm "$dir/disk/letter"
+	setup --for none
+	check refused "unknown purpose"
+	fake_machine 1000
+	setup --for guest
+	check refused "as root run: apt-get install"
+}
+
 test_distclean_of_an_earlier_cache() {
 	export VCM_CACHE=$dir/cache
 	fake_cache "$VCM_CACHE"
@@ -426,8 +479,57 @@ test_wrong_guest() {
 	check refused "'foo'"
 	run "$TOP/scripts/vm.sh" --timeout soon -- true
 	check refused "'soon'"
+	run "$TOP/scripts/vm.sh" --disk 99999999999G -- true
+	check refused "'99999999999G' is no size"
 	run "$TOP/scripts/vm.sh" --mem
 	check refused "--mem needs a value"
+}
+
+# Before anything is set up, which this machine would refuse in other words.
+test_guest_refused_before_setup() {
+	local spec
+
+	fake_machine 1000
+	export VCM_CACHE=$dir/cache
+	run "$TOP/scripts/vm.sh" --file /nonexist -- true
+	check refused "/nonexist does not exist"
+	run "$TOP/scripts/vm.sh" --file "$dir/nonexist:/here" -- true
+	check refused "$dir/nonexist does not exist"
+	for spec in '' :a=b vgem:a 'vgem a=b' vcm-edu:=3; do
+		run "$TOP/scripts/vm.sh" --module "$spec" -- true
+		check refused "--module '$spec'"
+	done
+	check is_missing "$VCM_CACHE"
+}
+
+test_soak_refused_before_setup() {
+	local seed
+
+	fake_machine 1000
+	export VCM_CACHE=$dir/cache
+	for seed in x -1 '' 1.5 08; do
+		run "$TOP/scripts/soak.sh" soak --seed "$seed"
+		check refused "'$seed' is no seed"
+		run "$TOP/scripts/soak.sh" fuzz --seed="$seed"
+		check refused "'$seed' is no seed"
+	done
+	run "$TOP/scripts/soak.sh" soak --seed
+	check refused "--seed needs a value"
+	run "$TOP/scripts/soak.sh" soak --seconds=soon
+	check refused "'soon' is no number of seconds"
+	check is_missing "$VCM_CACHE"
+	# One that is right comes as far as set-up.
+	run "$TOP/scripts/soak.sh" soak --seconds 1 --seed 4294967295
+	check refused "as root run: apt-get install"
+}
+
+test_example_module_refused() {
+	run make -s -C "$TOP/tools/vcm-example" OUT="$dir/out" module
+	output=$(grep -v '^make' <<<"$output")
+	check refused "give KDIR="
+	run make -s -C "$TOP/tools/vcm-example" OUT="$dir/out" KDIR="$dir" VCM="$dir" module
+	output=$(grep -v '^make' <<<"$output")
+	check refused "run 'make' in $dir first"
 }
 
 test_help() {
