@@ -142,9 +142,9 @@ struct vcm_edu_info {
  * @reserved: must be 0
  *
  * For tests of what a device can not reach. No driver has such a call: it is
- * refused unless the module was loaded with unsafe_probe=1, and an IOMMU
- * translates the device's DMA. Success says that the transfer ended, not that
- * anything was moved.
+ * refused unless the module was loaded with unsafe_probe=1, the caller has
+ * CAP_SYS_RAWIO, and an IOMMU translates the device's DMA. Success says that the
+ * transfer ended, not that anything was moved.
  * Errors: EPERM, EINVAL, ERANGE (outside the device's RAM), EIO.
  */
 struct vcm_edu_probe {

@@ -17,6 +17,7 @@
  */
 
 #include <linux/bits.h>
+#include <linux/capability.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/interrupt.h>
@@ -66,8 +67,9 @@
  * order in which they were bound first.
  */
 static unsigned int dma_bits[EDU_MAX_DEVICES];
-module_param_array(dma_bits, uint, NULL, 0444);
-MODULE_PARM_DESC(dma_bits, "Width of the DMA addresses of each device (default 28)");
+static unsigned int nr_dma_bits;
+module_param_array(dma_bits, uint, &nr_dma_bits, 0444);
+MODULE_PARM_DESC(dma_bits, "Width of the DMA addresses of each device, 1 to 64 (default 28)");
 
 static bool managed_dma;
 module_param(managed_dma, bool, 0444);
@@ -511,12 +513,13 @@ static int edu_file_release(struct edu_file *file,
 static int edu_file_probe(struct edu_file *file,
 			  const struct vcm_edu_probe *args)
 {
-	if (!unsafe_probe || !file->edu->translated)
+	if (!unsafe_probe || !file->edu->translated || !capable(CAP_SYS_RAWIO))
 		return -EPERM;
 	if (args->dir > VCM_EDU_FROM_DEVICE || !args->length || args->reserved)
 		return -EINVAL;
 	if (!edu_range_ok(args->ram_offset, args->length, VCM_EDU_RAM_SIZE) ||
-	    args->iova > DMA_BIT_MASK(file->edu->dma_bits) - args->length)
+	    !edu_range_ok(args->iova, args->length,
+			  DMA_BIT_MASK(file->edu->dma_bits)))
 		return -ERANGE;
 	return edu_dma(file->edu, args->dir, args->iova, args->ram_offset,
 		       args->length);
@@ -902,8 +905,24 @@ static struct pci_driver edu_driver = {
 	.remove = edu_remove,
 };
 
+/* What DMA_BIT_MASK() has a mask for. */
+static bool edu_dma_bits_ok(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_dma_bits; i++)
+		if (!dma_bits[i] || dma_bits[i] > 64)
+			return false;
+	return true;
+}
+
 static int __init edu_init(void)
 {
+	if (!edu_dma_bits_ok()) {
+		pr_err(EDU_NAME ": dma_bits: 1 to 64 for each device\n");
+		return -EINVAL;
+	}
+
 	/*
 	 * A driver whose device does all of its DMA in spaces sets this, and
 	 * then it reaches nothing in between. It is a parameter only here. Such

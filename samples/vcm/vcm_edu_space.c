@@ -306,7 +306,7 @@ int edu_space_coherent(struct edu_file *file, struct vcm_edu_coherent *args)
 	int ret;
 
 	if (args->reserved || len < 2 * sizeof(u64) ||
-	    len > VCM_EDU_COHERENT_MAX)
+	    args->length > VCM_EDU_COHERENT_MAX)
 		return -EINVAL;
 	if (!edu_space)
 		return -ENOENT;

@@ -129,6 +129,20 @@ test_example() {
 	check says "16777216 bytes, 8 of the largest chunks"
 }
 
+# A width that no mask has is refused where it is given.
+test_edu_dma_bits() {
+	# shellcheck disable=SC2016 # the guest's variables
+	vm -- sh -c '
+		rmmod vcm_edu || exit 1
+		for bits in 0 65 28,0 28,65 4294967295; do
+			! insmod /.vcm/modules/*-vcm_edu.ko dma_bits=$bits || exit 1
+		done
+		insmod /.vcm/modules/*-vcm_edu.ko dma_bits=28,64 && echo both=$(echo /dev/vcm-edu*)'
+	check test $status -eq 0
+	check says "Invalid argument"
+	check says "both=/dev/vcm-edu /dev/vcm-edu1"
+}
+
 # ---- running -------------------------------------------------------------
 
 all_tests() { declare -F | sed -n 's/^declare -f test_//p'; }

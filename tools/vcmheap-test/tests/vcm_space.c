@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <linux/udmabuf.h>
 
@@ -84,6 +85,9 @@
  *
  * SUBTEST: coherent
  * Description: A driver's own memory in a space is what the device finds there.
+ *
+ * SUBTEST: probe-needs-root
+ * Description: DMA at any address is for root, whoever has got the device's file.
  *
  * SUBTEST: foreign-driver
  * Description: Who binds another driver to a space's device is refused, and does no harm.
@@ -775,6 +779,21 @@ static void test_translation(int dev, int importer)
 	vcm_space_buffer_fini(&own);
 }
 
+static void test_probe_needs_root(int dev, int importer)
+{
+	pid_t pid;
+	int status;
+
+	vcm_importer_require_probe(importer);
+	pid = fork();
+	igt_assert(pid >= 0);
+	if (!pid)
+		_exit(setuid(65534) ||
+		      __vcm_importer_probe(importer, VCM_EDU_TO_DEVICE, 0, 8, 0) != -EPERM);
+	igt_assert_eq(waitpid(pid, &status, 0), pid);
+	igt_assert_eq(status, 0);
+}
+
 static int try_coherent(int importer, uint32_t space, uint32_t length,
 			struct vcm_edu_coherent *args)
 {
@@ -808,6 +827,8 @@ static void test_coherent(int dev, int importer)
 			igt_assert(args.iova + lengths[j] <= MIB(80));
 		}
 		igt_assert_eq(try_coherent(importer, space, 8, &args), -EINVAL);
+		igt_assert_eq(try_coherent(importer, space, VCM_EDU_COHERENT_MAX + 1, &args),
+			      -EINVAL);
 		igt_assert_eq(try_coherent(importer, NEVER, KIB(4), &args), -ENOENT);
 		igt_assert_eq_u64(read_space().refused, 0);
 		vcm_space_deactivate(importer, space);
@@ -1816,6 +1837,8 @@ static const struct {
 	  "What a space says of its addresses is where the buffer is" },
 	{ "coherent", test_coherent,
 	  "A driver's own memory in a space is what the device finds there" },
+	{ "probe-needs-root", test_probe_needs_root,
+	  "DMA at any address is for root, whoever has got the device's file" },
 	{ "foreign-driver", test_foreign_driver,
 	  "Who binds another driver to a space's device is refused, and does no harm" },
 	{ "fault-handler", test_fault_handler,
