@@ -64,8 +64,7 @@ static uint64_t chunk_size(const char *what, const char *text)
 
 	if (!strcmp(text, "page"))
 		return sysconf(_SC_PAGESIZE);
-	size = options_size(what, text);
-	if (!size || size & (size - 1))
+	if (!size_parse(text, &size) || !size || size & (size - 1))
 		fail_use("%s: '%s' is no chunk size; several are given as 2M,1M,64K,page", what,
 			 text);
 	return size;

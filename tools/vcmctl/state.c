@@ -208,6 +208,13 @@ static const struct option pool_options[] = {
 	{}
 };
 
+/* The kernel would find it out only when the first of them is written. */
+static void pool_check_marks(const char *low, const char *high)
+{
+	if (low && high && strtoull(low, NULL, 10) > strtoull(high, NULL, 10))
+		fail_use("the low mark, %s MB, is above the high one, %s MB", low, high);
+}
+
 int command_pool(int argc, char **argv)
 {
 	const char *cap = NULL, *low = NULL, *high = NULL;
@@ -223,6 +230,7 @@ int command_pool(int argc, char **argv)
 		}
 	}
 	options_no_argument(argc, argv);
+	pool_check_marks(low, high);
 
 	if (cap)
 		file_write(PARAMETERS "pool_mb", cap);

@@ -146,7 +146,8 @@ static void test_command_help(void)
 static void test_wrong_use(void)
 {
 	static const char * const lines[] = {
-		"", "nothing", "info more", "info --align=4K", "alloc", "alloc 4K 8K", "alloc 4X",
+		"", "nothing", "help alloc map", "--version x", "info more", "info --align=4K",
+		"alloc", "alloc 4K 8K", "alloc 4X",
 		"alloc -4K", "alloc 4KB", "alloc 1.5M", "alloc --align", "alloc --align=x 4K",
 		"alloc --chunks= 4K", "alloc --chunks=2M,,4K 4K", "alloc --chunks=2M,x 4K",
 		"alloc --chunks=3M 6M", "alloc --chunks=2M,96K 6M", "alloc --chunks=0 4K",
@@ -213,6 +214,21 @@ static void test_sizes(void)
 
 		__check(good == cases[i].good && (!good || size == cases[i].size), __LINE__,
 			"understood", cases[i].text);
+	}
+}
+
+/* What is no size at all gets the same answer as what is no chunk size. */
+static void test_chunk_sizes_refused(void)
+{
+	static const char * const lines[] = {
+		"alloc --chunks= 4K", "alloc --chunks=Page 4K", "alloc --chunks=3M 6M",
+		"map --chunks=2M,x 4M",
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		check(run(lines[i]) == 2);
+		check_has("is no chunk size; several are given as 2M,1M,64K,page");
 	}
 }
 
@@ -472,6 +488,20 @@ static void test_pool_refused(void)
 	check(run("pool --low=4294967296") == 1);
 }
 
+/* Nothing is written, neither the marks nor what is asked for beside them. */
+static void test_pool_marks_refused(void)
+{
+	check(run("pool --low=1 --high=2 --cap=16") == 0);
+	check(run("pool --low=5 --high=3 --cap=8") == 2);
+	check_has("the low mark, 5 MB, is above the high one, 3 MB");
+	check(run("pool --low=10 --high=9") == 2);
+	check(run("pool") == 0);
+	check_has("cap           16 MB\n");
+	check_has("low mark      1 MB\n");
+	check_has("high mark     2 MB\n");
+	check(run("pool --low=0 --high=0 --drain") == 0);
+}
+
 /* ---- Running ---- */
 
 static const struct test {
@@ -481,6 +511,7 @@ static const struct test {
 	{ "help", test_help },
 	{ "command-help", test_command_help },
 	{ "wrong-use", test_wrong_use },
+	{ "chunk-sizes-refused", test_chunk_sizes_refused },
 	{ "sizes", test_sizes },
 	{ "sizes-both-ways", test_sizes_both_ways },
 	{ "info", test_info },
@@ -495,6 +526,7 @@ static const struct test {
 	{ "pool", test_pool },
 	{ "pool-refill", test_pool_refill },
 	{ "pool-refused", test_pool_refused },
+	{ "pool-marks-refused", test_pool_marks_refused },
 };
 
 static double now(void)

@@ -120,11 +120,15 @@ int vcmctl(int argc, char **argv)
 {
 	if (argc < 2)
 		fail_use("no command");
+	if (!strcmp(argv[1], "help") && argc > 3)
+		fail_use("help is on one command");
 	if (!strcmp(argv[1], "help") && argc > 2)
 		return help(find(argv[2]));
 	if (!strcmp(argv[1], "help") || is_help(argv[1]))
 		return help_all();
 	if (!strcmp(argv[1], "--version")) {
+		if (argc > 2)
+			fail_use("--version takes no argument");
 		printf("vcmctl for version %d of the interface\n", DMA_HEAP_VCM_VERSION);
 		return finish(0);
 	}
