@@ -107,9 +107,14 @@ static bool vcm_fill_elsewhere(const struct vcm_fill *fill)
 static unsigned long vcm_fill_clean(struct vcm_fill *fill,
 				    enum vcm_chunk_size size)
 {
+	size_t len = fill->left;
+
 	if (vcm_fill_elsewhere(fill))
 		return 0;
-	return vcm_pool_get_clean(size, fill->left / vcm_chunk_bytes(size),
+	/* They are quick to take, and as much missed as others. */
+	if (fill->claim.hope)
+		len = min_t(size_t, len, VCM_MEMORY_STEP << PAGE_SHIFT);
+	return vcm_pool_get_clean(size, len / vcm_chunk_bytes(size),
 				  &fill->list);
 }
 
@@ -129,6 +134,10 @@ static int vcm_fill_size(struct vcm_fill *fill, enum vcm_chunk_size size)
 		struct page *page;
 		int ret;
 
+		ret = vcm_memory_check(&fill->claim, vcm_fill_pages_left(fill));
+		if (ret)
+			return ret;
+
 		/* Others may have been zeroed while one was zeroed here. */
 		nr = vcm_fill_clean(fill, size);
 		if (nr) {
@@ -138,9 +147,6 @@ static int vcm_fill_size(struct vcm_fill *fill, enum vcm_chunk_size size)
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		ret = vcm_memory_check(&fill->claim, vcm_fill_pages_left(fill));
-		if (ret)
-			return ret;
 		page = vcm_fill_one(fill, size);
 		if (!page)
 			return 0;

@@ -75,7 +75,27 @@
 #define VCM_RESERVE_MIN		(SZ_32M >> PAGE_SHIFT)
 
 VISIBLE_IF_KUNIT int vcm_memory_reserve_mb = -1;
-module_param_named(reserve_mb, vcm_memory_reserve_mb, int, 0644);
+
+VISIBLE_IF_KUNIT int vcm_memory_reserve_set(const char *val,
+					    const struct kernel_param *kp)
+{
+	int mb, ret;
+
+	ret = kstrtoint(val, 0, &mb);
+	if (ret)
+		return ret;
+	if (mb < -1)
+		return -EINVAL;
+	WRITE_ONCE(*(int *)kp->arg, mb);
+	return 0;
+}
+
+static const struct kernel_param_ops vcm_memory_reserve_ops = {
+	.set = vcm_memory_reserve_set,
+	.get = param_get_int,
+};
+module_param_cb(reserve_mb, &vcm_memory_reserve_ops, &vcm_memory_reserve_mb,
+		0644);
 MODULE_PARM_DESC(reserve_mb, "Memory that buffers leave to others, in MB (default -1: a 32nd of RAM, at least 32)");
 
 /* Pages to leave of @ram pages. */
@@ -138,7 +158,8 @@ static unsigned long vcm_memory_zone_kept(struct zone *zone)
 
 	for (i = zone_idx(zone); i < MAX_NR_ZONES; i++)
 		lowmem = max(lowmem, READ_ONCE(zone->lowmem_reserve[i]));
-	return min(lowmem + high_wmark_pages(zone), zone_managed_pages(zone));
+	return min(lowmem + vcm_memory_wmark(zone, WMARK_HIGH),
+		   zone_managed_pages(zone));
 }
 
 static unsigned long vcm_memory_zone_free(struct zone *zone)
@@ -164,7 +185,7 @@ static void vcm_memory_add_zone(struct vcm_memory *memory, struct zone *zone)
 	memory->ram += zone_managed_pages(zone);
 	memory->free += vcm_memory_zone_free(zone);
 	memory->free -= vcm_memory_zone_kept(zone);
-	memory->low += low_wmark_pages(zone);
+	memory->low += vcm_memory_wmark(zone, WMARK_LOW);
 	memory->file += file - min(file, cma);
 	memory->anon += anon - min(anon, cma);
 }
@@ -257,7 +278,8 @@ static bool vcm_memory_is_plenty(unsigned long nr)
 	nr += vcm_memory_reserve(totalram_pages());
 	do {
 		long need = nr + zone->lowmem_reserve[high] +
-			    high_wmark_pages(zone) + zone->nr_free_highatomic +
+			    vcm_memory_wmark(zone, WMARK_HIGH) +
+			    zone->nr_free_highatomic +
 			    vcm_memory_zone_stat(zone, NR_FREE_CMA_PAGES);
 
 		if (vcm_memory_zone_stat(zone, NR_FREE_PAGES) >= need)
@@ -309,7 +331,8 @@ static void vcm_memory_view_node(struct vcm_memory_view *view, int nid,
  * What is to come from swap may not be there yet, but what is taken until the next
  * look has to be.
  */
-static noinline bool vcm_memory_view_all(unsigned long claimed, int *from)
+static noinline bool vcm_memory_view_all(unsigned long claimed,
+					 struct vcm_claim *claim)
 {
 	long soon = min(claimed, VCM_MEMORY_STEP * num_online_cpus()), spare;
 	unsigned long ram = vcm_memory_ram(), reserve = vcm_memory_reserve(ram);
@@ -328,18 +351,20 @@ static noinline bool vcm_memory_view_all(unsigned long claimed, int *from)
 		vcm_memory_view_node(&view, nid, part, soon);
 	}
 	if (view.few && view.nodes > 1)
-		*from = view.nid;
+		claim->nid = view.nid;
 	spare = min(view.spare, vcm_memory_available(&view.all) - (long)reserve);
+	claim->hope = spare < (long)claimed;
 	return spare >= soon &&
 	       spare + vcm_memory_swap(&view.all) >= (long)claimed;
 }
 
-/* Is there enough for @claimed pages? @from is set to the node to take from. */
-static bool vcm_memory_is_enough(unsigned long claimed, int *from)
+/* Is there enough for @claimed pages? What @claim says of that is set. */
+static bool vcm_memory_is_enough(unsigned long claimed, struct vcm_claim *claim)
 {
-	*from = NUMA_NO_NODE;
+	claim->nid = NUMA_NO_NODE;
+	claim->hope = false;
 	return vcm_memory_is_plenty(claimed) ||
-	       vcm_memory_view_all(claimed, from);
+	       vcm_memory_view_all(claimed, claim);
 }
 
 /**
@@ -355,7 +380,7 @@ int vcm_memory_claim(struct vcm_claim *claim, unsigned long nr_pages)
 	long claimed = atomic_long_read(&vcm_memory_claimed);
 
 	do {
-		if (!vcm_memory_is_enough(claimed + nr_pages, &claim->nid))
+		if (!vcm_memory_is_enough(claimed + nr_pages, claim))
 			return -ENOMEM;
 	} while (!atomic_long_try_cmpxchg(&vcm_memory_claimed, &claimed,
 					  claimed + nr_pages));
@@ -380,7 +405,7 @@ int vcm_memory_look(struct vcm_claim *claim, unsigned long left)
 	claim->left = left;
 	if (vcm_memory_is_enough(atomic_long_sub_return(got,
 							&vcm_memory_claimed),
-				 &claim->nid))
+				 claim))
 		return 0;
 	return -ENOMEM;
 }

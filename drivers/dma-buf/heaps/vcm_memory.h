@@ -6,10 +6,12 @@
 #define _VCM_MEMORY_H
 
 #include <linux/gfp.h>
+#include <linux/mmzone.h>
 #include <linux/sizes.h>
 
 #include "vcm_chunk.h"
 
+struct kernel_param;
 struct page;
 
 /*
@@ -28,11 +30,24 @@ struct page;
  * @left: pages, when it was looked last
  * @nid: the node to take them from until the next look, because another one
  *	has little left; NUMA_NO_NODE where that does not matter
+ * @hope: not all of it is there without swap, so that no more than
+ *	VCM_MEMORY_STEP is to be taken before the next look, wherever it is from
  */
 struct vcm_claim {
 	unsigned long left;
 	int nid;
+	bool hope;
 };
+
+/*
+ * Without what the core adds when memory is in pieces: nothing takes that away
+ * again before kswapd runs, and si_mem_available() does not know it either.
+ */
+static inline unsigned long vcm_memory_wmark(const struct zone *zone,
+					     enum zone_watermarks mark)
+{
+	return READ_ONCE(zone->_watermark[mark]);
+}
 
 bool vcm_memory_node_allowed(int nid);
 int vcm_memory_claim(struct vcm_claim *claim, unsigned long nr_pages);
@@ -64,6 +79,7 @@ unsigned long vcm_memory_bad_pages(void);
 #if IS_ENABLED(CONFIG_KUNIT)
 extern int vcm_memory_reserve_mb;
 
+int vcm_memory_reserve_set(const char *val, const struct kernel_param *kp);
 struct page *vcm_memory_alloc_pages(int nid, gfp_t gfp, unsigned int order);
 #endif
 

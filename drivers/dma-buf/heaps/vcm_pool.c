@@ -283,7 +283,7 @@ VISIBLE_IF_KUNIT long vcm_pool_zone_spare(struct zone *zone)
 
 	return (long)zone_page_state(zone, NR_FREE_PAGES) -
 	       (long)zone_page_state(zone, NR_FREE_CMA_PAGES) -
-	       (long)high_wmark_pages(zone) -
+	       (long)vcm_memory_wmark(zone, WMARK_HIGH) -
 	       zone->lowmem_reserve[gfp_zone(GFP_HIGHUSER)];
 }
 

@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "igt.h"
 #include "vcm_debugfs.h"
@@ -33,9 +35,15 @@
  * @zram-text:   compressed memory, which gets smaller
  * @zram-cache:  the first, where much of what is available is page cache
  * @disk:        a disk
+ *
+ * SUBTEST: pool-with-swap
+ * Description: Chunks of the pool are memory like others: they leave the reserve, too.
  */
 
 IGT_TEST_DESCRIPTION("Buffers of the vcm heap on a machine that has swap.");
+
+/* How long a buffer is held; the watch looks every few milliseconds. */
+#define HOLD_MS 100
 
 static int dev = -1;
 
@@ -65,28 +73,41 @@ static uint64_t now_ms(void)
 	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
 }
 
-/* Asks for what is spare and @part eighths of what swap may add, and @more. */
-static void ask(struct ask *ask, unsigned int part, uint64_t more)
+static void ask_read(struct ask *ask)
 {
-	struct dma_heap_vcm_alloc args;
 	struct vcm_usable usable;
-	struct vcm_watch watch;
-	uint64_t start;
 
 	vcm_usable_read(&usable, VCM_ALL_NODES);
 	ask->spare = vcm_spare(VCM_ALL_NODES);
 	ask->swap = vcm_swap_free() < usable.anon ? vcm_swap_free() : usable.anon;
-	ask->len = vcm_page_align(ask->spare + ask->swap / 8 * part + more);
-	args = vcm_alloc_args(ask->len);
+}
+
+static void ask_len(struct ask *ask, uint64_t len)
+{
+	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
+	struct vcm_watch watch;
+	uint64_t start;
+
+	ask->len = len;
 	vcm_watch_start(&watch);
 	start = now_ms();
 	ask->ret = __vcm_dev_alloc(dev, &args);
 	ask->ms = now_ms() - start;
+	/* One that is there at once is to be seen, too. */
+	if (ask->ret >= 0)
+		usleep(HOLD_MS * 1000);
 	ask->least = vcm_watch_stop(&watch);
 	if (ask->ret >= 0) {
 		close(ask->ret);
 		ask->ret = 0;
 	}
+}
+
+/* Asks for what is spare and @part eighths of what swap may add, and @more. */
+static void ask(struct ask *ask, unsigned int part, uint64_t more)
+{
+	ask_read(ask);
+	ask_len(ask, vcm_page_align(ask->spare + ask->swap / 8 * part + more));
 }
 
 static void assert_kept(const struct ask *ask)
@@ -148,6 +169,47 @@ static void test_swap(const char *device, uint64_t len, unsigned int part, bool 
 	vcm_swap_off(device);
 }
 
+/* The pool gives chunks of the node that the task is on. */
+static void stay_on_one_cpu(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	igt_assert_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+}
+
+/* Nearly all that is spare is in the pool, and somebody has the rest. */
+static void test_pool(void)
+{
+	uint64_t kept = vcm_ram_size() / 8 & -(uint64_t)MIB(2);
+	struct vcm_bystander bystander;
+	struct vcm_pool_params params;
+	struct vcm_pool pool;
+	struct ask result;
+
+	stay_on_one_cpu();
+	vcm_pool_params_read(&params);
+	vcm_drop_caches();
+	vcm_swap_on(VCM_SWAP_ZRAM, vcm_ram_size() / 2);
+	/* Each node has a part of it. */
+	vcm_pool_renew(4 * kept >> 20);
+	ask_len(&result, kept);
+	igt_assert_eq(result.ret, 0);
+	vcm_pool_wait_clean(&pool);
+	vcm_bystander_start_with(&bystander, vcm_spare(VCM_ALL_NODES) - MIB(8), 1);
+
+	ask_read(&result);
+	igt_assert_lte_u64(kept / 2, vcm_pool_total());
+	igt_assert_lt_u64(result.spare, kept - 2 * VCM_RESERVE_NOISE);
+	ask_len(&result, kept);
+	assert_kept(&result);
+
+	vcm_bystander_stop(&bystander);
+	vcm_pool_params_write(&params);
+	vcm_swap_off(VCM_SWAP_ZRAM);
+}
+
 static const struct {
 	const char *name;
 	const char *device;
@@ -177,6 +239,10 @@ int igt_main()
 			test_swap(kinds[i].device, vcm_ram_size() / 2, kinds[i].part,
 				  kinds[i].cache);
 	}
+
+	igt_describe("Chunks of the pool leave the reserve, too");
+	igt_subtest("pool-with-swap")
+		test_pool();
 
 	igt_fixture() {
 		vcm_totals_assert_back(&before);

@@ -9,6 +9,7 @@
 #include <kunit/test.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
@@ -84,6 +85,22 @@ static void the_reserve_is_a_parameter(struct kunit *test)
 	KUNIT_EXPECT_GE(test, most() + NOISE, had + 64 * MB_PAGES);
 	vcm_memory_reserve_mb = INT_MAX;
 	KUNIT_EXPECT_EQ(test, most(), 0);
+}
+
+static void the_reserve_is_no_other_number(struct kunit *test)
+{
+	const struct kernel_param kp = { .arg = &vcm_memory_reserve_mb };
+
+	vcm_memory_reserve_mb = 64;
+	KUNIT_EXPECT_EQ(test, vcm_memory_reserve_set("-2", &kp), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_memory_reserve_set("4294967296", &kp),
+			-ERANGE);
+	KUNIT_EXPECT_EQ(test, vcm_memory_reserve_set("much", &kp), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_memory_reserve_mb, 64);
+	KUNIT_EXPECT_EQ(test, vcm_memory_reserve_set("-1", &kp), 0);
+	KUNIT_EXPECT_EQ(test, vcm_memory_reserve_mb, -1);
+	KUNIT_EXPECT_EQ(test, vcm_memory_reserve_set("0", &kp), 0);
+	KUNIT_EXPECT_EQ(test, vcm_memory_reserve_mb, 0);
 }
 
 static void what_is_claimed_is_not_there_for_others(struct kunit *test)
@@ -162,6 +179,7 @@ static void arrays_of_any_size_can_be_had(struct kunit *test)
 static struct kunit_case memory_test_cases[] = {
 	KUNIT_CASE(a_reserve_is_left),
 	KUNIT_CASE(the_reserve_is_a_parameter),
+	KUNIT_CASE(the_reserve_is_no_other_number),
 	KUNIT_CASE(what_is_claimed_is_not_there_for_others),
 	KUNIT_CASE(what_was_taken_is_no_longer_claimed),
 	KUNIT_CASE(an_allocation_stops_when_others_need_the_rest),
