@@ -318,9 +318,10 @@ static int vcm_query_list(struct vcm_buffer *buffer,
 	query->nr_attachments = 0;
 	if (!nr)
 		return 0;
-	list = kvcalloc(nr, sizeof(*list), VCM_GFP_META);
+	list = vcm_memory_array(nr, sizeof(*list));
 	if (!list)
 		return -ENOMEM;
+	memset(list, 0, array_size(nr, sizeof(*list)));
 
 	mutex_lock(&buffer->lock);
 	list_for_each_entry(a, &buffer->attachments, node) {
