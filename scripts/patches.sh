@@ -20,7 +20,7 @@ readonly SECTION="VCM: LARGE BUFFERS FOR DEVICES BEHIND AN IOMMU"
 readonly PATCHES=(
 	'uapi|include/uapi/*'
 	'extent|drivers/iommu/*extent*'
-	'space|drivers/iommu/vcm-iommu.c drivers/iommu/*space* drivers/iommu/*parent* drivers/iommu/*region* drivers/iommu/Kconfig* drivers/iommu/Makefile* drivers/iommu/.* drivers/iommu/tests/*'
+	'space|include/linux/vcm-iommu.h drivers/iommu/vcm-iommu.c drivers/iommu/*space* drivers/iommu/*parent* drivers/iommu/*region* drivers/iommu/Kconfig* drivers/iommu/Makefile* drivers/iommu/.* drivers/iommu/tests/*'
 	'iova|drivers/iommu/* include/linux/*'
 	'heap|drivers/dma-buf/*'
 	'samples|samples/*'

@@ -10,7 +10,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # In load order.
-readonly PROJECT_MODULES=(vcm_iommu vcm-heap vcm-edu)
+readonly PROJECT_MODULES=(vcm_iova vcm_iommu vcm-heap vcm-edu)
 # Seconds for the whole run, and until the command must have started: ten times
 # what a boot takes. With a kernel that checks everything as many times longer.
 readonly TIMEOUT=600 BOOT_TIMEOUT=120 SLOWNESS=5

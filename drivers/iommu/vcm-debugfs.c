@@ -15,7 +15,7 @@
 
 static void vcm_mapping_show(struct seq_file *s,
 			     const struct vcm_iova_device *vdev,
-			     const struct vcm_mapping *map)
+			     const struct vcm_iova_mapping *map)
 {
 	if (vdev->translated)
 		seq_printf(s, "  iova=0x%016llx", map->iova);
@@ -39,7 +39,7 @@ static void vcm_device_show(struct seq_file *s, struct vcm_iova_device *vdev)
 		   vdev->nr_mappings, vdev->nr_degraded, vdev->nr_refused);
 	for (rb = rb_first(&vdev->mappings); rb; rb = rb_next(rb))
 		vcm_mapping_show(s, vdev,
-				 rb_entry(rb, struct vcm_mapping, node));
+				 rb_entry(rb, struct vcm_iova_mapping, node));
 	mutex_unlock(&vdev->lock);
 }
 
@@ -56,12 +56,12 @@ VISIBLE_IF_KUNIT int vcm_iova_show(struct seq_file *s, void *unused)
 DEFINE_SHOW_ATTRIBUTE(vcm_iova);
 
 /**
- * vcm_iommu_debugfs_init - create the file
+ * vcm_iova_debugfs_init - create the file
  * @dir: the module's directory
  *
  * Context: Process context, once.
  */
-void vcm_iommu_debugfs_init(struct dentry *dir)
+void vcm_iova_debugfs_init(struct dentry *dir)
 {
 	debugfs_create_file("iova", 0400, dir, NULL, &vcm_iova_fops);
 }

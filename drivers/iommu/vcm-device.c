@@ -33,11 +33,13 @@
 #include <linux/slab.h>
 
 #include "vcm-iova.h"
-#include "vcm-space.h"
 
 LIST_HEAD(vcm_devices);
 /* Protects the list, and the birth and death of what is on it. */
 DEFINE_MUTEX(vcm_devices_lock);
+
+/* Tells what is special about a device; set and called under that lock. */
+static vcm_iova_rules_t vcm_rules;
 
 /* The domain that the DMA API maps in for @dev, if that is the one attached. */
 static struct iommu_domain *vcm_dma_domain(struct device *dev)
@@ -72,6 +74,8 @@ static struct vcm_iova_device *vcm_device_create(struct device *dev)
 	struct vcm_iova_device *vdev = kzalloc_obj(*vdev);
 	unsigned long merge;
 
+	lockdep_assert_held(&vcm_devices_lock);
+
 	if (!vdev)
 		return NULL;
 
@@ -93,7 +97,8 @@ static struct vcm_iova_device *vcm_device_create(struct device *dev)
 	vdev->coherent = dev_is_dma_coherent(dev);
 	vdev->owned = vcm_dma_owned(dev);
 	vdev->domain = vcm_dma_domain(dev);
-	vdev->gate = vcm_space_rules(dev, &vdev->min_align);
+	if (vcm_rules)
+		vcm_rules(dev, &vdev->rules);
 	return vdev;
 }
 
@@ -145,7 +150,7 @@ static void vcm_device_revoke(struct vcm_iova_device *vdev, bool lost)
 		vdev->lost = lost;
 	vdev->dead = true;
 	while ((rb = rb_first(&vdev->mappings)))
-		vcm_mapping_revoke(vdev, rb_entry(rb, struct vcm_mapping,
+		vcm_mapping_revoke(vdev, rb_entry(rb, struct vcm_iova_mapping,
 						  node));
 	up_write(&vdev->alive);
 }
@@ -157,11 +162,11 @@ static void vcm_device_revoke(struct vcm_iova_device *vdev, bool lost)
 static bool vcm_domain_emptied(struct vcm_iova_device *vdev,
 			       struct iommu_domain *domain)
 {
-	struct vcm_mapping *map;
+	struct vcm_iova_mapping *map;
 	bool emptied;
 
 	mutex_lock(&vdev->lock);
-	map = rb_entry_safe(rb_first(&vdev->mappings), struct vcm_mapping,
+	map = rb_entry_safe(rb_first(&vdev->mappings), struct vcm_iova_mapping,
 			    node);
 	emptied = map && iommu_iova_to_phys(domain, map->iova) !=
 			 sg_phys(map->sgt->sgl);
@@ -227,7 +232,7 @@ static void vcm_device_gone(struct device *dev)
 		return;
 
 	vcm_device_revoke(vdev, false);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 /*
@@ -323,43 +328,79 @@ void vcm_devices_exit(void)
 	vcm_buses_unwatch(ARRAY_SIZE(vcm_buses));
 }
 
-/* --- For spaces -------------------------------------------------------- */
+/* --- For who makes devices of its own ---------------------------------- */
 
 /**
- * vcm_device_hold - let nothing be mapped or unmapped for a device
+ * vcm_iova_set_rules - have mapping respect what some devices need
+ * @rules: tells what that is
+ *
+ * Devices that buffers are attached to already are not looked at again.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, or -EBUSY if there are rules already.
+ */
+int vcm_iova_set_rules(vcm_iova_rules_t rules)
+{
+	int ret = 0;
+
+	mutex_lock(&vcm_devices_lock);
+	if (vcm_rules)
+		ret = -EBUSY;
+	else
+		vcm_rules = rules;
+	mutex_unlock(&vcm_devices_lock);
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_iova_set_rules, "VCM_IOVA");
+
+/**
+ * vcm_iova_clear_rules - undo vcm_iova_set_rules()
+ *
+ * Context: Process context, may sleep. The devices with rules have gone.
+ */
+void vcm_iova_clear_rules(void)
+{
+	mutex_lock(&vcm_devices_lock);
+	vcm_rules = NULL;
+	mutex_unlock(&vcm_devices_lock);
+}
+EXPORT_SYMBOL_NS_GPL(vcm_iova_clear_rules, "VCM_IOVA");
+
+/**
+ * vcm_iova_hold - let nothing be mapped or unmapped for a device
  * @vdev: the device
  *
  * While a device changes its domain, virtio-iommu replays what is mapped in the
  * new one: what is mapped at that moment is lost, and what is unmapped stays.
  *
- * Context: Process context, may sleep. Until vcm_device_unhold().
+ * Context: Process context, may sleep. Until vcm_iova_unhold().
  */
-void vcm_device_hold(struct vcm_iova_device *vdev)
+void vcm_iova_hold(struct vcm_iova_device *vdev)
 {
 	down_write(&vdev->alive);
 }
+EXPORT_SYMBOL_NS_GPL(vcm_iova_hold, "VCM_IOVA");
 
 /**
- * vcm_device_unhold - undo vcm_device_hold()
+ * vcm_iova_unhold - undo vcm_iova_hold()
  * @vdev: the device
  *
  * Context: Process context.
  */
-void vcm_device_unhold(struct vcm_iova_device *vdev)
+void vcm_iova_unhold(struct vcm_iova_device *vdev)
 {
 	up_write(&vdev->alive);
 }
-
-/* --- For exporters ----------------------------------------------------- */
+EXPORT_SYMBOL_NS_GPL(vcm_iova_unhold, "VCM_IOVA");
 
 /**
- * vcm_iommu_attached - is a device known here
+ * vcm_iova_attached - is a device known here
  * @dev: the device
  *
  * Context: Process context, may sleep.
- * Return: true from vcm_iommu_get() to the last vcm_iommu_put().
+ * Return: true from vcm_iova_get() to the last vcm_iova_put().
  */
-bool vcm_iommu_attached(struct device *dev)
+bool vcm_iova_attached(struct device *dev)
 {
 	bool found;
 
@@ -368,18 +409,21 @@ bool vcm_iommu_attached(struct device *dev)
 	mutex_unlock(&vcm_devices_lock);
 	return found;
 }
+EXPORT_SYMBOL_NS_GPL(vcm_iova_attached, "VCM_IOVA");
+
+/* --- For exporters ----------------------------------------------------- */
 
 /**
- * vcm_iommu_get - begin to map buffers for a device
+ * vcm_iova_get - begin to map buffers for a device
  * @dev: the device; its DMA mask and segment limits are set
  *
- * If @dev goes before the matching vcm_iommu_put(), unbound from its driver or
+ * If @dev goes before the matching vcm_iova_put(), unbound from its driver or
  * deleted, all that is mapped for it is undone, and nothing is mapped any more.
  *
  * Context: Process context, may sleep.
  * Return: what names @dev in the other calls, or -ENOMEM.
  */
-struct vcm_iova_device *vcm_iommu_get(struct device *dev)
+struct vcm_iova_device *vcm_iova_get(struct device *dev)
 {
 	struct vcm_iova_device *vdev;
 
@@ -400,23 +444,23 @@ unlock:
 	mutex_unlock(&vcm_devices_lock);
 	return vdev;
 }
-EXPORT_SYMBOL_NS_GPL(vcm_iommu_get, "VCM_IOMMU");
+EXPORT_SYMBOL_NS_GPL(vcm_iova_get, "VCM_IOVA");
 
 /**
- * vcm_iommu_put - end what vcm_iommu_get() began
+ * vcm_iova_put - end what vcm_iova_get() began
  * @vdev: the device, with nothing mapped by this user; it may have gone
  *
  * Context: Process context, may sleep.
  */
-void vcm_iommu_put(struct vcm_iova_device *vdev)
+void vcm_iova_put(struct vcm_iova_device *vdev)
 {
 	if (kref_put_mutex(&vdev->ref, vcm_device_release, &vcm_devices_lock))
 		mutex_unlock(&vcm_devices_lock);
 }
-EXPORT_SYMBOL_NS_GPL(vcm_iommu_put, "VCM_IOMMU");
+EXPORT_SYMBOL_NS_GPL(vcm_iova_put, "VCM_IOVA");
 
 /**
- * vcm_iommu_translates - are the DMA addresses of a device IOVAs
+ * vcm_iova_translates - are the DMA addresses of a device IOVAs
  * @vdev: the device
  *
  * If not, they are physical addresses, which must not be shown to anybody.
@@ -424,8 +468,8 @@ EXPORT_SYMBOL_NS_GPL(vcm_iommu_put, "VCM_IOMMU");
  * Context: Any.
  * Return: true if an IOMMU translates them.
  */
-bool vcm_iommu_translates(const struct vcm_iova_device *vdev)
+bool vcm_iova_translates(const struct vcm_iova_device *vdev)
 {
 	return vdev->translated;
 }
-EXPORT_SYMBOL_NS_GPL(vcm_iommu_translates, "VCM_IOMMU");
+EXPORT_SYMBOL_NS_GPL(vcm_iova_translates, "VCM_IOVA");

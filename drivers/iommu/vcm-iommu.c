@@ -23,7 +23,6 @@
 #include <linux/property.h>
 #include <linux/slab.h>
 
-#include "vcm-iova.h"
 #include "vcm-space.h"
 
 static struct iommu_device vcm_iommu_device;
@@ -421,37 +420,22 @@ struct fwnode_handle *vcm_domain_fwnode(void)
 	return vcm_iommu_device.fwnode;
 }
 
-/**
- * vcm_space_rules - what mapping for a space's device has to respect
- * @dev: any device
- * @min_align: set to the alignment that the space asks for, 0 for none
- *
- * Context: Any.
- * Return: what to hold for reading while mapping or unmapping, valid as long as
- *	the space is; NULL if @dev is no space's.
- */
-struct rw_semaphore *vcm_space_rules(struct device *dev, u64 *min_align)
+/* What placement has to respect for a space's device. */
+static void vcm_space_rules(struct device *dev, struct vcm_iova_rules *rules)
 {
 	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
 	struct vcm_space *space;
 
-	*min_align = 0;
 	/* Not by the domain, which nobody keeps for us on other devices. */
 	if (!fwspec || fwspec->iommu_fwnode != vcm_domain_fwnode())
-		return NULL;
+		return;
 
 	space = vcm_space_of(dev);
-	*min_align = space->args.align;
-	return &space->parent->gate;
+	rules->gate = &space->parent->gate;
+	rules->min_align = space->args.align;
 }
 
-/**
- * vcm_domain_driver_init - register the IOMMU
- *
- * Context: Process context, once.
- * Return: 0 or an error.
- */
-int vcm_domain_driver_init(void)
+static int vcm_domain_driver_init(void)
 {
 	struct fwnode_handle *fwnode;
 	int ret;
@@ -478,14 +462,47 @@ remove_node:
 	return ret;
 }
 
-/**
- * vcm_domain_driver_exit - undo vcm_domain_driver_init()
- *
- * Context: Process context. There are no spaces: each pins the module.
- */
-void vcm_domain_driver_exit(void)
+static void vcm_domain_driver_exit(void)
 {
 	iommu_device_unregister(&vcm_iommu_device);
 	iommu_device_sysfs_remove(&vcm_iommu_device);
 	fwnode_remove_software_node(vcm_iommu_device.fwnode);
 }
+
+/* --- The module -------------------------------------------------------- */
+
+static int __init vcm_iommu_init(void)
+{
+	int ret;
+
+	ret = vcm_domain_driver_init();
+	if (ret)
+		return ret;
+	ret = vcm_iova_set_rules(vcm_space_rules);
+	if (ret)
+		goto exit_driver;
+
+	vcm_space_debugfs_init();
+	return 0;
+
+exit_driver:
+	vcm_domain_driver_exit();
+	return ret;
+}
+
+/* There are no spaces: each pins the module. */
+static void __exit vcm_iommu_exit(void)
+{
+	vcm_space_debugfs_exit();
+	vcm_iova_clear_rules();
+	vcm_domain_driver_exit();
+}
+
+/* Built in, behind placement and before the drivers that have spaces. */
+subsys_initcall_sync(vcm_iommu_init);
+module_exit(vcm_iommu_exit);
+
+MODULE_DESCRIPTION("Address spaces of devices");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");
+MODULE_IMPORT_NS("VCM_IOVA");

@@ -55,7 +55,7 @@ static enum dma_data_direction vcm_map_dir(enum dma_data_direction dir)
 }
 
 /* The DMA API takes a direction that differs only for a mapping of both. */
-static enum dma_data_direction vcm_sync_dir(const struct vcm_mapping *map,
+static enum dma_data_direction vcm_sync_dir(const struct vcm_iova_mapping *map,
 					    enum dma_data_direction dir)
 {
 	return map->dir == DMA_TO_DEVICE ? DMA_TO_DEVICE : dir;
@@ -122,7 +122,7 @@ static u64 vcm_default_align(const struct vcm_iova_device *vdev,
 
 	if (align > VCM_ALIGN_TIGHT && vcm_dma_narrow(vdev->dev) &&
 	    ALIGN(len, align) - len > len / VCM_ALIGN_WASTE)
-		return max(VCM_ALIGN_TIGHT, min(align, vdev->min_align));
+		return max(VCM_ALIGN_TIGHT, min(align, vdev->rules.min_align));
 	return align;
 }
 
@@ -144,10 +144,10 @@ static size_t vcm_segment_len(const struct vcm_iova_device *vdev, u64 iova,
 /*
  * Hand the range to the importer. That takes no more segments than the table
  * has, since the table's own are no longer than the device allows, see
- * vcm_iommu_map_sgtable().
+ * vcm_iova_map().
  */
 static int vcm_sgt_set_range(const struct vcm_iova_device *vdev,
-			     struct sg_table *sgt, struct vcm_mapping *map)
+			     struct sg_table *sgt, struct vcm_iova_mapping *map)
 {
 	struct scatterlist *sg = sgt->sgl;
 	u64 iova = map->iova;
@@ -190,7 +190,7 @@ struct vcm_piece {
 	size_t len;
 };
 
-static struct vcm_piece vcm_piece_first(struct vcm_mapping *map)
+static struct vcm_piece vcm_piece_first(struct vcm_iova_mapping *map)
 {
 	struct vcm_piece piece = {
 		.state = &map->own,
@@ -233,7 +233,7 @@ static void vcm_piece_skip(struct vcm_piece *piece, size_t len)
  * Link @len bytes at @phys behind the *@done bytes that were linked; @piece is
  * where they end.
  */
-static int vcm_link_run(struct vcm_iova_device *vdev, struct vcm_mapping *map,
+static int vcm_link_run(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map,
 			phys_addr_t phys, size_t len, size_t *done,
 			struct vcm_piece *piece)
 {
@@ -254,7 +254,7 @@ static int vcm_link_run(struct vcm_iova_device *vdev, struct vcm_mapping *map,
 }
 
 /* Unlink the first @len bytes. The IOTLB has forgotten them on return. */
-static void vcm_unlink(struct vcm_iova_device *vdev, struct vcm_mapping *map,
+static void vcm_unlink(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map,
 		       size_t len)
 {
 	struct vcm_piece piece = vcm_piece_first(map);
@@ -269,7 +269,7 @@ static void vcm_unlink(struct vcm_iova_device *vdev, struct vcm_mapping *map,
 	}
 }
 
-static int vcm_link_sync(struct vcm_iova_device *vdev, struct vcm_mapping *map)
+static int vcm_link_sync(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map)
 {
 	struct vcm_piece piece = vcm_piece_first(map);
 	size_t left = map->len;
@@ -288,7 +288,7 @@ static int vcm_link_sync(struct vcm_iova_device *vdev, struct vcm_mapping *map)
 }
 
 static int vcm_link(struct vcm_iova_device *vdev, struct sg_table *sgt,
-		    struct vcm_mapping *map)
+		    struct vcm_iova_mapping *map)
 {
 	struct vcm_piece piece = vcm_piece_first(map);
 	struct scatterlist *sg = sgt->sgl;
@@ -324,18 +324,18 @@ unlink:
 
 static void vcm_gate_enter(struct vcm_iova_device *vdev)
 {
-	if (vdev->gate)
-		down_read(vdev->gate);
+	if (vdev->rules.gate)
+		down_read(vdev->rules.gate);
 }
 
 static void vcm_gate_leave(struct vcm_iova_device *vdev)
 {
-	if (vdev->gate)
-		up_read(vdev->gate);
+	if (vdev->rules.gate)
+		up_read(vdev->rules.gate);
 }
 
 static int vcm_map_linked(struct vcm_iova_device *vdev, struct sg_table *sgt,
-			  struct vcm_mapping *map)
+			  struct vcm_iova_mapping *map)
 {
 	int ret;
 
@@ -357,7 +357,7 @@ unplace:
 }
 
 static void vcm_unmap_linked(struct vcm_iova_device *vdev,
-			     struct vcm_mapping *map)
+			     struct vcm_iova_mapping *map)
 {
 	trace_vcm_iova_unlink(vdev, map);
 	vcm_gate_enter(vdev);
@@ -457,7 +457,7 @@ static bool vcm_sgt_one_range(struct sg_table *sgt)
 
 static bool vcm_sgt_keeps_policy(const struct vcm_iova_device *vdev,
 				 struct sg_table *sgt,
-				 const struct vcm_mapping *map)
+				 const struct vcm_iova_mapping *map)
 {
 	return !map->guard && IS_ALIGNED(map->iova, map->align) &&
 	       vcm_sgt_one_range(sgt) && !vcm_sgt_bounced(vdev, sgt);
@@ -471,7 +471,7 @@ static void vcm_count_refused(struct vcm_iova_device *vdev)
 }
 
 static void vcm_unmap_pages(struct vcm_iova_device *vdev, struct sg_table *sgt,
-			    const struct vcm_mapping *map)
+			    const struct vcm_iova_mapping *map)
 {
 	vcm_gate_enter(vdev);
 	dma_unmap_sgtable(vdev->dev, sgt, map->dir, map->attrs);
@@ -479,7 +479,7 @@ static void vcm_unmap_pages(struct vcm_iova_device *vdev, struct sg_table *sgt,
 }
 
 static int vcm_map_plain(struct vcm_iova_device *vdev, struct sg_table *sgt,
-			 bool strict, struct vcm_mapping *map)
+			 bool strict, struct vcm_iova_mapping *map)
 {
 	int ret;
 
@@ -509,7 +509,7 @@ unmap:
 }
 
 static void vcm_unmap_plain(struct vcm_iova_device *vdev,
-			    struct vcm_mapping *map)
+			    struct vcm_iova_mapping *map)
 {
 	vcm_mapping_unlist(vdev, map);
 	vcm_unmap_pages(vdev, map->sgt, map);
@@ -550,7 +550,7 @@ void vcm_sync_table(struct vcm_iova_device *vdev, struct sg_table *sgt,
 
 /* --- When a device goes ------------------------------------------------ */
 
-static void vcm_unmap(struct vcm_iova_device *vdev, struct vcm_mapping *map)
+static void vcm_unmap(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map)
 {
 	if (vcm_needs_sync(vdev))
 		vcm_sync_table(vdev, map->sgt, map->dir, false);
@@ -569,7 +569,7 @@ static void vcm_unmap(struct vcm_iova_device *vdev, struct vcm_mapping *map)
  *
  * Context: Process context, may sleep.
  */
-void vcm_mapping_revoke(struct vcm_iova_device *vdev, struct vcm_mapping *map)
+void vcm_mapping_revoke(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map)
 {
 	lockdep_assert_held_write(&vdev->alive);
 
@@ -621,10 +621,10 @@ int vcm_iova_policy_check(const struct vcm_iova_policy *policy)
 		return -ERANGE;
 	return 0;
 }
-EXPORT_SYMBOL_NS_GPL(vcm_iova_policy_check, "VCM_IOMMU");
+EXPORT_SYMBOL_NS_GPL(vcm_iova_policy_check, "VCM_IOVA");
 
 /**
- * vcm_iommu_map_sgtable - map a table of pages for a device by policy
+ * vcm_iova_map - map a table of pages for a device by policy
  * @vdev: the device that will do the DMA
  * @sgt: the pages, in whole pages; no segment is longer than the device's
  *	dma_get_max_seg_size(), crosses its dma_get_seg_boundary() in memory or
@@ -644,14 +644,14 @@ EXPORT_SYMBOL_NS_GPL(vcm_iova_policy_check, "VCM_IOMMU");
  *	-ENOMEM (no memory, page tables included),
  *	-EOPNOTSUPP (VCM_IOVA_STRICT, and the policy cannot hold),
  *	-EIO (memory beyond the device's reach),
- *	-ENODEV (the device has gone since vcm_iommu_get(), or is a space whose
+ *	-ENODEV (the device has gone since vcm_iova_get(), or is a space whose
  *	parent is gone),
  *	or another error of dma_map_sgtable().
  */
-int vcm_iommu_map_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
-			  enum dma_data_direction dir,
-			  const struct vcm_iova_policy *policy,
-			  struct vcm_mapping *map)
+int vcm_iova_map(struct vcm_iova_device *vdev, struct sg_table *sgt,
+		 enum dma_data_direction dir,
+		 const struct vcm_iova_policy *policy,
+		 struct vcm_iova_mapping *map)
 {
 	size_t len;
 	int ret;
@@ -667,7 +667,7 @@ int vcm_iommu_map_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
 		return ret;
 
 	len = vcm_sgt_len(sgt);
-	*map = (struct vcm_mapping){
+	*map = (struct vcm_iova_mapping){
 		.len = len,
 		.align = max(policy->align, vcm_default_align(vdev, sgt, len)),
 		.guard = PAGE_ALIGN(policy->guard),
@@ -686,21 +686,21 @@ int vcm_iommu_map_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
 	vcm_device_leave(vdev);
 	return ret;
 }
-EXPORT_SYMBOL_NS_GPL(vcm_iommu_map_sgtable, "VCM_IOMMU");
+EXPORT_SYMBOL_NS_GPL(vcm_iova_map, "VCM_IOVA");
 
 /**
- * vcm_iommu_unmap_sgtable - undo vcm_iommu_map_sgtable()
+ * vcm_iova_unmap - undo vcm_iova_map()
  * @vdev: the device
  * @sgt: the table
- * @map: what vcm_iommu_map_sgtable() filled in
+ * @map: what vcm_iova_map() filled in
  *
  * The device can reach nothing of the table any more when this returns. That is
  * so already if it has gone meanwhile, and then all that is left to do is here.
  *
  * Context: Process context, may sleep.
  */
-void vcm_iommu_unmap_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
-			     struct vcm_mapping *map)
+void vcm_iova_unmap(struct vcm_iova_device *vdev, struct sg_table *sgt,
+		    struct vcm_iova_mapping *map)
 {
 	if (!vcm_device_enter(vdev)) {
 		vcm_unmap(vdev, map);
@@ -708,45 +708,45 @@ void vcm_iommu_unmap_sgtable(struct vcm_iova_device *vdev, struct sg_table *sgt,
 	}
 	sgt->nents = sgt->orig_nents;
 }
-EXPORT_SYMBOL_NS_GPL(vcm_iommu_unmap_sgtable, "VCM_IOMMU");
+EXPORT_SYMBOL_NS_GPL(vcm_iova_unmap, "VCM_IOVA");
 
 /**
- * vcm_iommu_sync_for_cpu - before the CPU accesses a mapped table
+ * vcm_iova_sync_for_cpu - before the CPU accesses a mapped table
  * @vdev: the device
  * @sgt: the table, mapped for @vdev
- * @map: what vcm_iommu_map_sgtable() filled in
+ * @map: what vcm_iova_map() filled in
  * @dir: what the CPU is going to do, see DMA_BUF_IOCTL_SYNC
  *
  * Context: Process context.
  */
-void vcm_iommu_sync_for_cpu(struct vcm_iova_device *vdev, struct sg_table *sgt,
-			    const struct vcm_mapping *map,
-			    enum dma_data_direction dir)
+void vcm_iova_sync_for_cpu(struct vcm_iova_device *vdev, struct sg_table *sgt,
+			   const struct vcm_iova_mapping *map,
+			   enum dma_data_direction dir)
 {
 	if (!vcm_needs_sync(vdev) || vcm_device_enter(vdev))
 		return;
 	vcm_sync_table(vdev, sgt, vcm_sync_dir(map, dir), false);
 	vcm_device_leave(vdev);
 }
-EXPORT_SYMBOL_NS_GPL(vcm_iommu_sync_for_cpu, "VCM_IOMMU");
+EXPORT_SYMBOL_NS_GPL(vcm_iova_sync_for_cpu, "VCM_IOVA");
 
 /**
- * vcm_iommu_sync_for_device - after the CPU accessed a mapped table
+ * vcm_iova_sync_for_device - after the CPU accessed a mapped table
  * @vdev: the device
  * @sgt: the table, mapped for @vdev
- * @map: what vcm_iommu_map_sgtable() filled in
+ * @map: what vcm_iova_map() filled in
  * @dir: what the CPU did, see DMA_BUF_IOCTL_SYNC
  *
  * Context: Process context.
  */
-void vcm_iommu_sync_for_device(struct vcm_iova_device *vdev,
-			       struct sg_table *sgt,
-			       const struct vcm_mapping *map,
-			       enum dma_data_direction dir)
+void vcm_iova_sync_for_device(struct vcm_iova_device *vdev,
+			      struct sg_table *sgt,
+			      const struct vcm_iova_mapping *map,
+			      enum dma_data_direction dir)
 {
 	if (!vcm_needs_sync(vdev) || vcm_device_enter(vdev))
 		return;
 	vcm_sync_table(vdev, sgt, vcm_sync_dir(map, dir), true);
 	vcm_device_leave(vdev);
 }
-EXPORT_SYMBOL_NS_GPL(vcm_iommu_sync_for_device, "VCM_IOMMU");
+EXPORT_SYMBOL_NS_GPL(vcm_iova_sync_for_device, "VCM_IOVA");

@@ -11,7 +11,7 @@
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
 #include <linux/rwsem.h>
-#include <linux/vcm-iommu.h>
+#include <linux/vcm-iova.h>
 
 #include "vcm-extent.h"
 
@@ -41,10 +41,7 @@ struct vcm_slab {
  * @linked: ... and @dev is mapped for by placement and linking, constant
  * @coherent: the CPU's caches are the device's, constant
  * @owned: @dev's driver leaves its DMA to the DMA API, constant
- * @min_align: no buffer is placed at less than this, as far as its memory is
- *	aligned so: a space's own rule, constant
- * @gate: held for reading while mapping and unmapping, or NULL: that of the
- *	space that @dev stands for, constant
+ * @rules: what mapping for @dev has to respect, constant
  * @alive: held for reading while something is mapped, synced or unmapped, and
  *	for writing to revoke it all; protects @dead and @lost
  * @dead: the device has gone: nothing is mapped, and nothing will be
@@ -56,7 +53,7 @@ struct vcm_slab {
  * @slabs: the slabs, by address
  * @slab_list: the same; the next of a slab that a mapping goes on in stays the
  *	next as long as the mapping does
- * @mappings: all &struct vcm_mapping, by address; each is complete
+ * @mappings: all &struct vcm_iova_mapping, by address; each is complete
  * @nr_mappings: number of @mappings
  * @nr_reservations: slabs, and addresses that a mapping has to itself
  * @reserved: bytes in these
@@ -65,7 +62,7 @@ struct vcm_slab {
  * @nr_refused: mappings that were refused because the policy is strict, ever
  *
  * Lock order: notifiers of the device's bus -> list of all; the same, or an
- * exporter's locks -> @alive -> @gate, and @alive -> @lock. Page tables are
+ * exporter's locks -> @alive -> gate, and @alive -> @lock. Page tables are
  * changed without @lock: a slab stays where it is as long as one of its
  * addresses is taken.
  */
@@ -77,8 +74,7 @@ struct vcm_iova_device {
 	bool linked;
 	bool coherent;
 	bool owned;
-	u64 min_align;
-	struct rw_semaphore *gate;
+	struct vcm_iova_rules rules;
 
 	/* protects being mapped at all */
 	struct rw_semaphore alive;
@@ -112,23 +108,23 @@ static inline u64 vcm_slab_len(struct vcm_slab *slab)
 }
 
 /* What the DMA API reserved for @map alone, if that has no part of slabs. */
-static inline u64 vcm_mapping_own(struct vcm_mapping *map)
+static inline u64 vcm_mapping_own(struct vcm_iova_mapping *map)
 {
 	return map->range ? 0 : dma_iova_size(&map->own);
 }
 
 /* vcm-slab.c: reservations from the DMA API */
-int vcm_place(struct vcm_iova_device *vdev, struct vcm_mapping *map);
-void vcm_unplace(struct vcm_iova_device *vdev, struct vcm_mapping *map);
-void vcm_mapping_list(struct vcm_iova_device *vdev, struct vcm_mapping *map);
-void vcm_mapping_unlist(struct vcm_iova_device *vdev, struct vcm_mapping *map);
+int vcm_place(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map);
+void vcm_unplace(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map);
+void vcm_mapping_list(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map);
+void vcm_mapping_unlist(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map);
 bool vcm_dma_narrow(struct device *dev);
 u64 vcm_dma_boundary(struct device *dev);
 
 /* vcm-iova.c: mappings */
 void vcm_sync_table(struct vcm_iova_device *vdev, struct sg_table *sgt,
 		    enum dma_data_direction dir, bool for_device);
-void vcm_mapping_revoke(struct vcm_iova_device *vdev, struct vcm_mapping *map);
+void vcm_mapping_revoke(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map);
 
 /* vcm-device.c: the devices */
 extern struct list_head vcm_devices;
@@ -138,26 +134,14 @@ void vcm_device_lose(struct vcm_iova_device *vdev);
 int vcm_devices_init(void);
 void vcm_devices_exit(void);
 
-/* vcm-iommu.c */
-#ifdef CONFIG_IOMMU_API
-struct rw_semaphore *vcm_space_rules(struct device *dev, u64 *min_align);
-#else
-static inline struct rw_semaphore *vcm_space_rules(struct device *dev,
-						   u64 *min_align)
-{
-	*min_align = 0;
-	return NULL;
-}
-#endif
-
 /* vcm-debugfs.c */
 #ifdef CONFIG_DEBUG_FS
-void vcm_iommu_debugfs_init(struct dentry *dir);
+void vcm_iova_debugfs_init(struct dentry *dir);
 #if IS_ENABLED(CONFIG_KUNIT)
 int vcm_iova_show(struct seq_file *s, void *unused);
 #endif
 #else
-static inline void vcm_iommu_debugfs_init(struct dentry *dir) { }
+static inline void vcm_iova_debugfs_init(struct dentry *dir) { }
 #endif
 
 #endif /* _VCM_IOVA_H */

@@ -151,7 +151,7 @@ static struct vcm_parent *vcm_parent_create(struct device *dev)
 	if (ret)
 		goto free_regions;
 
-	parent->vdev = vcm_iommu_get(dev);
+	parent->vdev = vcm_iova_get(dev);
 	if (IS_ERR(parent->vdev)) {
 		ret = PTR_ERR(parent->vdev);
 		goto free_regions;
@@ -169,7 +169,7 @@ static struct vcm_parent *vcm_parent_create(struct device *dev)
 unclaim:
 	vcm_parent_unclaim(parent);
 put_vdev:
-	vcm_iommu_put(parent->vdev);
+	vcm_iova_put(parent->vdev);
 free_regions:
 	vcm_regions_free(parent);
 	iommu_group_put(parent->group);
@@ -189,7 +189,7 @@ static void vcm_parent_release(struct kref *ref)
 	bus_unregister_notifier(parent->dev->bus, &parent->unbind);
 	WARN_ON(parent->active || !list_empty(&parent->spaces));
 	vcm_parent_unclaim(parent);
-	vcm_iommu_put(parent->vdev);
+	vcm_iova_put(parent->vdev);
 	vcm_regions_free(parent);
 	iommu_group_put(parent->group);
 	put_device(parent->dev);

@@ -82,7 +82,7 @@
 #define VCM_LEN_MAX		(SIZE_MAX / 4)
 
 #define vcm_slab_entry(rb)	rb_entry_safe(rb, struct vcm_slab, node)
-#define vcm_mapping_entry(rb)	rb_entry_safe(rb, struct vcm_mapping, node)
+#define vcm_mapping_entry(rb)	rb_entry_safe(rb, struct vcm_iova_mapping, node)
 
 static u64 vcm_dma_limit(struct device *dev)
 {
@@ -306,7 +306,7 @@ static bool vcm_gap_exists(struct vcm_iova_device *vdev,
 	lockdep_assert_held(&vdev->lock);
 
 	for (; rb; rb = rb_next(rb)) {
-		struct vcm_mapping *map = vcm_mapping_entry(rb);
+		struct vcm_iova_mapping *map = vcm_mapping_entry(rb);
 
 		if (vcm_gap_takes(search, at, map->iova))
 			return true;
@@ -396,7 +396,7 @@ static struct vcm_range *vcm_search(struct vcm_iova_device *vdev, u64 len,
 /* --- Placing ----------------------------------------------------------- */
 
 static int vcm_place_in_slabs(struct vcm_iova_device *vdev, u64 len,
-			      struct vcm_mapping *map)
+			      struct vcm_iova_mapping *map)
 {
 	struct vcm_range *range;
 
@@ -425,7 +425,7 @@ static int vcm_place_in_slabs(struct vcm_iova_device *vdev, u64 len,
  * that segments can be cut by length alone.
  */
 static int vcm_place_alone(struct vcm_iova_device *vdev, u64 len,
-			   struct vcm_mapping *map)
+			   struct vcm_iova_mapping *map)
 {
 	/* Aligned to its size: what is longer than align / 2 is aligned so. */
 	if (map->align / 2 >= len)
@@ -444,7 +444,7 @@ static bool vcm_is_packed(u64 len, u64 align)
 }
 
 /* Is what the policy takes beyond the buffer within the limits? */
-static bool vcm_extra_allowed(const struct vcm_mapping *map, u64 len, u64 limit)
+static bool vcm_extra_allowed(const struct vcm_iova_mapping *map, u64 len, u64 limit)
 {
 	u64 extra = min(limit / VCM_EXTRA_PART + 1, VCM_EXTRA_MAX);
 
@@ -457,13 +457,13 @@ static bool vcm_extra_allowed(const struct vcm_mapping *map, u64 len, u64 limit)
  * @vdev: the device
  * @map: the mapping, with its length, alignment and guard
  *
- * On success &struct vcm_mapping.iova is set and the addresses are taken.
+ * On success &struct vcm_iova_mapping.iova is set and the addresses are taken.
  *
  * Context: Process context, may sleep, with &struct vcm_iova_device.alive.
  * Return: 0, -ENOSPC (no room in the address space, or the policy asks for too
  *	much of it), -ENOMEM.
  */
-int vcm_place(struct vcm_iova_device *vdev, struct vcm_mapping *map)
+int vcm_place(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map)
 {
 	u64 limit = vcm_dma_limit(vdev->dev), len;
 	bool narrow = limit <= VCM_NARROW_MASK;
@@ -492,7 +492,7 @@ int vcm_place(struct vcm_iova_device *vdev, struct vcm_mapping *map)
 
 /* Give the addresses of a mapping in slabs back. */
 static void vcm_unplace_slabs(struct vcm_iova_device *vdev,
-			      struct vcm_mapping *map)
+			      struct vcm_iova_mapping *map)
 {
 	u64 last = map->iova + map->len + map->guard - 1;
 
@@ -503,7 +503,7 @@ static void vcm_unplace_slabs(struct vcm_iova_device *vdev,
 }
 
 static void vcm_unplace_alone(struct vcm_iova_device *vdev,
-			      struct vcm_mapping *map)
+			      struct vcm_iova_mapping *map)
 {
 	if (!vdev->lost)
 		dma_iova_free(vdev->dev, &map->own);
@@ -516,7 +516,7 @@ static void vcm_unplace_alone(struct vcm_iova_device *vdev,
  *
  * Context: Process context, may sleep, with &struct vcm_iova_device.alive.
  */
-void vcm_unplace(struct vcm_iova_device *vdev, struct vcm_mapping *map)
+void vcm_unplace(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map)
 {
 	lockdep_assert_held(&vdev->alive);
 
@@ -532,7 +532,7 @@ void vcm_unplace(struct vcm_iova_device *vdev, struct vcm_mapping *map)
 /* --- The mappings ------------------------------------------------------ */
 
 static void vcm_mapping_insert(struct vcm_iova_device *vdev,
-			       struct vcm_mapping *map)
+			       struct vcm_iova_mapping *map)
 {
 	struct rb_node **link = &vdev->mappings.rb_node, *parent = NULL;
 
@@ -552,7 +552,7 @@ static void vcm_mapping_insert(struct vcm_iova_device *vdev,
 
 /* What is counted of a mapping while it is listed, but for slabs */
 static void vcm_mapping_count(struct vcm_iova_device *vdev,
-			      struct vcm_mapping *map, int sign)
+			      struct vcm_iova_mapping *map, int sign)
 {
 	u64 own = vcm_mapping_own(map);
 
@@ -572,7 +572,7 @@ static void vcm_mapping_count(struct vcm_iova_device *vdev,
  *
  * Context: Process context, may sleep, with &struct vcm_iova_device.alive.
  */
-void vcm_mapping_list(struct vcm_iova_device *vdev, struct vcm_mapping *map)
+void vcm_mapping_list(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map)
 {
 	lockdep_assert_held(&vdev->alive);
 
@@ -590,7 +590,7 @@ void vcm_mapping_list(struct vcm_iova_device *vdev, struct vcm_mapping *map)
  *
  * Context: Process context, may sleep, with &struct vcm_iova_device.alive.
  */
-void vcm_mapping_unlist(struct vcm_iova_device *vdev, struct vcm_mapping *map)
+void vcm_mapping_unlist(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map)
 {
 	lockdep_assert_held(&vdev->alive);
 

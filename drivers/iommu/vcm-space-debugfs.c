@@ -57,13 +57,26 @@ VISIBLE_IF_KUNIT int vcm_spaces_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(vcm_spaces);
 
+static struct dentry *vcm_spaces_file;
+
 /**
  * vcm_space_debugfs_init - create the file
- * @dir: the module's directory
  *
  * Context: Process context, once.
  */
-void vcm_space_debugfs_init(struct dentry *dir)
+void vcm_space_debugfs_init(void)
 {
-	debugfs_create_file("spaces", 0400, dir, NULL, &vcm_spaces_fops);
+	vcm_spaces_file = debugfs_create_file("spaces", 0400,
+					      vcm_iova_debugfs_dir(), NULL,
+					      &vcm_spaces_fops);
+}
+
+/**
+ * vcm_space_debugfs_exit - remove it
+ *
+ * Context: Process context, once.
+ */
+void vcm_space_debugfs_exit(void)
+{
+	debugfs_remove(vcm_spaces_file);
 }

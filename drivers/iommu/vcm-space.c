@@ -477,7 +477,7 @@ static int vcm_space_unlink(struct vcm_space *space)
 		ret = -ENODEV;
 		goto unlock;
 	}
-	if (parent->active == space || vcm_iommu_attached(&space->pdev->dev) ||
+	if (parent->active == space || vcm_iova_attached(&space->pdev->dev) ||
 	    !RB_EMPTY_ROOT(&space->fixed.rb_root))
 		goto unlock;
 	if (!vcm_domain_close(space->domain))
@@ -501,7 +501,7 @@ unlock:
  * Context: Process context, sleeps.
  * Return: 0, -EBUSY (active, or anything mapped, or a buffer of the vcm heap
  *	attached; nothing has changed), -ENODEV (destroyed already). Exporters
- *	that do not use vcm_iommu_get() are not known here: their attachments
+ *	that do not use vcm_iova_get() are not known here: their attachments
  *	have to be gone before.
  */
 int vcm_space_destroy(struct vcm_space *space)
@@ -555,7 +555,7 @@ static void vcm_gate_close(struct vcm_parent *parent)
 {
 	lockdep_assert_held(&parent->lock);
 
-	vcm_device_hold(parent->vdev);
+	vcm_iova_hold(parent->vdev);
 	down_write(&parent->gate);
 }
 
@@ -564,7 +564,7 @@ static void vcm_gate_open(struct vcm_parent *parent)
 	lockdep_assert_held(&parent->lock);
 
 	up_write(&parent->gate);
-	vcm_device_unhold(parent->vdev);
+	vcm_iova_unhold(parent->vdev);
 }
 
 static int vcm_space_attach(struct vcm_space *space)

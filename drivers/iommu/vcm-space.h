@@ -14,6 +14,7 @@
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/vcm-iommu.h>
+#include <linux/vcm-iova.h>
 
 struct platform_device;
 struct seq_file;
@@ -63,10 +64,10 @@ struct vcm_domain {
  *	not translate them; constant
  * @doorbell_iova: where @dev sees @doorbell; constant
  * @gate: held for writing while @dev is attached to a space or detached from
- *	one, and for reading by vcm_iommu_map_sgtable() and its reverse in a
+ *	one, and for reading by vcm_iova_map() and its reverse in a
  *	space: virtio-iommu replays what is mapped when it attaches, and what
  *	is mapped or unmapped at that moment is lost or stays. For the default
- *	domain of @dev vcm_device_hold() does the same
+ *	domain of @dev vcm_iova_hold() does the same
  * @lock: protects what follows, and the state of the spaces
  * @spaces: all &struct vcm_space, by &struct vcm_space.node
  * @nr_spaces: number of @spaces
@@ -151,13 +152,6 @@ static inline u64 vcm_space_last(const struct vcm_space *space)
 }
 
 /* vcm-iommu.c: the IOMMU driver */
-#ifdef CONFIG_IOMMU_API
-int vcm_domain_driver_init(void);
-void vcm_domain_driver_exit(void);
-#else
-static inline int vcm_domain_driver_init(void) { return 0; }
-static inline void vcm_domain_driver_exit(void) { }
-#endif
 struct fwnode_handle *vcm_domain_fwnode(void);
 bool vcm_domain_close(struct vcm_domain *domain);
 void vcm_domain_kill(struct vcm_domain *domain);
@@ -190,18 +184,15 @@ int vcm_parent_check(const struct vcm_parent *parent);
 bool vcm_parent_is_shared(const struct vcm_parent *parent);
 
 /* vcm-space-debugfs.c */
-#if defined(CONFIG_IOMMU_API) && defined(CONFIG_DEBUG_FS)
-void vcm_space_debugfs_init(struct dentry *dir);
+#ifdef CONFIG_DEBUG_FS
+void vcm_space_debugfs_init(void);
+void vcm_space_debugfs_exit(void);
 #if IS_ENABLED(CONFIG_KUNIT)
 int vcm_spaces_show(struct seq_file *s, void *unused);
 #endif
 #else
-static inline void vcm_space_debugfs_init(struct dentry *dir) { }
+static inline void vcm_space_debugfs_init(void) { }
+static inline void vcm_space_debugfs_exit(void) { }
 #endif
-
-/* vcm-device.c */
-bool vcm_iommu_attached(struct device *dev);
-void vcm_device_hold(struct vcm_iova_device *vdev);
-void vcm_device_unhold(struct vcm_iova_device *vdev);
 
 #endif /* _VCM_SPACE_H */

@@ -15,7 +15,7 @@
 
 TRACE_EVENT(vcm_iova_reserve,
 	TP_PROTO(const struct vcm_iova_device *vdev,
-		 const struct vcm_mapping *map),
+		 const struct vcm_iova_mapping *map),
 	TP_ARGS(vdev, map),
 	TP_STRUCT__entry(
 		__string(dev, dev_name(vdev->dev))
@@ -40,7 +40,7 @@ TRACE_EVENT(vcm_iova_reserve,
 
 TRACE_EVENT(vcm_iova_link,
 	TP_PROTO(const struct vcm_iova_device *vdev,
-		 const struct vcm_mapping *map, unsigned long runs),
+		 const struct vcm_iova_mapping *map, unsigned long runs),
 	TP_ARGS(vdev, map, runs),
 	TP_STRUCT__entry(
 		__string(dev, dev_name(vdev->dev))
@@ -63,7 +63,7 @@ TRACE_EVENT(vcm_iova_link,
 
 TRACE_EVENT(vcm_iova_unlink,
 	TP_PROTO(const struct vcm_iova_device *vdev,
-		 const struct vcm_mapping *map),
+		 const struct vcm_iova_mapping *map),
 	TP_ARGS(vdev, map),
 	TP_STRUCT__entry(
 		__string(dev, dev_name(vdev->dev))

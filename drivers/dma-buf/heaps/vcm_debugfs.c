@@ -68,7 +68,7 @@ static void vcm_attachment_show(struct seq_file *s,
 		seq_puts(s, " unmapped]");
 		return;
 	}
-	if (vcm_iommu_translates(a->vdev))
+	if (vcm_iova_translates(a->vdev))
 		seq_printf(s, " iova=0x%016llx", a->map.iova);
 	else
 		seq_puts(s, " iova=-");
@@ -166,7 +166,7 @@ DEFINE_DEBUGFS_ATTRIBUTE(vcm_pool_drain_fops, NULL, vcm_pool_drain_set,
  */
 void vcm_heap_debugfs_init(void)
 {
-	struct dentry *dir = vcm_iommu_debugfs_dir();
+	struct dentry *dir = vcm_iova_debugfs_dir();
 
 	debugfs_create_file("totals", 0400, dir, NULL, &vcm_totals_fops);
 	debugfs_create_file("buffers", 0400, dir, NULL, &vcm_buffers_fops);

@@ -4,7 +4,7 @@
  *
  * A buffer is an array of chunks (vcm_chunk.c) behind a dma-buf. Each importer
  * gets a table of its own over those chunks, cut to what its device takes and
- * mapped by the buffer's policy (vcm_iommu_map_sgtable()); the CPU gets them
+ * mapped by the buffer's policy (vcm_iova_map()); the CPU gets them
  * through mmap() and dma_buf_vmap() (vcm_cpu_map.c). Chunks of released buffers
  * wait in a pool for the next ones (vcm_pool.c).
  *
@@ -54,7 +54,7 @@ static int vcm_heap_attach(struct dma_buf *dmabuf,
 	if (!a)
 		return -ENOMEM;
 
-	a->vdev = vcm_iommu_get(attachment->dev);
+	a->vdev = vcm_iova_get(attachment->dev);
 	if (IS_ERR(a->vdev)) {
 		ret = PTR_ERR(a->vdev);
 		goto free_attachment;
@@ -73,7 +73,7 @@ static int vcm_heap_attach(struct dma_buf *dmabuf,
 	return 0;
 
 put_device:
-	vcm_iommu_put(a->vdev);
+	vcm_iova_put(a->vdev);
 free_attachment:
 	kfree(a);
 	return ret;
@@ -85,7 +85,7 @@ static void vcm_attachment_unmap(struct vcm_buffer *buffer,
 	lockdep_assert_held(&buffer->lock);
 
 	trace_vcm_heap_unmap(buffer, a);
-	vcm_iommu_unmap_sgtable(a->vdev, &a->table, &a->map);
+	vcm_iova_unmap(a->vdev, &a->table, &a->map);
 	a->mapped = false;
 }
 
@@ -103,7 +103,7 @@ static void vcm_heap_detach(struct dma_buf *dmabuf,
 	mutex_unlock(&buffer->lock);
 
 	sg_free_table(&a->table);
-	vcm_iommu_put(a->vdev);
+	vcm_iova_put(a->vdev);
 	kfree(a);
 }
 
@@ -120,8 +120,8 @@ static struct sg_table *vcm_heap_map_dma_buf(struct dma_buf_attachment *attachme
 		goto unlock;
 	}
 
-	ret = vcm_iommu_map_sgtable(a->vdev, &a->table, dir, &buffer->policy,
-				    &a->map);
+	ret = vcm_iova_map(a->vdev, &a->table, dir, &buffer->policy,
+			   &a->map);
 	if (ret)
 		goto unlock;
 
@@ -164,8 +164,8 @@ static int vcm_heap_begin_cpu_access(struct dma_buf *dmabuf,
 		invalidate_kernel_vmap_range(buffer->vaddr, buffer->len);
 	list_for_each_entry(a, &buffer->attachments, node)
 		if (a->mapped)
-			vcm_iommu_sync_for_cpu(a->vdev, &a->table, &a->map,
-					       dir);
+			vcm_iova_sync_for_cpu(a->vdev, &a->table, &a->map,
+					      dir);
 	mutex_unlock(&buffer->lock);
 	return 0;
 }
@@ -181,8 +181,8 @@ static int vcm_heap_end_cpu_access(struct dma_buf *dmabuf,
 		flush_kernel_vmap_range(buffer->vaddr, buffer->len);
 	list_for_each_entry(a, &buffer->attachments, node)
 		if (a->mapped)
-			vcm_iommu_sync_for_device(a->vdev, &a->table, &a->map,
-						  dir);
+			vcm_iova_sync_for_device(a->vdev, &a->table, &a->map,
+						 dir);
 	mutex_unlock(&buffer->lock);
 	return 0;
 }
@@ -445,4 +445,4 @@ MODULE_DESCRIPTION("DMA-BUF heap of large chunks");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("DMA_BUF");
 MODULE_IMPORT_NS("DMA_BUF_HEAP");
-MODULE_IMPORT_NS("VCM_IOMMU");
+MODULE_IMPORT_NS("VCM_IOVA");

@@ -9,7 +9,7 @@
 #include <linux/mutex.h>
 #include <linux/scatterlist.h>
 #include <linux/types.h>
-#include <linux/vcm-iommu.h>
+#include <linux/vcm-iova.h>
 
 #include <uapi/linux/dma-heap-vcm.h>
 
@@ -63,7 +63,7 @@ struct vcm_attachment {
 	struct vcm_iova_device *vdev;
 	const char *name;
 	struct sg_table table;
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	bool mapped;
 	struct list_head node;
 };

@@ -36,7 +36,7 @@ static struct vcm_iova_device *new_vdev(struct kunit *test,
 {
 	struct vcm_iova_device *vdev;
 
-	vdev = vcm_iommu_get(vcm_fake_device(test, args));
+	vdev = vcm_iova_get(vcm_fake_device(test, args));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
 	return vdev;
 }
@@ -45,13 +45,13 @@ static struct vcm_iova_device *new_vdev(struct kunit *test,
 static struct sg_table *map_it(struct kunit *test,
 			       struct vcm_iova_device *vdev,
 			       const struct vcm_iova_policy *policy,
-			       struct vcm_mapping *map)
+			       struct vcm_iova_mapping *map)
 {
 	struct sg_table *sgt = vcm_fake_table(test, test->priv, 1, 0, SZ_64K);
 
-	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
-						    DMA_BIDIRECTIONAL, policy,
-						    map), 0);
+	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+					   DMA_BIDIRECTIONAL, policy,
+					   map), 0);
 	return sgt;
 }
 
@@ -67,7 +67,7 @@ static void a_device_has_a_line_and_its_mappings(struct kunit *test)
 	};
 	const struct vcm_fake_args args = { .mask = DMA_BIT_MASK(28) };
 	struct vcm_iova_device *vdev = new_vdev(test, &args);
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	struct sg_table *sgt;
 	const char *text;
 
@@ -85,8 +85,8 @@ static void a_device_has_a_line_and_its_mappings(struct kunit *test)
 			vcm_extents_largest(&vdev->extents), map.iova);
 	KUNIT_EXPECT_STREQ(test, vcm_show(test, vcm_iova_show), text);
 
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
-	vcm_iommu_put(vdev);
+	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_iova_put(vdev);
 }
 
 /* A physical address is nobody's business. */
@@ -100,22 +100,22 @@ static void without_iommu_no_address_is_told(struct kunit *test)
 		.mask = DMA_BIT_MASK(64), .direct = true,
 	};
 	struct vcm_iova_device *vdev = new_vdev(test, &args);
-	struct vcm_mapping map, refused;
+	struct vcm_iova_mapping map, refused;
 	struct sg_table *sgt;
 	const char *text;
 
 	sgt = map_it(test, vdev, &policy, &map);
-	KUNIT_EXPECT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
-						    DMA_BIDIRECTIONAL, &strict,
-						    &refused), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt,
+					   DMA_BIDIRECTIONAL, &strict,
+					   &refused), -EOPNOTSUPP);
 	text = vcm_text(test,
 			"%s translated=0 linked=0 slab_size=%llu slabs=0 reserved=0 used=0 largest_free=0 mappings=1 degraded=1 refused=1\n"
 			"  iova=- length=65536 align=%llu guard=131072 segs=1 alone=0 degraded=1\n",
 			dev_name(vdev->dev), vdev->slab_size, map.align);
 	KUNIT_EXPECT_STREQ(test, vcm_show(test, vcm_iova_show), text);
 
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
-	vcm_iommu_put(vdev);
+	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_iova_put(vdev);
 }
 
 static void all_devices_are_there_in_order(struct kunit *test)
@@ -130,8 +130,8 @@ static void all_devices_are_there_in_order(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, a);
 	KUNIT_ASSERT_NOT_NULL(test, b);
 	KUNIT_EXPECT_TRUE(test, a < b);
-	vcm_iommu_put(second);
-	vcm_iommu_put(first);
+	vcm_iova_put(second);
+	vcm_iova_put(first);
 }
 
 static struct kunit_case debugfs_test_cases[] = {

@@ -8,6 +8,7 @@
  */
 
 #include <kunit/test.h>
+#include <kunit/visibility.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
@@ -16,6 +17,7 @@
 #include <linux/iommu.h>
 #include <linux/list.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/property.h>
 #include <linux/rwsem.h>
@@ -28,6 +30,7 @@
 #include "vcm-fake-iommu.h"
 
 struct vcm_fake_iommu vcm_fake_iommu;
+EXPORT_SYMBOL_IF_KUNIT(vcm_fake_iommu);
 
 static struct iommu_device fake_iommu_device;
 
@@ -365,6 +368,7 @@ remove_node:
 	fwnode_remove_software_node(fake_iommu_device.fwnode);
 	return ret;
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_fake_init);
 
 /**
  * vcm_fake_exit - undo vcm_fake_init()
@@ -379,6 +383,7 @@ void vcm_fake_exit(struct kunit_suite *suite)
 	iommu_device_sysfs_remove(&fake_iommu_device);
 	fwnode_remove_software_node(fake_iommu_device.fwnode);
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_fake_exit);
 
 /**
  * vcm_fake_reset - forget what was and fail nothing
@@ -389,6 +394,7 @@ void vcm_fake_reset(void)
 {
 	memset(&vcm_fake_iommu, 0, sizeof(vcm_fake_iommu));
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_fake_reset);
 
 /* --- Devices ----------------------------------------------------------- */
 
@@ -490,6 +496,7 @@ struct device *vcm_fake_device(struct kunit *test,
 	KUNIT_ASSERT_NOT_NULL(test, fake->pdev->dev.driver);
 	return &fake->pdev->dev;
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_fake_device);
 
 /**
  * vcm_fake_device_remove - remove a device before its case ends
@@ -502,6 +509,7 @@ void vcm_fake_device_remove(struct kunit *test, struct device *dev)
 {
 	kunit_release_action(test, fake_device_remove, fake_device_of(dev));
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_fake_device_remove);
 
 /**
  * vcm_fake_attached - what a device is attached to
@@ -516,6 +524,7 @@ struct iommu_domain *vcm_fake_attached(struct device *dev)
 
 	return domain == &fake_blocked_domain ? NULL : domain;
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_fake_attached);
 
 /**
  * vcm_fake_phys - what a device finds at an address
@@ -531,6 +540,7 @@ phys_addr_t vcm_fake_phys(struct device *dev, u64 iova)
 
 	return domain ? fake_iova_to_phys(domain, iova) : 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_fake_phys);
 
 /**
  * vcm_fake_fault - report a fault
@@ -545,6 +555,7 @@ void vcm_fake_fault(struct device *dev, u64 iova, bool write)
 	report_iommu_fault(vcm_fake_attached(dev), dev, iova,
 			   write ? IOMMU_FAULT_WRITE : IOMMU_FAULT_READ);
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_fake_fault);
 
 static void vcm_fake_table_free(void *table)
 {
@@ -579,6 +590,7 @@ struct sg_table *vcm_fake_table(struct kunit *test, struct page *block,
 			    offset_in_page(offset));
 	return sgt;
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_fake_table);
 
 /* --- Buffers ----------------------------------------------------------- */
 
@@ -684,6 +696,7 @@ struct dma_buf *vcm_fake_buffer(struct kunit *test, struct sg_table *sgt,
 							dmabuf), 0);
 	return dmabuf;
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_fake_buffer);
 
 /**
  * vcm_fake_buffer_put - drop the reference before the case ends
@@ -694,3 +707,8 @@ void vcm_fake_buffer_put(struct kunit *test, struct dma_buf *dmabuf)
 {
 	kunit_release_action(test, fake_buffer_put, dmabuf);
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_fake_buffer_put);
+
+MODULE_DESCRIPTION("Made-up devices behind a made-up IOMMU, for KUnit tests");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMA_BUF");

@@ -18,6 +18,7 @@
 #include <linux/kthread.h>
 #include <linux/limits.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
@@ -164,7 +165,7 @@ static struct vcm_iova_device *new_vdev(struct kunit *test,
 					const struct vcm_fake_args *args)
 {
 	struct device *dev = vcm_fake_device(test, args);
-	struct vcm_iova_device *vdev = vcm_iommu_get(dev);
+	struct vcm_iova_device *vdev = vcm_iova_get(dev);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
 	return vdev;
@@ -186,17 +187,17 @@ static struct vcm_iova_device *new_direct(struct kunit *test, u64 mask)
 static const struct vcm_iova_policy no_policy;
 
 static int map_it(struct vcm_iova_device *vdev, struct sg_table *sgt,
-		  struct vcm_mapping *map)
+		  struct vcm_iova_mapping *map)
 {
-	return vcm_iommu_map_sgtable(vdev, sgt, DMA_BIDIRECTIONAL, &no_policy,
-				     map);
+	return vcm_iova_map(vdev, sgt, DMA_BIDIRECTIONAL, &no_policy,
+			    map);
 }
 
 /* --- Looking at what came out ------------------------------------------ */
 
 /* What the device finds in the range is what is in the table. */
 static void check_pages(struct kunit *test, struct vcm_iova_device *vdev,
-			struct sg_table *sgt, const struct vcm_mapping *map)
+			struct sg_table *sgt, const struct vcm_iova_mapping *map)
 {
 	struct scatterlist *sg;
 	u64 iova = map->iova;
@@ -218,7 +219,7 @@ static void check_pages(struct kunit *test, struct vcm_iova_device *vdev,
 
 /* The importer's segments are the range, and as the device wants them. */
 static void check_segs(struct kunit *test, struct vcm_iova_device *vdev,
-		       struct sg_table *sgt, const struct vcm_mapping *map)
+		       struct sg_table *sgt, const struct vcm_iova_mapping *map)
 {
 	u64 boundary = dma_get_seg_boundary(vdev->dev);
 	struct scatterlist *sg;
@@ -241,7 +242,7 @@ static void check_segs(struct kunit *test, struct vcm_iova_device *vdev,
 }
 
 static void check_map(struct kunit *test, struct vcm_iova_device *vdev,
-		      struct sg_table *sgt, const struct vcm_mapping *map)
+		      struct sg_table *sgt, const struct vcm_iova_mapping *map)
 {
 	KUNIT_EXPECT_TRUE(test, map->linked);
 	KUNIT_EXPECT_FALSE(test, map->degraded);
@@ -267,11 +268,11 @@ static void check_empty(struct kunit *test, struct vcm_iova_device *vdev,
 static void map_and_check(struct kunit *test, struct vcm_iova_device *vdev,
 			  struct sg_table *sgt)
 {
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	check_map(test, vdev, sgt, &map);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iova_unmap(vdev, sgt, &map);
 	check_empty(test, vdev, sgt);
 }
 
@@ -284,18 +285,18 @@ static void a_device_is_known_while_it_is_used(struct kunit *test)
 	struct device *b = vcm_fake_device(test, &args);
 	struct vcm_iova_device *va, *vb;
 
-	KUNIT_EXPECT_FALSE(test, vcm_iommu_attached(a));
-	va = vcm_iommu_get(a);
-	vb = vcm_iommu_get(b);
+	KUNIT_EXPECT_FALSE(test, vcm_iova_attached(a));
+	va = vcm_iova_get(a);
+	vb = vcm_iova_get(b);
 	KUNIT_EXPECT_PTR_NE(test, va, vb);
-	KUNIT_EXPECT_PTR_EQ(test, vcm_iommu_get(a), va);
-	KUNIT_EXPECT_TRUE(test, vcm_iommu_attached(a));
-	vcm_iommu_put(va);
-	KUNIT_EXPECT_TRUE(test, vcm_iommu_attached(a));
-	vcm_iommu_put(va);
-	KUNIT_EXPECT_FALSE(test, vcm_iommu_attached(a));
-	KUNIT_EXPECT_TRUE(test, vcm_iommu_attached(b));
-	vcm_iommu_put(vb);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_iova_get(a), va);
+	KUNIT_EXPECT_TRUE(test, vcm_iova_attached(a));
+	vcm_iova_put(va);
+	KUNIT_EXPECT_TRUE(test, vcm_iova_attached(a));
+	vcm_iova_put(va);
+	KUNIT_EXPECT_FALSE(test, vcm_iova_attached(a));
+	KUNIT_EXPECT_TRUE(test, vcm_iova_attached(b));
+	vcm_iova_put(vb);
 }
 
 static void it_is_known_who_translates(struct kunit *test)
@@ -303,12 +304,12 @@ static void it_is_known_who_translates(struct kunit *test)
 	struct vcm_iova_device *linked = new_masked(test, WIDE);
 	struct vcm_iova_device *plain = new_direct(test, WIDE);
 
-	KUNIT_EXPECT_TRUE(test, vcm_iommu_translates(linked));
+	KUNIT_EXPECT_TRUE(test, vcm_iova_translates(linked));
 	KUNIT_EXPECT_TRUE(test, linked->linked);
-	KUNIT_EXPECT_FALSE(test, vcm_iommu_translates(plain));
+	KUNIT_EXPECT_FALSE(test, vcm_iova_translates(plain));
 	KUNIT_EXPECT_FALSE(test, plain->linked);
-	vcm_iommu_put(linked);
-	vcm_iommu_put(plain);
+	vcm_iova_put(linked);
+	vcm_iova_put(plain);
 }
 
 /* --- Placement --------------------------------------------------------- */
@@ -327,7 +328,7 @@ static void a_buffer_is_one_range(struct kunit *test)
 		vdev = new_masked(test, masks[i]);
 		for (j = 0; j < ARRAY_SIZE(lens); j++)
 			map_and_check(test, vdev, new_buffer(test, lens[j]));
-		vcm_iommu_put(vdev);
+		vcm_iova_put(vdev);
 	}
 }
 
@@ -366,54 +367,54 @@ static void the_largest_chunk_decides_the_alignment(struct kunit *test)
 		struct vcm_iova_policy policy = { .align = c->policy };
 		struct vcm_iova_device *vdev = new_masked(test, c->mask);
 		struct sg_table *sgt;
-		struct vcm_mapping map;
+		struct vcm_iova_mapping map;
 
 		sgt = new_table(test, c->nr, c->offset, c->len);
-		KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
-							    DMA_TO_DEVICE,
-							    &policy, &map), 0);
+		KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+						   DMA_TO_DEVICE,
+						   &policy, &map), 0);
 		KUNIT_EXPECT_EQ_MSG(test, map.align, c->align, "case %zd",
 				    c - align_cases);
 		check_map(test, vdev, sgt, &map);
-		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+		vcm_iova_unmap(vdev, sgt, &map);
 		check_empty(test, vdev, sgt);
-		vcm_iommu_put(vdev);
+		vcm_iova_put(vdev);
 	}
 }
 
 static void a_narrow_device_wastes_no_quarter(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	struct sg_table *sgt;
 
 	sgt = new_buffer(test, 3 * SZ_1M);
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	KUNIT_EXPECT_EQ(test, map.align, SZ_1M);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iova_unmap(vdev, sgt, &map);
 
 	/* 41 MB: one of 42 */
 	sgt = new_buffer(test, 41 * SZ_1M);
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	KUNIT_EXPECT_EQ(test, map.align, SZ_2M);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
-	vcm_iommu_put(vdev);
+	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_iova_put(vdev);
 }
 
 static void a_guard_stays_unmapped(struct kunit *test)
 {
 	struct vcm_iova_policy policy = { .guard = SZ_64K + 1 };
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
-	struct vcm_mapping maps[8];
+	struct vcm_iova_mapping maps[8];
 	struct sg_table *sgts[8];
 	u64 off;
 	int i, j;
 
 	for (i = 0; i < ARRAY_SIZE(maps); i++) {
 		sgts[i] = new_buffer(test, SZ_1M);
-		KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgts[i],
-							    DMA_TO_DEVICE,
-							    &policy, &maps[i]),
+		KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgts[i],
+						   DMA_TO_DEVICE,
+						   &policy, &maps[i]),
 				0);
 		KUNIT_EXPECT_EQ(test, maps[i].guard,
 				PAGE_ALIGN(policy.guard));
@@ -429,16 +430,16 @@ static void a_guard_stays_unmapped(struct kunit *test)
 					   maps[j].iova < end + maps[i].guard);
 	}
 	for (i = 0; i < ARRAY_SIZE(maps); i++)
-		vcm_iommu_unmap_sgtable(vdev, sgts[i], &maps[i]);
+		vcm_iova_unmap(vdev, sgts[i], &maps[i]);
 	check_empty(test, vdev, sgts[0]);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 static void a_run_is_mapped_by_one_call(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_masked(test, WIDE);
 	struct sg_table *sgt = new_split(test, 8);
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_maps, 1);
@@ -446,25 +447,25 @@ static void a_run_is_mapped_by_one_call(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.calls[0].pgcount, 1);
 	KUNIT_EXPECT_EQ(test, map.segs, 1);
 	check_map(test, vdev, sgt, &map);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iova_unmap(vdev, sgt, &map);
 	check_empty(test, vdev, sgt);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 static void unmapping_forgets_at_once(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_masked(test, WIDE);
 	struct sg_table *sgt = new_buffer(test, SZ_4M);
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	unsigned long syncs;
 
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	syncs = vcm_fake_iommu.nr_syncs + vcm_fake_iommu.nr_flushes;
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iova_unmap(vdev, sgt, &map);
 	KUNIT_EXPECT_GT(test, vcm_fake_iommu.nr_syncs +
 			vcm_fake_iommu.nr_flushes, syncs);
 	KUNIT_EXPECT_EQ(test, vcm_fake_phys(vdev->dev, map.iova), 0);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 static void the_direction_is_the_permission(struct kunit *test)
@@ -480,22 +481,22 @@ static void the_direction_is_the_permission(struct kunit *test)
 	};
 	struct vcm_iova_device *vdev = new_masked(test, WIDE);
 	struct sg_table *sgt = new_buffer(test, PAGE_SIZE);
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
-							    cases[i].dir,
-							    &no_policy, &map),
+		KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+						   cases[i].dir,
+						   &no_policy, &map),
 				0);
 		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.calls[i].prot &
 				(IOMMU_READ | IOMMU_WRITE), cases[i].prot);
 		/* Nothing to do for a coherent device, and no harm. */
-		vcm_iommu_sync_for_cpu(vdev, sgt, &map, cases[i].dir);
-		vcm_iommu_sync_for_device(vdev, sgt, &map, cases[i].dir);
-		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+		vcm_iova_sync_for_cpu(vdev, sgt, &map, cases[i].dir);
+		vcm_iova_sync_for_device(vdev, sgt, &map, cases[i].dir);
+		vcm_iova_unmap(vdev, sgt, &map);
 	}
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 /* --- Segments ---------------------------------------------------------- */
@@ -528,15 +529,15 @@ static void segments_are_cut_for_the_device(struct kunit *test)
 		};
 		struct sg_table *sgt = new_split(test, cases[i].nr);
 		struct vcm_iova_device *vdev = new_vdev(test, &args);
-		struct vcm_mapping map;
+		struct vcm_iova_mapping map;
 
 		KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 		KUNIT_EXPECT_EQ_MSG(test, map.segs, cases[i].segs, "case %d",
 				    i);
 		check_map(test, vdev, sgt, &map);
-		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+		vcm_iova_unmap(vdev, sgt, &map);
 		check_empty(test, vdev, sgt);
-		vcm_iommu_put(vdev);
+		vcm_iova_put(vdev);
 	}
 }
 
@@ -546,7 +547,7 @@ static void what_is_left_of_the_table_is_empty(struct kunit *test)
 	struct vcm_iova_device *vdev = new_masked(test, WIDE);
 	struct sg_table *sgt = new_split(test, 4);
 	struct scatterlist *sg;
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	int i;
 
 	for_each_sgtable_sg(sgt, sg, i)
@@ -557,16 +558,16 @@ static void what_is_left_of_the_table_is_empty(struct kunit *test)
 	for_each_sgtable_sg(sgt, sg, i)
 		if (i)
 			KUNIT_EXPECT_EQ(test, sg_dma_len(sg), 0);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iova_unmap(vdev, sgt, &map);
 	check_empty(test, vdev, sgt);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 static void a_device_that_changed_its_mind_gets_nothing(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_masked(test, WIDE);
 	struct sg_table *sgt = new_split(test, 2);
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	int ret = 0;
 
 	/* Two segments of 1 MB are there, and now 64 are needed. */
@@ -575,7 +576,7 @@ static void a_device_that_changed_its_mind_gets_nothing(struct kunit *test)
 		ret = map_it(vdev, sgt, &map);
 	KUNIT_EXPECT_EQ(test, ret, -EINVAL);
 	check_empty(test, vdev, sgt);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 /* --- Slabs ------------------------------------------------------------- */
@@ -608,7 +609,7 @@ static void slabs_are_a_part_of_the_address_space(struct kunit *test)
 		};
 		struct sg_table *sgt = new_table(test, 3, 0, SZ_64K);
 		struct vcm_iova_device *vdev = new_vdev(test, &args);
-		struct vcm_mapping map;
+		struct vcm_iova_mapping map;
 
 		KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 		KUNIT_EXPECT_EQ_MSG(test, vdev->slab_size, cases[i].slab_size,
@@ -616,9 +617,9 @@ static void slabs_are_a_part_of_the_address_space(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, vdev->nr_reservations, 1);
 		KUNIT_EXPECT_EQ(test, !!map.range, !!cases[i].slab_size);
 		check_map(test, vdev, sgt, &map);
-		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+		vcm_iova_unmap(vdev, sgt, &map);
 		check_empty(test, vdev, sgt);
-		vcm_iommu_put(vdev);
+		vcm_iova_put(vdev);
 	}
 }
 
@@ -635,7 +636,7 @@ struct buffers {
 	struct vcm_iova_device *vdev;
 	unsigned int nr;
 	struct sg_table *sgt[MAX_BUFFERS];
-	struct vcm_mapping map[MAX_BUFFERS];
+	struct vcm_iova_mapping map[MAX_BUFFERS];
 };
 
 /* Map buffers of @len until there is no room. */
@@ -660,7 +661,7 @@ static void empty(struct kunit *test, struct buffers *b)
 	unsigned int i;
 
 	for (i = 0; i < b->nr; i++)
-		vcm_iommu_unmap_sgtable(b->vdev, b->sgt[i], &b->map[i]);
+		vcm_iova_unmap(b->vdev, b->sgt[i], &b->map[i]);
 	check_empty(test, b->vdev, b->sgt[0]);
 }
 
@@ -674,10 +675,10 @@ static void seven_buffers_of_33_mb_fit_28_bits(struct kunit *test)
 	for (i = 0; i < b->nr; i++)
 		check_pages(test, vdev, b->sgt[i], &b->map[i]);
 	/* One goes, one comes. */
-	vcm_iommu_unmap_sgtable(vdev, b->sgt[3], &b->map[3]);
+	vcm_iova_unmap(vdev, b->sgt[3], &b->map[3]);
 	KUNIT_EXPECT_EQ(test, map_it(vdev, b->sgt[3], &b->map[3]), 0);
 	empty(test, b);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 static void small_address_spaces_are_used_to_the_end(struct kunit *test)
@@ -691,14 +692,14 @@ static void small_address_spaces_are_used_to_the_end(struct kunit *test)
 	b = fill(test, vdev, SZ_2M);
 	KUNIT_EXPECT_EQ(test, b->nr, 7);
 	empty(test, b);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 static void what_others_leave_is_found_in_smaller_slabs(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
 	struct dma_iova_state others[3];
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	struct sg_table *sgt;
 	int i;
 
@@ -711,7 +712,7 @@ static void what_others_leave_is_found_in_smaller_slabs(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	KUNIT_EXPECT_LT(test, map.iova + map.len, SZ_64M + 1);
 	check_map(test, vdev, sgt, &map);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iova_unmap(vdev, sgt, &map);
 	check_empty(test, vdev, sgt);
 
 	sgt = new_buffer(test, 64 * SZ_1M);
@@ -719,14 +720,14 @@ static void what_others_leave_is_found_in_smaller_slabs(struct kunit *test)
 	check_empty(test, vdev, sgt);
 	for (i = 0; i < ARRAY_SIZE(others); i++)
 		dma_iova_free(vdev->dev, &others[i]);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 static void a_power_of_two_is_a_reservation_of_its_own(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
 	static const size_t lens[] = { PAGE_SIZE, SZ_64K, SZ_1M, SZ_32M };
-	struct vcm_mapping odd, own;
+	struct vcm_iova_mapping odd, own;
 	struct sg_table *a, *b;
 	int i;
 
@@ -741,12 +742,12 @@ static void a_power_of_two_is_a_reservation_of_its_own(struct kunit *test)
 		KUNIT_EXPECT_NULL(test, own.range);
 		KUNIT_EXPECT_EQ(test, vdev->nr_reservations, nr + 1);
 		check_map(test, vdev, b, &own);
-		vcm_iommu_unmap_sgtable(vdev, b, &own);
+		vcm_iova_unmap(vdev, b, &own);
 		KUNIT_EXPECT_EQ(test, vdev->nr_reservations, nr);
 	}
-	vcm_iommu_unmap_sgtable(vdev, a, &odd);
+	vcm_iova_unmap(vdev, a, &odd);
 	check_empty(test, vdev, a);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 static void what_fits_no_address_space_is_refused(struct kunit *test)
@@ -760,17 +761,17 @@ static void what_fits_no_address_space_is_refused(struct kunit *test)
 	};
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
 	struct sg_table *sgt = new_buffer(test, SZ_2M);
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(policies); i++) {
-		KUNIT_EXPECT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
-							    DMA_TO_DEVICE,
-							    &policies[i],
-							    &map), -ENOSPC);
+		KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt,
+						   DMA_TO_DEVICE,
+						   &policies[i],
+						   &map), -ENOSPC);
 		check_empty(test, vdev, sgt);
 	}
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 /* --- What a policy may take -------------------------------------------- */
@@ -785,7 +786,7 @@ static void a_map_takes_no_more_for_a_guard(struct kunit *test)
 {
 	static const u64 masks[] = { WIDE, DMA_BIT_MASK(32), NARROW };
 	static const size_t lens[] = { PAGE_SIZE, SZ_1M, 3 * SZ_1M };
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	int i, j;
 
 	for (i = 0; i < ARRAY_SIZE(masks) * ARRAY_SIZE(lens); i++) {
@@ -797,9 +798,9 @@ static void a_map_takes_no_more_for_a_guard(struct kunit *test)
 		struct sg_table *sgt;
 
 		sgt = new_buffer(test, lens[i % ARRAY_SIZE(lens)]);
-		KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
-							    DMA_TO_DEVICE,
-							    &policy, &map), 0);
+		KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+						   DMA_TO_DEVICE,
+						   &policy, &map), 0);
 		check_map(test, vdev, sgt, &map);
 		KUNIT_EXPECT_EQ(test, map.guard, policy.guard);
 		if (vdev->slab_size)
@@ -808,20 +809,20 @@ static void a_map_takes_no_more_for_a_guard(struct kunit *test)
 					vdev->slab_size + 2);
 		else
 			KUNIT_EXPECT_EQ(test, vdev->nr_reservations, 1);
-		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+		vcm_iova_unmap(vdev, sgt, &map);
 		check_empty(test, vdev, sgt);
 
 		for (j = 0; j < 2; j++) {
 			policy.guard = j ? (mask + 1) / 8 :
 					   policy.guard + PAGE_SIZE;
-			KUNIT_EXPECT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
-								    DMA_TO_DEVICE,
-								    &policy,
-								    &map),
+			KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt,
+							   DMA_TO_DEVICE,
+							   &policy,
+							   &map),
 					-ENOSPC);
 		}
 		check_empty(test, vdev, sgt);
-		vcm_iommu_put(vdev);
+		vcm_iova_put(vdev);
 	}
 }
 
@@ -830,25 +831,25 @@ static void a_map_takes_no_more_for_an_alignment(struct kunit *test)
 	struct vcm_iova_policy policy = { .align = largest_extra(NARROW) };
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
 	struct sg_table *sgt = new_buffer(test, PAGE_SIZE);
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 
-	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
-						    &policy, &map), 0);
+	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+					   &policy, &map), 0);
 	check_map(test, vdev, sgt, &map);
 	KUNIT_EXPECT_LE(test, vdev->reserved, 2 * vdev->slab_size);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iova_unmap(vdev, sgt, &map);
 
 	policy.align *= 2;
-	KUNIT_EXPECT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
-						    &policy, &map), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+					   &policy, &map), -ENOSPC);
 	/* A buffer of that size is aligned so at no expense. */
 	sgt = new_buffer(test, policy.align - SZ_1M);
-	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
-						    &policy, &map), 0);
+	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+					   &policy, &map), 0);
 	check_map(test, vdev, sgt, &map);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iova_unmap(vdev, sgt, &map);
 	check_empty(test, vdev, sgt);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 /* --- Limits that change ------------------------------------------------ */
@@ -857,7 +858,7 @@ static void no_address_is_beyond_a_mask_that_shrank(struct kunit *test)
 {
 	static const size_t lens[] = { PAGE_SIZE, SZ_64K, 3 * SZ_1M, SZ_32M };
 	static const u64 masks[] = { DMA_BIT_MASK(64), DMA_BIT_MASK(32) };
-	struct vcm_mapping before, after, again;
+	struct vcm_iova_mapping before, after, again;
 	struct sg_table *a, *b;
 	int i;
 
@@ -872,22 +873,22 @@ static void no_address_is_beyond_a_mask_that_shrank(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, dma_set_mask(vdev->dev, NARROW), 0);
 		KUNIT_ASSERT_EQ(test, map_it(vdev, b, &after), 0);
 		check_segs(test, vdev, b, &after);
-		vcm_iommu_unmap_sgtable(vdev, b, &after);
+		vcm_iova_unmap(vdev, b, &after);
 
 		KUNIT_ASSERT_EQ(test, dma_set_mask(vdev->dev, mask), 0);
 		KUNIT_ASSERT_EQ(test, map_it(vdev, b, &again), 0);
 		check_segs(test, vdev, b, &again);
-		vcm_iommu_unmap_sgtable(vdev, b, &again);
-		vcm_iommu_unmap_sgtable(vdev, a, &before);
+		vcm_iova_unmap(vdev, b, &again);
+		vcm_iova_unmap(vdev, a, &before);
 		check_empty(test, vdev, a);
-		vcm_iommu_put(vdev);
+		vcm_iova_put(vdev);
 	}
 }
 
 static void no_segment_crosses_a_boundary_that_shrank(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
-	struct vcm_mapping before, after;
+	struct vcm_iova_mapping before, after;
 	struct sg_table *a, *b;
 
 	a = new_buffer(test, 3 * SZ_1M);
@@ -897,10 +898,10 @@ static void no_segment_crosses_a_boundary_that_shrank(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, map_it(vdev, b, &after), 0);
 	KUNIT_EXPECT_EQ(test, after.segs, 3);
 	check_map(test, vdev, b, &after);
-	vcm_iommu_unmap_sgtable(vdev, b, &after);
-	vcm_iommu_unmap_sgtable(vdev, a, &before);
+	vcm_iova_unmap(vdev, b, &after);
+	vcm_iova_unmap(vdev, a, &before);
 	check_empty(test, vdev, a);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 /* --- The device's other DMA -------------------------------------------- */
@@ -940,7 +941,7 @@ static void check_not_starved(struct kunit *test, struct vcm_iova_device *vdev,
 	struct others others = { .dev = vdev->dev };
 	struct sg_table *sgt = new_buffer(test, len);
 	struct task_struct *task;
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	int i;
 
 	task = kthread_run(others_loop, &others, "vcm-others");
@@ -950,7 +951,7 @@ static void check_not_starved(struct kunit *test, struct vcm_iova_device *vdev,
 	/* To fail is quick here, and to link many pages is not. */
 	for (i = 0; i < 200; i++) {
 		if (!map_it(vdev, sgt, &map)) {
-			vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+			vcm_iova_unmap(vdev, sgt, &map);
 			i += 99;
 		}
 		cond_resched();
@@ -964,7 +965,7 @@ static void others_find_room_while_a_buffer_does_not(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
 	struct sg_table *sgt[4];
-	struct vcm_mapping map[4];
+	struct vcm_iova_mapping map[4];
 	int i;
 
 	/* With nothing else mapped, and with the address space in pieces */
@@ -976,13 +977,13 @@ static void others_find_room_while_a_buffer_does_not(struct kunit *test)
 	}
 	check_not_starved(test, vdev, 121 * SZ_1M);
 	for (i = 0; i < ARRAY_SIZE(map); i += 2)
-		vcm_iommu_unmap_sgtable(vdev, sgt[i], &map[i]);
+		vcm_iova_unmap(vdev, sgt[i], &map[i]);
 	check_not_starved(test, vdev, 160 * SZ_1M);
 	check_not_starved(test, vdev, 126 * SZ_1M);
 	for (i = 1; i < ARRAY_SIZE(map); i += 2)
-		vcm_iommu_unmap_sgtable(vdev, sgt[i], &map[i]);
+		vcm_iova_unmap(vdev, sgt[i], &map[i]);
 	check_empty(test, vdev, sgt[0]);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 /* How many reservations of 1 MB others can have. */
@@ -1009,7 +1010,7 @@ static void check_churn(struct kunit *test, struct vcm_iova_device *vdev,
 			size_t len)
 {
 	struct sg_table *large[CHURN_LARGE], *small[CHURN_SMALL];
-	struct vcm_mapping *map, *kept;
+	struct vcm_iova_mapping *map, *kept;
 	unsigned int i, j = 0, before;
 
 	map = kunit_kcalloc(test, CHURN_LARGE, sizeof(*map), GFP_KERNEL);
@@ -1018,8 +1019,8 @@ static void check_churn(struct kunit *test, struct vcm_iova_device *vdev,
 	before = left_for_others(test, vdev->dev);
 	for (i = 0; i < CHURN_LARGE + CHURN_LIVE; i++) {
 		if (i >= CHURN_LIVE)
-			vcm_iommu_unmap_sgtable(vdev, large[i - CHURN_LIVE],
-						&map[i - CHURN_LIVE]);
+			vcm_iova_unmap(vdev, large[i - CHURN_LIVE],
+				       &map[i - CHURN_LIVE]);
 		if (i >= CHURN_LARGE)
 			continue;
 		large[i] = new_buffer(test, (17 + i * 11 % 24) * SZ_1M);
@@ -1037,7 +1038,7 @@ static void check_churn(struct kunit *test, struct vcm_iova_device *vdev,
 			    DIV_ROUND_UP(before * 9, 10), "of %u, with %zu",
 			    before, len);
 	while (j--)
-		vcm_iommu_unmap_sgtable(vdev, small[j], &kept[j]);
+		vcm_iova_unmap(vdev, small[j], &kept[j]);
 	check_empty(test, vdev, small[0]);
 }
 
@@ -1049,22 +1050,22 @@ static void small_buffers_keep_little_from_others(struct kunit *test)
 	check_churn(test, vdev, 3 * PAGE_SIZE);
 	check_churn(test, vdev, SZ_64K);
 	check_churn(test, vdev, SZ_64K + PAGE_SIZE);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 /* --- Devices that go --------------------------------------------------- */
 
 /* What an importer does with a device that has gone is bookkeeping. */
 static void check_gone(struct kunit *test, struct vcm_iova_device *vdev,
-		       struct sg_table *sgt, struct vcm_mapping *map)
+		       struct sg_table *sgt, struct vcm_iova_mapping *map)
 {
-	struct vcm_mapping more;
+	struct vcm_iova_mapping more;
 
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
-	KUNIT_EXPECT_FALSE(test, vcm_iommu_attached(vdev->dev));
-	vcm_iommu_sync_for_cpu(vdev, sgt, map, DMA_BIDIRECTIONAL);
-	vcm_iommu_sync_for_device(vdev, sgt, map, DMA_BIDIRECTIONAL);
-	vcm_iommu_unmap_sgtable(vdev, sgt, map);
+	KUNIT_EXPECT_FALSE(test, vcm_iova_attached(vdev->dev));
+	vcm_iova_sync_for_cpu(vdev, sgt, map, DMA_BIDIRECTIONAL);
+	vcm_iova_sync_for_device(vdev, sgt, map, DMA_BIDIRECTIONAL);
+	vcm_iova_unmap(vdev, sgt, map);
 	KUNIT_EXPECT_EQ(test, sgt->nents, sgt->orig_nents);
 	KUNIT_EXPECT_EQ(test, map_it(vdev, sgt, &more), -ENODEV);
 	KUNIT_EXPECT_EQ(test, sgt->nents, sgt->orig_nents);
@@ -1076,11 +1077,11 @@ static void check_going(struct kunit *test, const struct vcm_fake_args *args,
 	struct vcm_iova_device *vdev = new_vdev(test, args);
 	unsigned int refs = kref_read(&vdev->dev->kobj.kref);
 	struct device *dev = get_device(vdev->dev);
-	struct vcm_mapping map, other;
+	struct vcm_iova_mapping map, other;
 	struct sg_table *sgt = new_buffer(test, len);
 	struct sg_table *sgt2 = new_buffer(test, len);
 
-	KUNIT_ASSERT_PTR_EQ(test, vcm_iommu_get(vdev->dev), vdev);
+	KUNIT_ASSERT_PTR_EQ(test, vcm_iova_get(vdev->dev), vdev);
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt2, &other), 0);
 	if (unbind)
@@ -1090,8 +1091,8 @@ static void check_going(struct kunit *test, const struct vcm_fake_args *args,
 	check_gone(test, vdev, sgt, &map);
 	check_gone(test, vdev, sgt2, &other);
 	check_empty(test, vdev, sgt);
-	vcm_iommu_put(vdev);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
+	vcm_iova_put(vdev);
 
 	/* One of @refs was that of @vdev; of a device that is removed ours is left. */
 	KUNIT_EXPECT_EQ(test, kref_read(&dev->kobj.kref), remove ? 1 : refs);
@@ -1123,15 +1124,15 @@ static void what_is_mapped_ends_without_a_driver(struct kunit *test)
 	struct device *dev = vcm_fake_device(test, &args);
 	struct sg_table *sgt = new_buffer(test, SZ_64K);
 	struct vcm_iova_device *vdev;
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 
 	device_release_driver(dev);
-	vdev = vcm_iommu_get(dev);
+	vdev = vcm_iova_get(dev);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	vcm_fake_device_remove(test, dev);
 	check_gone(test, vdev, sgt, &map);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 static void a_device_that_is_bound_again_is_another(struct kunit *test)
@@ -1139,25 +1140,25 @@ static void a_device_that_is_bound_again_is_another(struct kunit *test)
 	struct vcm_iova_device *old = new_masked(test, DMA_BIT_MASK(32)), *new;
 	struct sg_table *a = new_buffer(test, 3 * SZ_1M);
 	struct sg_table *b = new_buffer(test, 3 * SZ_1M);
-	struct vcm_mapping before, after;
+	struct vcm_iova_mapping before, after;
 
 	KUNIT_ASSERT_EQ(test, map_it(old, a, &before), 0);
 	device_release_driver(old->dev);
 	KUNIT_ASSERT_EQ(test, device_attach(old->dev), 1);
 	KUNIT_ASSERT_EQ(test, dma_set_mask(old->dev, NARROW), 0);
-	new = vcm_iommu_get(old->dev);
+	new = vcm_iova_get(old->dev);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, new);
 	KUNIT_EXPECT_PTR_NE(test, new, old);
 	KUNIT_ASSERT_EQ(test, map_it(new, b, &after), 0);
 	check_map(test, new, b, &after);
 
 	/* The old importer is late, and does no harm to the new one. */
-	vcm_iommu_unmap_sgtable(old, a, &before);
-	vcm_iommu_put(old);
+	vcm_iova_unmap(old, a, &before);
+	vcm_iova_put(old);
 	check_map(test, new, b, &after);
-	vcm_iommu_unmap_sgtable(new, b, &after);
+	vcm_iova_unmap(new, b, &after);
 	check_empty(test, new, b);
-	vcm_iommu_put(new);
+	vcm_iova_put(new);
 }
 
 /* --- Caches ------------------------------------------------------------ */
@@ -1203,27 +1204,27 @@ static void devices_that_are_not_coherent_are_linked(struct kunit *test)
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
 	struct sg_table *sgt = new_buffer(test, 3 * SZ_1M);
 	struct sync want = { .vdev = vdev, .sgt = sgt };
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	int i;
 
 	KUNIT_ASSERT_TRUE(test, vdev->linked);
 	vdev->coherent = false;
 	kunit_activate_static_stub(test, vcm_sync_table, note_sync);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
-							    cases[i].dir,
-							    &policy, &map), 0);
+		KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+						   cases[i].dir,
+						   &policy, &map), 0);
 		check_map(test, vdev, sgt, &map);
 		want.dir = cases[i].sync;
 		want.for_device = true;
 		check_sync(test, &want);
-		vcm_iommu_sync_for_device(vdev, sgt, &map, cases[i].dir);
+		vcm_iova_sync_for_device(vdev, sgt, &map, cases[i].dir);
 		want.dir = cases[i].dir;
 		check_sync(test, &want);
-		vcm_iommu_sync_for_cpu(vdev, sgt, &map, cases[i].dir);
+		vcm_iova_sync_for_cpu(vdev, sgt, &map, cases[i].dir);
 		want.for_device = false;
 		check_sync(test, &want);
-		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+		vcm_iova_unmap(vdev, sgt, &map);
 		want.dir = cases[i].sync;
 		check_sync(test, &want);
 		check_empty(test, vdev, sgt);
@@ -1233,9 +1234,9 @@ static void devices_that_are_not_coherent_are_linked(struct kunit *test)
 	((struct iova_test *)test->priv)->nr_syncs = 0;
 	device_release_driver(vdev->dev);
 	check_sync(test, &want);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iova_unmap(vdev, sgt, &map);
 	KUNIT_EXPECT_EQ(test, ((struct iova_test *)test->priv)->nr_syncs, 0);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 static void coherent_devices_need_no_sync(struct kunit *test)
@@ -1243,15 +1244,15 @@ static void coherent_devices_need_no_sync(struct kunit *test)
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
 	struct sg_table *sgt = new_buffer(test, SZ_64K);
 	struct iova_test *t = test->priv;
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 
 	kunit_activate_static_stub(test, vcm_sync_table, note_sync);
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
-	vcm_iommu_sync_for_device(vdev, sgt, &map, DMA_BIDIRECTIONAL);
-	vcm_iommu_sync_for_cpu(vdev, sgt, &map, DMA_BIDIRECTIONAL);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iova_sync_for_device(vdev, sgt, &map, DMA_BIDIRECTIONAL);
+	vcm_iova_sync_for_cpu(vdev, sgt, &map, DMA_BIDIRECTIONAL);
+	vcm_iova_unmap(vdev, sgt, &map);
 	KUNIT_EXPECT_EQ(test, t->nr_syncs, 0);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 /* --- When something fails ---------------------------------------------- */
@@ -1262,20 +1263,20 @@ static void senseless_requests_are_refused(struct kunit *test)
 	struct vcm_iova_device *vdev = new_masked(test, WIDE);
 	struct vcm_iova_device *none = new_masked(test, 0);
 	struct sg_table *sgt = new_buffer(test, SZ_2M);
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 
-	KUNIT_EXPECT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_NONE,
-						    &no_policy, &map),
+	KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt, DMA_NONE,
+					   &no_policy, &map),
 			-EINVAL);
-	KUNIT_EXPECT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, 4, &no_policy,
-						    &map), -EINVAL);
-	KUNIT_EXPECT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
-						    &bad, &map), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt, 4, &no_policy,
+					   &map), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+					   &bad, &map), -EINVAL);
 	KUNIT_EXPECT_EQ(test, map_it(none, sgt, &map), -EINVAL);
 	check_empty(test, vdev, sgt);
 	check_empty(test, none, sgt);
-	vcm_iommu_put(vdev);
-	vcm_iommu_put(none);
+	vcm_iova_put(vdev);
+	vcm_iova_put(none);
 }
 
 /* The n-th call below fails, whichever it is: nothing is left. */
@@ -1284,7 +1285,7 @@ static void check_every_failure(struct kunit *test, unsigned int *countdown,
 {
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
 	struct sg_table *sgt = new_buffer(test, 33 * SZ_1M);
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	unsigned int n = 0;
 	int ret;
 
@@ -1300,8 +1301,8 @@ static void check_every_failure(struct kunit *test, unsigned int *countdown,
 	KUNIT_ASSERT_EQ(test, ret, 0);
 	KUNIT_EXPECT_GT(test, n, more_than);
 	check_map(test, vdev, sgt, &map);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
-	vcm_iommu_put(vdev);
+	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_iova_put(vdev);
 }
 
 static void a_run_that_cannot_be_mapped_leaves_nothing(struct kunit *test)
@@ -1325,15 +1326,15 @@ static void out_of_memory_leaves_no_device(struct kunit *test)
 
 	do {
 		vcm_fail_nth_start(test, ++n);
-		vdev = vcm_iommu_get(dev);
+		vdev = vcm_iova_get(dev);
 		failed = vcm_fail_nth_end();
 		if (IS_ERR(vdev)) {
 			KUNIT_EXPECT_PTR_EQ(test, vdev, ERR_PTR(-ENOMEM));
 			failures++;
 		} else {
-			vcm_iommu_put(vdev);
+			vcm_iova_put(vdev);
 		}
-		KUNIT_EXPECT_FALSE(test, vcm_iommu_attached(dev));
+		KUNIT_EXPECT_FALSE(test, vcm_iova_attached(dev));
 	} while (failed && n < VCM_FAIL_NTH_MAX);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(vdev));
 	KUNIT_EXPECT_GT(test, failures, 0);
@@ -1345,7 +1346,7 @@ static void out_of_memory_leaves_no_mapping(struct kunit *test)
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
 	struct sg_table *sgt = new_buffer(test, 33 * SZ_1M);
 	unsigned int n = 0, failures = 0;
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	bool failed;
 	int ret;
 
@@ -1355,7 +1356,7 @@ static void out_of_memory_leaves_no_mapping(struct kunit *test)
 		failed = vcm_fail_nth_end();
 		if (!ret) {
 			check_map(test, vdev, sgt, &map);
-			vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+			vcm_iova_unmap(vdev, sgt, &map);
 		} else if (ret == -ENOMEM || ret == -ENOSPC) {
 			failures++;
 		} else {
@@ -1365,7 +1366,7 @@ static void out_of_memory_leaves_no_mapping(struct kunit *test)
 	} while (failed && n < VCM_FAIL_NTH_MAX);
 	KUNIT_EXPECT_EQ(test, ret, 0);
 	KUNIT_EXPECT_GT(test, failures, 3);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 #endif
 
@@ -1376,21 +1377,21 @@ static void without_iommu_a_run_keeps_the_policy(struct kunit *test)
 	struct vcm_iova_policy strict = { .flags = VCM_IOVA_STRICT };
 	struct vcm_iova_device *vdev = new_direct(test, DMA_BIT_MASK(64));
 	struct sg_table *sgt = new_split(test, 4);
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 
-	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
-						    DMA_FROM_DEVICE, &strict,
-						    &map), 0);
+	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+					   DMA_FROM_DEVICE, &strict,
+					   &map), 0);
 	KUNIT_EXPECT_FALSE(test, map.linked);
 	KUNIT_EXPECT_FALSE(test, map.degraded);
 	KUNIT_EXPECT_EQ(test, map.iova, sg_dma_address(sgt->sgl));
 	KUNIT_EXPECT_EQ(test, map.segs, sgt->nents);
 	KUNIT_EXPECT_FALSE(test, RB_EMPTY_ROOT(&vdev->mappings));
-	vcm_iommu_sync_for_cpu(vdev, sgt, &map, DMA_FROM_DEVICE);
-	vcm_iommu_sync_for_device(vdev, sgt, &map, DMA_TO_DEVICE);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iova_sync_for_cpu(vdev, sgt, &map, DMA_FROM_DEVICE);
+	vcm_iova_sync_for_device(vdev, sgt, &map, DMA_TO_DEVICE);
+	vcm_iova_unmap(vdev, sgt, &map);
 	check_empty(test, vdev, sgt);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 static void what_cannot_be_kept_is_counted_or_refused(struct kunit *test)
@@ -1399,43 +1400,43 @@ static void what_cannot_be_kept_is_counted_or_refused(struct kunit *test)
 		{ .guard = 1 }, { .align = BIT_ULL(50) }, {},
 	};
 	struct vcm_iova_device *vdev = new_direct(test, DMA_BIT_MASK(64));
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	struct sg_table *sgt;
 	int i, ret;
 
 	for (i = 0; i < ARRAY_SIZE(policies); i++) {
 		/* The last one is two runs. */
 		sgt = new_table(test, i == 2 ? 2 : 1, 0, SZ_64K);
-		KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
-							    DMA_TO_DEVICE,
-							    &policies[i],
-							    &map), 0);
+		KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+						   DMA_TO_DEVICE,
+						   &policies[i],
+						   &map), 0);
 		KUNIT_EXPECT_TRUE(test, map.degraded);
 		KUNIT_EXPECT_EQ(test, vdev->nr_degraded, i + 1);
 		/* Other directions than that of the mapping are that one. */
-		vcm_iommu_sync_for_cpu(vdev, sgt, &map, DMA_BIDIRECTIONAL);
-		vcm_iommu_sync_for_device(vdev, sgt, &map, DMA_BIDIRECTIONAL);
-		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+		vcm_iova_sync_for_cpu(vdev, sgt, &map, DMA_BIDIRECTIONAL);
+		vcm_iova_sync_for_device(vdev, sgt, &map, DMA_BIDIRECTIONAL);
+		vcm_iova_unmap(vdev, sgt, &map);
 
 		policies[i].flags = VCM_IOVA_STRICT;
-		ret = vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
-					    &policies[i], &map);
+		ret = vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+				   &policies[i], &map);
 		KUNIT_EXPECT_EQ(test, ret, -EOPNOTSUPP);
 		KUNIT_EXPECT_EQ(test, vdev->nr_refused, i + 1);
 		check_empty(test, vdev, sgt);
 	}
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 static void memory_beyond_reach_is_refused(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_direct(test, DMA_BIT_MASK(16));
 	struct sg_table *sgt = new_table(test, 1, SZ_1M, SZ_1M);
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 
 	KUNIT_EXPECT_EQ(test, map_it(vdev, sgt, &map), -EIO);
 	check_empty(test, vdev, sgt);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 }
 
 static struct kunit_case iova_test_cases[] = {
@@ -1492,3 +1493,5 @@ static struct kunit_suite iova_test_suite = {
 };
 
 kunit_test_suite(iova_test_suite);
+
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");

@@ -18,6 +18,7 @@
 #include <linux/iommu.h>
 #include <linux/limits.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 
@@ -259,13 +260,13 @@ static void a_space_is_like_its_parent(struct kunit *test)
 						      IOMMU_CAP_DEFERRED_FLUSH));
 	KUNIT_EXPECT_PTR_EQ(test, vcm_space_of(sdev), space);
 
-	vdev = vcm_iommu_get(sdev);
+	vdev = vcm_iova_get(sdev);
 	KUNIT_EXPECT_TRUE(test, vdev->linked);
-	KUNIT_EXPECT_PTR_EQ(test, vdev->gate, &space->parent->gate);
-	vcm_iommu_put(vdev);
-	vdev = vcm_iommu_get(dev);
-	KUNIT_EXPECT_NULL(test, vdev->gate);
-	vcm_iommu_put(vdev);
+	KUNIT_EXPECT_PTR_EQ(test, vdev->rules.gate, &space->parent->gate);
+	vcm_iova_put(vdev);
+	vdev = vcm_iova_get(dev);
+	KUNIT_EXPECT_NULL(test, vdev->rules.gate);
+	vcm_iova_put(vdev);
 	destroy(test, space);
 }
 
@@ -508,15 +509,15 @@ static void mappings_are_in_the_window(struct kunit *test)
 	struct sg_table *sgt = new_table(test, 3, 0, SZ_2M);
 	struct vcm_iova_device *vdev;
 	struct vcm_space *space;
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 
 	space = vcm_space_create(dev, &args);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
-	vdev = vcm_iommu_get(vcm_space_dev(space));
+	vdev = vcm_iova_get(vcm_space_dev(space));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
-	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
-						    DMA_BIDIRECTIONAL, &policy,
-						    &map), 0);
+	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+					   DMA_BIDIRECTIONAL, &policy,
+					   &map), 0);
 	/* Behind the fixed window */
 	KUNIT_EXPECT_GE(test, map.iova, SZ_64M + SZ_32M);
 	KUNIT_EXPECT_LE(test, map.iova + map.len, SZ_128M);
@@ -531,11 +532,11 @@ static void mappings_are_in_the_window(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcm_space_destroy(space), -EBUSY);
 	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), 0);
 	KUNIT_EXPECT_EQ(test, vcm_space_destroy(space), -EBUSY);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	vcm_iova_unmap(vdev, sgt, &map);
 	KUNIT_EXPECT_EQ(test, space->domain->mapped, 0);
 	/* The device is attached to a buffer still. */
 	KUNIT_EXPECT_EQ(test, vcm_space_destroy(space), -EBUSY);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 	destroy(test, space);
 }
 
@@ -547,18 +548,18 @@ static void nothing_is_mapped_while_the_gate_is_closed(struct kunit *test)
 	struct sg_table *sgt = new_table(test, 2, 0, SZ_64K);
 	const struct vcm_iova_policy policy = {};
 	struct vcm_iova_device *vdev;
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 
-	vdev = vcm_iommu_get(vcm_space_dev(space));
+	vdev = vcm_iova_get(vcm_space_dev(space));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
 	vcm_fake_iommu.gate = &space->parent->gate;
-	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
-						    &policy, &map), 0);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
+	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+					   &policy, &map), 0);
+	vcm_iova_unmap(vdev, sgt, &map);
 	KUNIT_EXPECT_GE(test, vcm_fake_iommu.nr_maps, 1);
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_ungated, 0);
 	vcm_fake_iommu.gate = NULL;
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 	destroy(test, space);
 }
 
@@ -566,7 +567,7 @@ static void nothing_is_mapped_while_the_gate_is_closed(struct kunit *test)
 static void nothing_is_mapped_for_a_parent_between_domains(struct kunit *test)
 {
 	struct device *dev = vcm_fake_device(test, &unmanaged);
-	struct vcm_iova_device *vdev = vcm_iommu_get(dev);
+	struct vcm_iova_device *vdev = vcm_iova_get(dev);
 	struct vcm_space *a = new_space(test, dev), *b = new_space(test, dev);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
@@ -580,10 +581,10 @@ static void nothing_is_mapped_for_a_parent_between_domains(struct kunit *test)
 	vcm_fake_iommu.attach_gate = NULL;
 
 	/* Also for who attaches a buffer later than now */
-	vcm_iommu_put(vdev);
-	vdev = vcm_iommu_get(dev);
+	vcm_iova_put(vdev);
+	vdev = vcm_iova_get(dev);
 	KUNIT_EXPECT_PTR_EQ(test, vdev, a->parent->vdev);
-	vcm_iommu_put(vdev);
+	vcm_iova_put(vdev);
 	destroy(test, a);
 	destroy(test, b);
 }
@@ -933,18 +934,18 @@ static void chunks_by_chance_are_no_block(struct kunit *test)
 	struct space_test *t = test->priv;
 	struct sg_table *sgt = new_late_block(test, t->loose);
 	struct vcm_iova_device *vdev;
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 
-	vdev = vcm_iommu_get(vcm_space_dev(space));
+	vdev = vcm_iova_get(vcm_space_dev(space));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
-	KUNIT_EXPECT_EQ(test, vdev->min_align, SZ_1M);
-	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
-						    &policy, &map), 0);
+	KUNIT_EXPECT_EQ(test, vdev->rules.min_align, SZ_1M);
+	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+					   &policy, &map), 0);
 	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, map.iova + SZ_64K),
 			page_to_phys(t->loose));
 	KUNIT_EXPECT_EQ(test, space->domain->nr_refused, 0);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
-	vcm_iommu_put(vdev);
+	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_iova_put(vdev);
 	destroy(test, space);
 }
 
@@ -956,18 +957,18 @@ static void a_narrow_space_keeps_its_own_alignment(struct kunit *test)
 	struct sg_table *sgt = new_table(test, 1, 0, SZ_2M);
 	struct vcm_iova_device *vdev;
 	struct scatterlist *sg;
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 
 	/* 3 MB: a pair of 1 MB blocks elsewhere */
 	sgt = new_table(test, 2, 0, SZ_2M);
 	sg = sg_next(sgt->sgl);
 	sg->length = SZ_1M;
-	vdev = vcm_iommu_get(vcm_space_dev(space));
-	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
-						    &policy, &map), 0);
+	vdev = vcm_iova_get(vcm_space_dev(space));
+	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+					   &policy, &map), 0);
 	KUNIT_EXPECT_EQ(test, map.align, SZ_2M);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
-	vcm_iommu_put(vdev);
+	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_iova_put(vdev);
 	destroy(test, space);
 }
 
@@ -1059,7 +1060,7 @@ static void a_space_outlives_its_parent(struct kunit *test)
 	const struct vcm_fake_args *args[] = { &managed, &unmanaged };
 	const struct vcm_iova_policy policy = {};
 	struct vcm_iova_device *vdev;
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	struct sg_table *sgt;
 	int i;
 
@@ -1068,21 +1069,21 @@ static void a_space_outlives_its_parent(struct kunit *test)
 		struct vcm_space *space = new_active(test, dev);
 
 		sgt = new_table(test, 1, 0, SZ_64K);
-		vdev = vcm_iommu_get(vcm_space_dev(space));
+		vdev = vcm_iova_get(vcm_space_dev(space));
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
-		KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
-							    DMA_TO_DEVICE,
-							    &policy, &map), 0);
+		KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+						   DMA_TO_DEVICE,
+						   &policy, &map), 0);
 		/* Once without driver, and once with one */
 		if (i)
 			device_release_driver(dev);
 		vcm_fake_device_remove(test, dev);
-		vcm_iommu_unmap_sgtable(vdev, sgt, &map);
-		KUNIT_EXPECT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt,
-							    DMA_TO_DEVICE,
-							    &policy, &map),
+		vcm_iova_unmap(vdev, sgt, &map);
+		KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt,
+						   DMA_TO_DEVICE,
+						   &policy, &map),
 				-ENODEV);
-		vcm_iommu_put(vdev);
+		vcm_iova_put(vdev);
 		check_dead(test, space);
 	}
 }
@@ -1099,7 +1100,7 @@ static void direct_regions_are_in_every_space(struct kunit *test)
 	struct space_test *t = test->priv;
 	struct vcm_iova_device *vdev;
 	struct vcm_space *space;
-	struct vcm_mapping map;
+	struct vcm_iova_mapping map;
 	struct device *dev;
 	unsigned int n;
 
@@ -1136,13 +1137,13 @@ static void direct_regions_are_in_every_space(struct kunit *test)
 
 	/* They are nothing that somebody mapped, nor can. */
 	KUNIT_EXPECT_EQ(test, space->domain->mapped, 0);
-	vdev = vcm_iommu_get(vcm_space_dev(space));
-	KUNIT_ASSERT_EQ(test, vcm_iommu_map_sgtable(vdev, sgt, DMA_TO_DEVICE,
-						    &policy, &map), 0);
+	vdev = vcm_iova_get(vcm_space_dev(space));
+	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+					   &policy, &map), 0);
 	KUNIT_EXPECT_TRUE(test, map.iova + SZ_64K <= SZ_16M ||
 			  map.iova >= SZ_16M + SZ_64K);
-	vcm_iommu_unmap_sgtable(vdev, sgt, &map);
-	vcm_iommu_put(vdev);
+	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_iova_put(vdev);
 	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), 0);
 	destroy(test, space);
 }
@@ -1376,3 +1377,5 @@ static struct kunit_suite space_test_suite = {
 };
 
 kunit_test_suite(space_test_suite);
+
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");

@@ -20,6 +20,9 @@
  * Functionality: dma-buf heaps
  * Description: Modules that are loaded while something fails.
  *
+ * SUBTEST: fail-iova
+ * Description: Whatever fails when vcm_iova is loaded, it is loaded or not there at all.
+ *
  * SUBTEST: fail-iommu
  * Description: Whatever fails when vcm_iommu is loaded, it is loaded or not there at all.
  *
@@ -42,6 +45,10 @@ struct module {
 	const char *name;
 	const char *sign;
 	bool stays;
+};
+
+static const struct module vcm_iova = {
+	"vcm_iova", "/sys/kernel/debug/vcm/iova", false,
 };
 
 static const struct module vcm_iommu = {
@@ -111,8 +118,8 @@ int igt_main()
 	igt_fixture() {
 		char path[PATH_MAX];
 
-		igt_require_f(vcm_module_find(vcm_iommu.name, path) &&
-			      !vcm_module_loaded(vcm_iommu.name), "the modules are loaded\n");
+		igt_require_f(vcm_module_find(vcm_iova.name, path) &&
+			      !vcm_module_loaded(vcm_iova.name), "the modules are loaded\n");
 		vcm_inject_init();
 		/*
 		 * The core's own part of loading is not what is tested, and
@@ -121,6 +128,10 @@ int igt_main()
 		vcm_inject_only_in("do_init_module");
 		vcm_inject_never_in("__create_object");
 	}
+
+	igt_describe("Whatever fails when vcm_iova is loaded, it is loaded or not there at all");
+	igt_subtest("fail-iova")
+		sweep(&vcm_iova);
 
 	igt_describe("Whatever fails when vcm_iommu is loaded, it is loaded or not there at all");
 	igt_subtest("fail-iommu")

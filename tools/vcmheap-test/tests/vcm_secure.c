@@ -387,7 +387,8 @@ static int visit(const char *path, const struct stat *st, int type, struct FTW *
 static void read_as_nobody(void)
 {
 	static const char *const trees[] = {
-		"/sys/module/vcm_heap", "/sys/module/vcm_iommu", "/sys/module/vcm_edu",
+		"/sys/module/vcm_heap", "/sys/module/vcm_iova",
+		"/sys/module/vcm_iommu", "/sys/module/vcm_edu",
 		"/sys/devices/virtual/misc", "/sys/devices/virtual/dma_heap",
 		"/sys/devices/virtual/iommu", "/sys/class/iommu", "/sys/devices/platform",
 		"/sys/kernel/dmabuf", "/sys/kernel/slab",

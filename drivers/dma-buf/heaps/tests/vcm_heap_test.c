@@ -3,7 +3,7 @@
  * KUnit tests of the buffers, as importers and processes see them
  *
  * The importers are devices without IOMMU; those behind one are in the tests of
- * vcm_iommu. After each case there is no buffer of it left.
+ * vcm_iova. After each case there is no buffer of it left.
  */
 
 #include <kunit/device.h>
