@@ -55,13 +55,10 @@ setup: ## download and prepare the kernel, install the packages of all targets
 	@scripts/setup.sh --for all
 
 tests: ## build the test programs into out/tests
-	@$(call load_env,build tests) && \
-	$(MAKE) -C tools/vcmheap-test O="$(OUT)/tests" KSRC="$$KSRC" && \
-	$(MAKE) -C tools/vcm-extent-test O="$(OUT)/tests" KSRC="$$KSRC" && \
-	$(MAKE) -C tools/vcmctl O="$(OUT)/tests" all test
+	@$(call load_env,build tests) && $(MAKE) -C tools O="$(OUT)/tests" KSRC="$$KSRC" tests
 
 demo: modules ## set up everything and show the main job
-	@$(call load_env,build guest) && $(MAKE) -s -C tools/vcm-demo O="$(OUT)/demo" && \
+	@$(call load_env,build guest) && $(MAKE) -s -C tools O="$(OUT)/demo" vcm-demo && \
 	scripts/vm.sh --file "$(OUT)/demo/vcm-demo:/vcm-demo" \
 		--file "$$KIMAGE:/kernel-image" -- vcm-demo /kernel-image
 

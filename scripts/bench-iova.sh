@@ -108,7 +108,7 @@ main() {
 	[[ ${1:-} != -h && ${1:-} != --help ]] || { usage; exit 0; }
 	load_kernel_env x86_64 build tests guest bench
 	mkdir -p "$OUT"
-	make -s -C "$VCM_TOP/tools/vcm-bench" O="$OUT"
+	make -s -C "$VCM_TOP/tools" O="$OUT" vcm-bench
 	write_guest_script >"$OUT/guest.sh"
 	chmod +x "$OUT/guest.sh"
 

@@ -82,7 +82,7 @@ main() {
 
 	load_kernel_env x86_64 build guest bench
 	mkdir -p "$OUT"
-	make -s -C "$VCM_TOP/tools/vcm-bench" O="$OUT"
+	make -s -C "$VCM_TOP/tools" O="$OUT" vcm-bench
 	results=$OUT/space.txt
 	for iommu in "${iommus[@]}"; do
 		run_guest "$iommu"

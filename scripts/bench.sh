@@ -153,7 +153,7 @@ main() {
 
 	load_kernel_env x86_64 build guest bench
 	mkdir -p "$OUT"
-	make -s -C "$VCM_TOP/tools/vcm-bench" O="$OUT"
+	make -s -C "$VCM_TOP/tools" O="$OUT" vcm-bench
 	write_guest_script >"$OUT/guest.sh"
 	chmod +x "$OUT/guest.sh"
 	for part in "${parts[@]}"; do

@@ -96,7 +96,7 @@ main() {
 	load_kernel_env x86_64 build guest
 	lock_output soak
 	mkdir -p "$out"
-	make -s -C "$VCM_TOP/tools/vcm-$what" O="$out"
+	make -s -C "$VCM_TOP/tools" O="$out" "vcm-$what"
 	log=$out/$what.log
 	"$VCM_TOP/scripts/vm.sh" --timeout $((seconds * 2 + SPARE)) "${vm_options[@]}" \
 		--file "$out/vcm-$what:/vcm-$what" -- "vcm-$what" "${options[@]}" |

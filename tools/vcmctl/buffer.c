@@ -1,17 +1,131 @@
 // SPDX-License-Identifier: MIT
 /*
- * vcmctl info, vcmctl alloc
+ * vcmctl info, vcmctl alloc, vcmctl map
  */
 
+#include <errno.h>
 #include <getopt.h>
-#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#include "client.h"
-#include "options.h"
-#include "size.h"
+#include "map-aligned.h"
+#include "vcm_buffer.h"
 #include "vcmctl.h"
+
+/* ---- /dev/vcm ---- */
+
+static int open_device(void)
+{
+	int dev = __vcm_dev_open();
+
+	if (dev >= 0)
+		return dev;
+	switch (-dev) {
+	case ENOENT:
+		die("no " VCM_DEV_PATH ": load the module first (insmod vcm-heap.ko)");
+	case EACCES:
+	case EPERM:
+		die("no permission for " VCM_DEV_PATH ": be root, or let a udev rule give it to a group");
+	default:
+		die("cannot open " VCM_DEV_PATH ": %s", strerror(-dev));
+	}
+}
+
+/* "2 MiB, 64 KiB": the sizes in the set @sizes, the largest first */
+static const char *sizes_text(uint64_t sizes)
+{
+	static char all[64 * SIZE_TEXT_LEN];
+	char text[SIZE_TEXT_LEN];
+	size_t len = 0;
+	int bit;
+
+	all[0] = '\0';
+	for (bit = 63; bit >= 0; bit--)
+		if (sizes >> bit & 1)
+			len += snprintf(all + len, sizeof(all) - len, "%s%s", len ? ", " : "",
+					size_text(1ull << bit, text));
+	return all;
+}
+
+static void ask_heap(int dev, struct dma_heap_vcm_info *info)
+{
+	int ret = __vcm_dev_info(dev, info);
+
+	if (ret)
+		die("cannot ask the heap: %s", strerror(-ret));
+}
+
+/* What was wrong with @alloc, and what can be done, by the error that came. */
+static void alloc_failed(int dev, const struct dma_heap_vcm_alloc *alloc, int error)
+{
+	char length[SIZE_TEXT_LEN], text[SIZE_TEXT_LEN];
+	struct dma_heap_vcm_info info;
+
+	ask_heap(dev, &info);
+	size_text(alloc->length, length);
+	switch (error) {
+	case EINVAL:
+		if (!alloc->length)
+			die("cannot allocate 0 bytes: a buffer has at least one");
+		die("cannot allocate %s: no multiple of %s, the smallest size in --chunks", length,
+		     size_text(alloc->chunk_sizes & -alloc->chunk_sizes, text));
+	case EOPNOTSUPP:
+		die("cannot allocate in chunks of %s: this kernel has %s",
+		     size_text(alloc->chunk_sizes & ~info.out_chunk_sizes, text),
+		     sizes_text(info.out_chunk_sizes));
+	case EDOM:
+		die("cannot align to %s: a power of two from %ld to %llu is possible",
+		     size_text(alloc->align, text), sysconf(_SC_PAGESIZE),
+		     (unsigned long long)info.out_align_max);
+	case ERANGE:
+		die("cannot keep a guard of %s: %llu bytes at most are possible",
+		     size_text(alloc->guard, text), (unsigned long long)info.out_guard_max);
+	case ENAMETOOLONG:
+		die("the name is too long: %d bytes at most", DMA_HEAP_VCM_NAME_LEN - 1);
+	case ENOMEM:
+		die("cannot allocate %s: others need the memory that is left; ask for less%s",
+		     length, alloc->chunk_sizes ? ", or for smaller --chunks too" : "");
+	case EOVERFLOW:
+		die("cannot allocate %s: it is too long", length);
+	default:
+		die("cannot allocate %s: %s", length, strerror(error));
+	}
+}
+
+static int alloc_buffer(int dev, struct dma_heap_vcm_alloc *alloc)
+{
+	int dmabuf = __vcm_dev_alloc(dev, alloc);
+
+	if (dmabuf < 0)
+		alloc_failed(dev, alloc, -dmabuf);
+	return dmabuf;
+}
+
+static void query_buffer(int dev, int dmabuf, struct dma_heap_vcm_query *query)
+{
+	int ret = __vcm_dev_query(dev, dmabuf, query);
+
+	if (ret)
+		die("cannot query the buffer: %s", strerror(-ret));
+}
+
+/* "16 x 2 MiB, 1 x 64 KiB" and a newline */
+static void print_chunks(const struct dma_heap_vcm_query *query)
+{
+	char text[SIZE_TEXT_LEN];
+	int i;
+
+	for (i = 0; i < DMA_HEAP_VCM_NR_CHUNK_SIZES && query->out_chunks[i].size; i++)
+		printf("%s%llu x %s", i ? ", " : "",
+		       (unsigned long long)query->out_chunks[i].count,
+		       size_text(query->out_chunks[i].size, text));
+	putchar('\n');
+}
+
+/* ---- What is shown ---- */
 
 static void print_size(const char *label, uint64_t size)
 {
@@ -47,10 +161,10 @@ int command_info(int argc, char **argv)
 	struct dma_heap_vcm_info info;
 
 	options_none(argc, argv);
-	client_info(client_open(), &info);
+	ask_heap(open_device(), &info);
 	printf("%-14s%u\n", "version", info.out_version);
 	printf("%-14s", "chunk sizes");
-	client_print_sizes(info.out_chunk_sizes);
+	puts(sizes_text(info.out_chunk_sizes));
 	print_size("length up to", info.out_length_max);
 	print_size("align up to", info.out_align_max);
 	print_size("guard up to", info.out_guard_max);
@@ -63,7 +177,7 @@ static void print_buffer(const struct dma_heap_vcm_query *query)
 {
 	print_size("length", query->out_length);
 	printf("%-14s", "chunks");
-	client_print_chunks(query);
+	print_chunks(query);
 	printf("%-14s%llu\n", "runs", (unsigned long long)query->out_nr_runs);
 	print_policy(query->out_align, query->out_guard, query->out_flags,
 		     query->out_chunks[0].size);
@@ -81,7 +195,7 @@ static const struct option options[] = {
 
 int command_alloc(int argc, char **argv)
 {
-	struct dma_heap_vcm_alloc alloc = {};
+	struct dma_heap_vcm_alloc alloc = vcm_alloc_args(0);
 	struct dma_heap_vcm_query query;
 	bool hold = false;
 	int dev, option;
@@ -98,11 +212,71 @@ int command_alloc(int argc, char **argv)
 	}
 	alloc.length = options_size("SIZE", options_only_argument(argc, argv));
 
-	dev = client_open();
-	client_query(dev, client_alloc(dev, &alloc), &query);
+	dev = open_device();
+	query_buffer(dev, alloc_buffer(dev, &alloc), &query);
 	print_buffer(&query);
 	fflush(stdout);
 	while (hold)
 		pause();
+	return 0;
+}
+
+/* ---- What a mapping for the CPU costs, by its address ---- */
+
+static long minor_faults(void)
+{
+	struct rusage usage;
+
+	if (getrusage(RUSAGE_THREAD, &usage))
+		die("getrusage: %s", strerror(errno));
+	return usage.ru_minflt;
+}
+
+static long touch(volatile char *map, size_t len)
+{
+	size_t at, page = sysconf(_SC_PAGESIZE);
+	long before = minor_faults();
+
+	for (at = 0; at < len; at += page)
+		map[at] = 1;
+	return minor_faults() - before;
+}
+
+static void show_mapping(const char *label, void *map, size_t len)
+{
+	if (map == MAP_FAILED)
+		die("cannot map the buffer: %s", strerror(errno));
+	printf("%-14sat %p, %ld page faults\n", label, map, touch(map, len));
+	munmap(map, len);
+}
+
+static const struct option map_options[] = {
+	{ "chunks", required_argument, NULL, 'c' },
+	{}
+};
+
+int command_map(int argc, char **argv)
+{
+	struct dma_heap_vcm_alloc alloc = vcm_alloc_args(0);
+	struct dma_heap_vcm_query query;
+	int dev, dmabuf, option;
+	size_t len;
+
+	while ((option = options_next(argc, argv, map_options)) != -1)
+		if (option == 'c')
+			alloc.chunk_sizes = options_sizes("--chunks", optarg);
+	alloc.length = options_size("SIZE", options_only_argument(argc, argv));
+
+	dev = open_device();
+	dmabuf = alloc_buffer(dev, &alloc);
+	query_buffer(dev, dmabuf, &query);
+	len = query.out_length;
+	printf("%-14s", "chunks");
+	print_chunks(&query);
+
+	/* Once for the faults that the first call of anything takes. */
+	minor_faults();
+	show_mapping("aligned", vcm_map_aligned(dmabuf, 0, len, PROT_READ | PROT_WRITE), len);
+	show_mapping("anywhere", mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0), len);
 	return 0;
 }

@@ -1,16 +1,79 @@
 // SPDX-License-Identifier: MIT
 /*
- * Command lines.
+ * Command lines, and numbers of bytes as people write them.
  */
 
+#include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
-#include "client.h"
-#include "options.h"
-#include "size.h"
+#include "vcmctl.h"
+
+const char *fail_command;
+
+void fail_use(const char *fmt, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fputs("vcmctl: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fprintf(stderr, " (see vcmctl %s%s--help)\n", fail_command ?: "", fail_command ? " " : "");
+	exit(2);
+}
+
+/* What may follow a number; also with a blank between, as size_text() writes it. */
+static const struct {
+	const char *name;
+	unsigned int shift;
+} units[] = {
+	{ "", 0 }, { "bytes", 0 },
+	{ "K", 10 }, { "KiB", 10 }, { "M", 20 }, { "MiB", 20 },
+	{ "G", 30 }, { "GiB", 30 }, { "T", 40 }, { "TiB", 40 },
+};
+
+/* -1 if there is no such unit */
+static int unit_shift(const char *text)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(units); i++)
+		if (!strcasecmp(text, units[i].name))
+			return units[i].shift;
+	return -1;
+}
+
+bool size_parse(const char *text, uint64_t *size)
+{
+	unsigned long long number;
+	char *end;
+	int shift;
+
+	/* strtoull() takes a sign, and blanks in front. */
+	if (!isdigit((unsigned char)text[0]))
+		return false;
+	errno = 0;
+	number = strtoull(text, &end, 0);
+	if (errno)
+		return false;
+	if (end[0] == ' ' && end[1])
+		end++;
+	shift = unit_shift(end);
+	if (shift < 0)
+		return false;
+	if (number > UINT64_MAX >> shift)
+		return false;
+	*size = (uint64_t)number << shift;
+	return true;
+}
 
 int options_next(int argc, char **argv, const struct option *options)
 {

@@ -14,16 +14,13 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "client.h"
 #include "map-aligned.h"
-#include "size.h"
+#include "vcm_buffer.h"
 #include "vcmctl.h"
 
 #define ARGS_MAX 16
-#define MIB(n) ((size_t)(n) << 20)
 
 static unsigned int failures;
 
@@ -129,9 +126,9 @@ static void test_command_help(void)
 	char line[64], usage[64];
 	unsigned int i, j;
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		snprintf(usage, sizeof(usage), "usage: vcmctl %s", names[i]);
-		for (j = 0; j < sizeof(forms) / sizeof(forms[0]); j++) {
+		for (j = 0; j < ARRAY_SIZE(forms); j++) {
 			snprintf(line, sizeof(line), forms[j], names[i]);
 			check(run(line) == 0);
 			check_has(usage);
@@ -157,7 +154,7 @@ static void test_wrong_use(void)
 	};
 	unsigned int i;
 
-	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(lines); i++) {
 		if (!__check(run(lines[i]) == 2, __LINE__, "refused", lines[i]))
 			continue;
 		check_has("vcmctl: ");
@@ -209,7 +206,7 @@ static void test_sizes(void)
 	unsigned int i;
 	uint64_t size;
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		bool good = size_parse(cases[i].text, &size);
 
 		__check(good == cases[i].good && (!good || size == cases[i].size), __LINE__,
@@ -226,7 +223,7 @@ static void test_chunk_sizes_refused(void)
 	};
 	unsigned int i;
 
-	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(lines); i++) {
 		check(run(lines[i]) == 2);
 		check_has("is no chunk size; several are given as 2M,1M,64K,page");
 	}
@@ -243,7 +240,7 @@ static void test_sizes_both_ways(void)
 	uint64_t size;
 	unsigned int i;
 
-	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		check(size_parse(size_text(sizes[i], text), &size));
 		check(size == sizes[i]);
 	}
@@ -309,7 +306,7 @@ static void test_alloc_refused(void)
 	};
 	unsigned int i;
 
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		__check(run(cases[i].line) == 1, __LINE__, "refused", cases[i].line);
 		__check(strstr(output, cases[i].text), __LINE__, cases[i].text, output);
 		check(strchr(output, '\n') == output + strlen(output) - 1);
@@ -331,7 +328,7 @@ static void test_not_root(void)
 	if (!pid) {
 		failures = 0;
 		check(!setgid(65534) && !setuid(65534));
-		for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		for (i = 0; i < ARRAY_SIZE(lines); i++) {
 			check(run(lines[i]) == 1);
 			check_has("no permission for /");
 			check_has("be root");
@@ -416,14 +413,14 @@ static size_t address_space(void)
 
 static void test_map_aligned(void)
 {
-	struct dma_heap_vcm_alloc alloc = {
-		.length = MIB(8),
-		.chunk_sizes = DMA_HEAP_VCM_CHUNK_2M,
-	};
-	int dmabuf = client_alloc(client_open(), &alloc);
+	struct dma_heap_vcm_alloc alloc = vcm_alloc_args(MIB(8));
+	int dmabuf, dev = __vcm_dev_open();
 	size_t before, at;
 	uint64_t *whole;
 
+	alloc.chunk_sizes = DMA_HEAP_VCM_CHUNK_2M;
+	dmabuf = __vcm_dev_alloc(dev, &alloc);
+	close(dev);
 	whole = mmap(NULL, MIB(8), PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
 	check(whole != MAP_FAILED);
 	for (at = 0; at < MIB(8) / sizeof(*whole); at++)
@@ -529,14 +526,6 @@ static const struct test {
 	{ "pool-marks-refused", test_pool_marks_refused },
 };
 
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
-
 static void run_test(const struct test *test)
 {
 	double begin = now();
@@ -574,13 +563,13 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (list) {
-		for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+		for (i = 0; i < ARRAY_SIZE(tests); i++)
 			puts(tests[i].name);
 		return 0;
 	}
 
 	cap = pool_cap();
-	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(tests); i++) {
 		run_test(&tests[i]);
 		failed |= failures;
 	}

@@ -3,11 +3,12 @@
  * The vcm heap from the command line.
  */
 
-#include <stdbool.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "client.h"
+#include <linux/dma-heap-vcm.h>
+
 #include "vcmctl.h"
 
 #define SIZES \
@@ -59,13 +60,11 @@ static const struct command {
 	  "For root, with debugfs.\n" },
 };
 
-#define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
 /* What is written may be all that the program is for: a full disk is a failure. */
 static int finish(int status)
 {
 	if (fflush(stdout) || ferror(stdout))
-		fail("cannot write the output");
+		die("cannot write the output");
 	return status;
 }
 
@@ -74,7 +73,7 @@ static int help_all(void)
 	unsigned int i;
 
 	puts("usage: vcmctl COMMAND [OPTION]...\n");
-	for (i = 0; i < NR_COMMANDS; i++)
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-10s%s\n", commands[i].name, commands[i].what);
 	puts("  help      this, or help on a command: vcmctl help alloc\n"
 	     "  --version the version of the heap's interface that it was built for\n"
@@ -94,7 +93,7 @@ static const struct command *find(const char *name)
 {
 	unsigned int i;
 
-	for (i = 0; i < NR_COMMANDS; i++)
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(name, commands[i].name))
 			return &commands[i];
 	fail_use("no command '%s'", name);
@@ -118,6 +117,7 @@ static int run(const struct command *command, int argc, char **argv)
 
 int vcmctl(int argc, char **argv)
 {
+	program_invocation_short_name = "vcmctl";
 	if (argc < 2)
 		fail_use("no command");
 	if (!strcmp(argv[1], "help") && argc > 3)

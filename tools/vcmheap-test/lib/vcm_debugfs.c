@@ -34,17 +34,6 @@ uint64_t vcm_chunk_size(enum vcm_chunk chunk)
 	}
 }
 
-static FILE *open_file(const char *file)
-{
-	const char *root = igt_debugfs_mount();
-	char path[PATH_MAX];
-
-	if (!root)
-		return NULL;
-	snprintf(path, sizeof(path), "%s/vcm/%s", root, file);
-	return fopen(path, "re");
-}
-
 /**
  * vcm_require_debugfs:
  *
@@ -52,10 +41,7 @@ static FILE *open_file(const char *file)
  */
 void vcm_require_debugfs(void)
 {
-	FILE *file = open_file("totals");
-
-	igt_require_f(file, "no vcm/ in debugfs\n");
-	fclose(file);
+	igt_require_f(!access(VCM_DEBUGFS "totals", R_OK), "no vcm/ in debugfs\n");
 }
 
 /**
@@ -66,38 +52,27 @@ void vcm_require_debugfs(void)
  */
 char *vcm_debugfs_read(const char *file)
 {
-	FILE *in = open_file(file);
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out;
-	int c;
+	char path[PATH_MAX], *text;
 
-	igt_assert_f(in, "debugfs file vcm/%s: %s\n", file, strerror(errno));
-	out = open_memstream(&text, &len);
-	igt_assert(out);
-	while ((c = fgetc(in)) != EOF)
-		fputc(c, out);
-	igt_assert(!ferror(in));
-	fclose(in);
-	igt_assert_eq(fclose(out), 0);
-
+	snprintf(path, sizeof(path), VCM_DEBUGFS "%s", file);
+	text = vcm_file_read(path);
+	igt_assert_f(text, "%s: %s\n", path, strerror(errno));
 	return text;
 }
 
-static uint64_t total(const char *text, const char *name)
+/**
+ * vcm_debugfs_figure:
+ * @text: what vcm_debugfs_read() returned
+ * @key: what a line begins with
+ *
+ * Returns: the number behind it.
+ */
+uint64_t vcm_debugfs_figure(const char *text, const char *key)
 {
-	const char *line = text;
-	size_t len = strlen(name);
+	uint64_t value;
 
-	while (line && *line) {
-		if (!strncmp(line, name, len) && line[len] == ' ')
-			return strtoull(line + len, NULL, 10);
-		line = strchr(line, '\n');
-		if (line)
-			line++;
-	}
-	igt_assert_f(false, "no line \"%s\" in vcm/totals\n", name);
-	return 0;
+	igt_assert_f(vcm_figure(text, key, &value), "no line \"%s\" in:\n%s", key, text);
+	return value;
 }
 
 /**
@@ -109,13 +84,13 @@ void vcm_totals_read(struct vcm_totals *totals)
 	char *text = vcm_debugfs_read("totals");
 
 	memset(totals, 0, sizeof(*totals));
-	totals->buffers = total(text, "buffers");
-	totals->bytes = total(text, "bytes");
-	totals->chunks[VCM_CHUNK_2M] = total(text, "chunks_2m");
-	totals->chunks[VCM_CHUNK_1M] = total(text, "chunks_1m");
-	totals->chunks[VCM_CHUNK_64K] = total(text, "chunks_64k");
-	totals->chunks[VCM_CHUNK_PAGE] = total(text, "chunks_page");
-	totals->attachments = total(text, "attachments");
+	totals->buffers = vcm_debugfs_figure(text, "buffers");
+	totals->bytes = vcm_debugfs_figure(text, "bytes");
+	totals->chunks[VCM_CHUNK_2M] = vcm_debugfs_figure(text, "chunks_2m");
+	totals->chunks[VCM_CHUNK_1M] = vcm_debugfs_figure(text, "chunks_1m");
+	totals->chunks[VCM_CHUNK_64K] = vcm_debugfs_figure(text, "chunks_64k");
+	totals->chunks[VCM_CHUNK_PAGE] = vcm_debugfs_figure(text, "chunks_page");
+	totals->attachments = vcm_debugfs_figure(text, "attachments");
 	free(text);
 }
 
@@ -335,8 +310,5 @@ uint64_t vcm_chunk_start(const struct vcm_buffer_info *info, enum vcm_chunk chun
  */
 unsigned int vcm_repeats(unsigned int times)
 {
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/kmemleak", igt_debugfs_mount() ?: "");
-	return access(path, F_OK) || times < 10 ? times : times / 10;
+	return access("/sys/kernel/debug/kmemleak", F_OK) || times < 10 ? times : times / 10;
 }

@@ -73,6 +73,7 @@ uint64_t vcm_chunk_size(enum vcm_chunk chunk);
 
 void vcm_require_debugfs(void);
 char *vcm_debugfs_read(const char *file);
+uint64_t vcm_debugfs_figure(const char *text, const char *key);
 
 void vcm_totals_read(struct vcm_totals *totals);
 void vcm_totals_assert_back(const struct vcm_totals *before);

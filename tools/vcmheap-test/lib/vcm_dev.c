@@ -3,9 +3,6 @@
  * /dev/vcm, for tests: buffers with a policy of their own.
  */
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "igt.h"
@@ -13,18 +10,6 @@
 #include "vcm_dev.h"
 #include "vcm_heap.h"
 #include "vcm_process.h"
-
-/**
- * __vcm_dev_open:
- *
- * Returns: a file descriptor or -errno.
- */
-int __vcm_dev_open(void)
-{
-	int fd = open(VCM_DEV_PATH, O_RDWR | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
-}
 
 /**
  * vcm_dev_open:
@@ -39,51 +24,6 @@ int vcm_dev_open(void)
 
 	igt_require_f(fd >= 0, "no " VCM_DEV_PATH ": %s\n", strerror(-fd));
 	return fd;
-}
-
-/**
- * __vcm_dev_ioctl:
- * @dev: the device
- * @request: one of DMA_HEAP_VCM_IOCTL_*
- * @arg: its argument as it is handed over
- *
- * Returns: 0 or -errno.
- */
-int __vcm_dev_ioctl(int dev, unsigned long request, void *arg)
-{
-	return ioctl(dev, request, arg) < 0 ? -errno : 0;
-}
-
-/**
- * vcm_alloc_args:
- * @len: bytes
- *
- * Returns: the argument of an allocation in which all choices are left to the
- * heap.
- */
-struct dma_heap_vcm_alloc vcm_alloc_args(uint64_t len)
-{
-	return (struct dma_heap_vcm_alloc) {
-		.size = sizeof(struct dma_heap_vcm_alloc),
-		.length = len,
-		.fd_flags = O_RDWR | O_CLOEXEC,
-		.out_fd = -1,
-	};
-}
-
-/**
- * __vcm_dev_alloc:
- * @dev: the device
- * @args: what the buffer is to be like
- *
- * Returns: the buffer's file descriptor or -errno.
- */
-int __vcm_dev_alloc(int dev, const struct dma_heap_vcm_alloc *args)
-{
-	struct dma_heap_vcm_alloc alloc = *args;
-	int ret = __vcm_dev_ioctl(dev, DMA_HEAP_VCM_IOCTL_ALLOC, &alloc);
-
-	return ret < 0 ? ret : alloc.out_fd;
 }
 
 /**
@@ -141,22 +81,6 @@ int vcm_dev_alloc_sizes(int dev, uint64_t len, uint64_t chunk_sizes)
 }
 
 /**
- * __vcm_dev_query:
- * @dev: the device
- * @dmabuf: a buffer
- * @query: filled in
- *
- * Returns: 0 or -errno.
- */
-int __vcm_dev_query(int dev, int dmabuf, struct dma_heap_vcm_query *query)
-{
-	memset(query, 0, sizeof(*query));
-	query->size = sizeof(*query);
-	query->fd = dmabuf;
-	return __vcm_dev_ioctl(dev, DMA_HEAP_VCM_IOCTL_QUERY, query);
-}
-
-/**
  * vcm_dev_query:
  * @dev: the device
  * @dmabuf: a buffer
@@ -176,9 +100,7 @@ void vcm_dev_query(int dev, int dmabuf, struct dma_heap_vcm_query *query)
  */
 void vcm_dev_info(int dev, struct dma_heap_vcm_info *info)
 {
-	memset(info, 0, sizeof(*info));
-	info->size = sizeof(*info);
-	igt_assert_eq(__vcm_dev_ioctl(dev, DMA_HEAP_VCM_IOCTL_INFO, info), 0);
+	igt_assert_eq(__vcm_dev_info(dev, info), 0);
 }
 
 /**
@@ -198,7 +120,7 @@ void vcm_dev_assert_refused(int dev, unsigned long request, void *arg, int error
 	struct vcm_totals before;
 
 	vcm_totals_read(&before);
-	igt_assert_eq(__vcm_dev_ioctl(dev, request, arg), error);
+	igt_assert_eq(vcm_ioctl(dev, request, arg), error);
 	igt_assert_eq(vcm_open_fds(), fds);
 	igt_assert_eq(vcm_next_fd(dev), next);
 	vcm_totals_assert_back(&before);

@@ -7,22 +7,14 @@
 
 #include <stdint.h>
 
-#include <linux/dma-heap-vcm.h>
+#include "vcm_buffer.h"
 
-#define VCM_DEV_PATH "/dev/vcm"
-
-int __vcm_dev_open(void);
 int vcm_dev_open(void);
 
-int __vcm_dev_ioctl(int dev, unsigned long request, void *arg);
-
-struct dma_heap_vcm_alloc vcm_alloc_args(uint64_t len);
-int __vcm_dev_alloc(int dev, const struct dma_heap_vcm_alloc *args);
 int vcm_dev_alloc(int dev, const struct dma_heap_vcm_alloc *args);
 int vcm_dev_alloc_policy(int dev, uint64_t len, uint64_t align, uint64_t guard, uint32_t flags);
 int vcm_dev_alloc_sizes(int dev, uint64_t len, uint64_t chunk_sizes);
 
-int __vcm_dev_query(int dev, int dmabuf, struct dma_heap_vcm_query *query);
 void vcm_dev_query(int dev, int dmabuf, struct dma_heap_vcm_query *query);
 void vcm_dev_info(int dev, struct dma_heap_vcm_info *info);
 

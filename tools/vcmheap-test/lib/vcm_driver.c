@@ -11,34 +11,11 @@
 
 #include "igt.h"
 #include "vcm_driver.h"
+#include "vcm_heap.h"
 
 #define DRIVER_DIR	"/sys/bus/pci/drivers/vcm-edu/"
 #define DEVICE_DIR	"/sys/bus/pci/devices/"
 #define MODULE_DIR	"/sys/module/"
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
-	igt_assert_f(write(fd, text, strlen(text)) == (ssize_t)strlen(text), "\"%s\" to %s: %s\n",
-		     text, path, strerror(errno));
-	close(fd);
-}
-
-/* The first line of a file, without its end; false if there is no such file. */
-static bool read_file(const char *path, char *line, int size)
-{
-	FILE *file = fopen(path, "re");
-
-	if (!file)
-		return false;
-	if (!fgets(line, size, file))
-		*line = '\0';
-	line[strcspn(line, "\n")] = '\0';
-	fclose(file);
-	return true;
-}
 
 /* --- Devices ----------------------------------------------------------- */
 
@@ -62,7 +39,7 @@ bool vcm_driver_bound(const char *device)
  */
 void vcm_driver_bind(const char *device)
 {
-	write_file(DRIVER_DIR "bind", device);
+	vcm_file_assert_write(DRIVER_DIR "bind", device);
 	igt_assert(vcm_driver_bound(device));
 }
 
@@ -72,7 +49,7 @@ void vcm_driver_bind(const char *device)
  */
 void vcm_driver_unbind(const char *device)
 {
-	write_file(DRIVER_DIR "unbind", device);
+	vcm_file_assert_write(DRIVER_DIR "unbind", device);
 	igt_assert(!vcm_driver_bound(device));
 }
 
@@ -87,7 +64,7 @@ void vcm_device_remove(const char *device)
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), DEVICE_DIR "%s/remove", device);
-	write_file(path, "1");
+	vcm_file_assert_write(path, "1");
 }
 
 /**
@@ -97,7 +74,7 @@ void vcm_device_remove(const char *device)
  */
 void vcm_bus_rescan(void)
 {
-	write_file("/sys/bus/pci/rescan", "1");
+	vcm_file_assert_write("/sys/bus/pci/rescan", "1");
 }
 
 /* --- Modules ----------------------------------------------------------- */
@@ -124,11 +101,10 @@ bool vcm_module_loaded(const char *module)
  */
 int vcm_module_users(const char *module)
 {
-	char path[PATH_MAX], line[32];
+	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), MODULE_DIR "%s/refcnt", module);
-	igt_assert_f(read_file(path, line, sizeof(line)), "no %s\n", path);
-	return atoi(line);
+	return vcm_file_read_number(path);
 }
 
 /**
@@ -186,11 +162,13 @@ int __vcm_module_unload(const char *module)
 /* Of the form "name=value ", or nothing where the module has no such parameter. */
 static void edu_parameter(char *text, size_t size, const char *name)
 {
-	char path[PATH_MAX], value[64];
+	char path[PATH_MAX], *value;
 
 	snprintf(path, sizeof(path), MODULE_DIR VCM_EDU_MODULE "/parameters/%s", name);
-	if (read_file(path, value, sizeof(value)) && *value)
-		snprintf(text, size, "%s=%s ", name, value);
+	value = vcm_file_read(path);
+	if (value && *value != '\n')
+		snprintf(text, size, "%s=%.*s ", name, (int)strcspn(value, "\n"), value);
+	free(value);
 }
 
 /* The module's file, and how the module was loaded first. */
@@ -230,11 +208,13 @@ void vcm_edu_require_module(void)
  */
 bool vcm_edu_is_managed(void)
 {
-	char line[8];
+	char *value = vcm_file_read(MODULE_DIR VCM_EDU_MODULE "/parameters/managed_dma");
+	bool managed;
 
-	igt_assert(read_file(MODULE_DIR VCM_EDU_MODULE "/parameters/managed_dma", line,
-			     sizeof(line)));
-	return *line == 'Y';
+	igt_assert(value);
+	managed = *value == 'Y';
+	free(value);
+	return managed;
 }
 
 /**

@@ -4,33 +4,56 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "igt.h"
 #include "vcm_group.h"
+#include "vcm_heap.h"
 
 /* A hierarchy of our own: the machine need not have one mounted. */
 #define ROOT "/tmp/vcm-group-XXXXXX"
 
+/* Who was killed in it leaves the group a little later. */
+#define LEAVE_STEPS	100
+#define LEAVE_STEP_US	50000
+
 static char root[] = ROOT;
 static const char *controller_used;
+static pid_t owner;
 
-#define GROUP "vcm"
+static const char *path_of(const char *file, char *path)
+{
+	snprintf(path, PATH_MAX, "%s/%s", root, file);
+	return path;
+}
 
-static void write_file(const char *dir, const char *file, const char *text)
+/* Whether all is gone that vcm_group_create() made. */
+static bool remove_group(void)
+{
+	char text[32], path[PATH_MAX];
+	int ret = rmdir(path_of("vcm", path));
+
+	snprintf(text, sizeof(text), "-%s", controller_used);
+	vcm_file_write(path_of("cgroup.subtree_control", path), text);
+	ret |= umount(root) | rmdir(root);
+	owner = 0;
+	return !ret;
+}
+
+/* A subtest that failed leaves its group, and processes in it. */
+static void remove_leftover(void)
 {
 	char path[PATH_MAX];
-	int fd;
+	int i;
 
-	snprintf(path, sizeof(path), "%s/%s/%s", root, dir, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
-	igt_assert_f(write(fd, text, strlen(text)) == strlen(text), "%s: %s\n", path,
-		     strerror(errno));
-	close(fd);
+	if (owner != getpid())
+		return;
+	vcm_file_write(path_of("vcm/cgroup.kill", path), "1");
+	for (i = 0; i < LEAVE_STEPS && rmdir(path_of("vcm", path)) && errno == EBUSY; i++)
+		usleep(LEAVE_STEP_US);
+	remove_group();
 }
 
 /**
@@ -38,21 +61,28 @@ static void write_file(const char *dir, const char *file, const char *text)
  * @controller: "memory" or another one of cgroup2
  *
  * Makes a group, without a process in it. Skips the test where the kernel has no
- * groups.
+ * groups. It is removed by vcm_group_destroy(), or, where a test fails before, by the
+ * next vcm_group_create() or at the end of the program.
  */
 void vcm_group_create(const char *controller)
 {
 	char text[32], path[PATH_MAX];
+	int ret;
 
+	if (!controller_used)
+		igt_assert_eq(atexit(remove_leftover), 0);
+	remove_leftover();
 	strcpy(root, ROOT);
 	igt_assert(mkdtemp(root));
-	igt_require_f(!mount("cgroup2", root, "cgroup2", 0, NULL), "no cgroup2: %s\n",
-		      strerror(errno));
+	ret = mount("cgroup2", root, "cgroup2", 0, NULL) ? -errno : 0;
+	if (ret)
+		rmdir(root);
+	igt_require_f(!ret, "no cgroup2: %s\n", strerror(-ret));
 	controller_used = controller;
+	owner = getpid();
 	snprintf(text, sizeof(text), "+%s", controller);
-	write_file("", "cgroup.subtree_control", text);
-	snprintf(path, sizeof(path), "%s/" GROUP, root);
-	igt_assert_eq(mkdir(path, 0755), 0);
+	vcm_file_assert_write(path_of("cgroup.subtree_control", path), text);
+	igt_assert_eq(mkdir(path_of("vcm", path), 0755), 0);
 }
 
 /**
@@ -62,14 +92,7 @@ void vcm_group_create(const char *controller)
  */
 void vcm_group_destroy(void)
 {
-	char text[32], path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/" GROUP, root);
-	igt_assert_eq(rmdir(path), 0);
-	snprintf(text, sizeof(text), "-%s", controller_used);
-	write_file("", "cgroup.subtree_control", text);
-	igt_assert_eq(umount(root), 0);
-	igt_assert_eq(rmdir(root), 0);
+	igt_assert(remove_group());
 }
 
 /**
@@ -79,7 +102,10 @@ void vcm_group_destroy(void)
  */
 void vcm_group_write(const char *file, const char *text)
 {
-	write_file(GROUP, file, text);
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/vcm/%s", root, file);
+	vcm_file_assert_write(path, text);
 }
 
 /**
@@ -91,19 +117,14 @@ void vcm_group_write(const char *file, const char *text)
  */
 uint64_t vcm_group_read(const char *file, const char *key)
 {
-	unsigned long long value = 0, found = 0;
-	char path[PATH_MAX], line[128];
-	FILE *in;
+	char path[PATH_MAX];
+	uint64_t value = 0;
 
-	snprintf(path, sizeof(path), "%s/" GROUP "/%s", root, file);
-	in = fopen(path, "re");
-	igt_assert_f(in, "%s: %s\n", path, strerror(errno));
-	while (fgets(line, sizeof(line), in))
-		if (!strncmp(line, key, strlen(key)) &&
-		    sscanf(line + strlen(key), "%llu", &value) == 1)
-			found = value;
-	fclose(in);
-	return found;
+	snprintf(path, sizeof(path), "%s/vcm/%s", root, file);
+	if (!*key)
+		return vcm_file_read_number(path);
+	igt_assert_f(vcm_file_figure(path, key, &value), "no line \"%s\" in %s\n", key, path);
+	return value;
 }
 
 /**

@@ -5,9 +5,6 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -37,29 +34,53 @@ uint64_t vcm_page_align(uint64_t len)
 	return (len + mask) & ~mask;
 }
 
-static bool find_memory_figure(const char *key, uint64_t *bytes)
+/**
+ * vcm_file_assert_write:
+ * @path: a file that is there
+ * @text: what to write to it
+ */
+void vcm_file_assert_write(const char *path, const char *text)
 {
-	FILE *file = fopen("/proc/meminfo", "re");
-	unsigned long long kib;
-	bool found = false;
-	char line[256];
+	int ret = vcm_file_write(path, text);
 
-	igt_assert(file);
-	while (fgets(line, sizeof(line), file))
-		if (!strncmp(line, key, strlen(key)) &&
-		    sscanf(line + strlen(key), ": %llu kB", &kib) == 1) {
-			*bytes = kib << 10;
-			found = true;
-		}
-	fclose(file);
-	return found;
+	igt_assert_f(!ret, "\"%s\" to %s: %s\n", text, path, strerror(-ret));
+}
+
+/**
+ * vcm_file_read_number:
+ * @path: a file that begins with a number
+ *
+ * Returns: the number.
+ */
+uint64_t vcm_file_read_number(const char *path)
+{
+	char *text = vcm_file_read(path), *end;
+	uint64_t value;
+
+	igt_assert_f(text, "%s: %s\n", path, strerror(errno));
+	value = strtoull(text, &end, 0);
+	igt_assert_f(end > text, "no number in %s\n", path);
+	free(text);
+	return value;
+}
+
+/**
+ * vcm_compact_memory:
+ *
+ * Has the kernel join free memory to large blocks, where it can do that.
+ */
+void vcm_compact_memory(void)
+{
+	int ret = vcm_file_write("/proc/sys/vm/compact_memory", "1");
+
+	igt_assert(!ret || ret == -ENOENT);
 }
 
 static uint64_t memory_figure(const char *key)
 {
-	uint64_t bytes;
+	uint64_t bytes = vcm_meminfo(key);
 
-	igt_assert_f(find_memory_figure(key, &bytes), "the kernel does not tell %s\n", key);
+	igt_assert_f(bytes, "the kernel does not tell %s\n", key);
 	return bytes;
 }
 
@@ -94,34 +115,6 @@ uint64_t vcm_ram_available(void)
 }
 
 /**
- * vcm_ram_cma:
- *
- * Returns: bytes of free memory that only CMA's users and pages that can be moved
- * are given; 0 for a kernel without CMA.
- */
-uint64_t vcm_ram_cma(void)
-{
-	uint64_t bytes;
-
-	return find_memory_figure("CmaFree", &bytes) ? bytes : 0;
-}
-
-/* The sum of the kernel's event counters whose name begins with @prefix. */
-static uint64_t vmstat_sum(const char *prefix)
-{
-	FILE *file = fopen("/proc/vmstat", "re");
-	unsigned long long value, sum = 0;
-	char name[64];
-
-	igt_assert(file);
-	while (fscanf(file, "%63s %llu", name, &value) == 2)
-		if (!strncmp(name, prefix, strlen(prefix)))
-			sum += value;
-	fclose(file);
-	return sum;
-}
-
-/**
  * vcm_ram_handed_out:
  *
  * Tells how much work the kernel did for an allocation, by a measure that does
@@ -131,7 +124,7 @@ static uint64_t vmstat_sum(const char *prefix)
  */
 uint64_t vcm_ram_handed_out(void)
 {
-	return vmstat_sum("pgalloc_") * vcm_page_size();
+	return vcm_counters("/proc/vmstat", "pgalloc_") * vcm_page_size();
 }
 
 /**
@@ -142,61 +135,7 @@ uint64_t vcm_ram_handed_out(void)
  */
 uint64_t vcm_alloc_stalls(void)
 {
-	return vmstat_sum("allocstall_") + vmstat_sum("compact_stall");
-}
-
-/**
- * vcm_oom_kills:
- *
- * Returns: processes killed for want of memory since the kernel started.
- */
-uint64_t vcm_oom_kills(void)
-{
-	return vmstat_sum("oom_kill");
-}
-
-/**
- * vcm_compact_memory:
- *
- * Has the kernel join free memory to large blocks, where it can do that.
- */
-void vcm_compact_memory(void)
-{
-	int fd = open("/proc/sys/vm/compact_memory", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	igt_assert_eq(write(fd, "1", 1), 1);
-	close(fd);
-}
-
-/* An ioctl that a signal interrupted is made again. */
-static int ioctl_errno(int fd, unsigned long request, void *arg)
-{
-	int ret;
-
-	do {
-		ret = ioctl(fd, request, arg);
-	} while (ret < 0 && (errno == EINTR || errno == EAGAIN));
-
-	return ret < 0 ? -errno : ret;
-}
-
-/**
- * __vcm_heap_open:
- * @name: a heap below /dev/dma_heap/
- *
- * Returns: a file descriptor or -errno.
- */
-int __vcm_heap_open(const char *name)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	snprintf(path, sizeof(path), "/dev/dma_heap/%s", name);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
+	return vcm_counters("/proc/vmstat", "allocstall_") + vcm_counters("/proc/vmstat", "compact_stall");
 }
 
 /**
@@ -213,51 +152,6 @@ int vcm_heap_open(void)
 	igt_require_f(fd >= 0, "no heap /dev/dma_heap/" DMA_HEAP_VCM_NAME ": %s\n",
 		      strerror(-fd));
 	return fd;
-}
-
-/**
- * __vcm_heap_ioctl:
- * @heap: the heap
- * @data: argument of DMA_HEAP_IOCTL_ALLOC as it is handed over
- *
- * Returns: 0 or -errno.
- */
-int __vcm_heap_ioctl(int heap, struct dma_heap_allocation_data *data)
-{
-	return ioctl_errno(heap, DMA_HEAP_IOCTL_ALLOC, data);
-}
-
-/**
- * __vcm_heap_alloc_flags:
- * @heap: the heap
- * @len: bytes
- * @fd_flags: open flags of the new file descriptor
- * @heap_flags: heap flags
- *
- * Returns: the buffer's file descriptor or -errno.
- */
-int __vcm_heap_alloc_flags(int heap, uint64_t len, uint32_t fd_flags, uint64_t heap_flags)
-{
-	struct dma_heap_allocation_data data = {
-		.len = len,
-		.fd_flags = fd_flags,
-		.heap_flags = heap_flags,
-	};
-	int ret = __vcm_heap_ioctl(heap, &data);
-
-	return ret < 0 ? ret : (int)data.fd;
-}
-
-/**
- * __vcm_heap_alloc:
- * @heap: the heap
- * @len: bytes
- *
- * Returns: the file descriptor of a readable and writable buffer, or -errno.
- */
-int __vcm_heap_alloc(int heap, uint64_t len)
-{
-	return __vcm_heap_alloc_flags(heap, len, O_RDWR | O_CLOEXEC, 0);
 }
 
 /**
@@ -368,20 +262,6 @@ void vcm_buffer_unmap(void *ptr, size_t len)
 }
 
 /**
- * __vcm_buffer_sync:
- * @dmabuf: a buffer
- * @flags: flags of DMA_BUF_IOCTL_SYNC as they are handed over
- *
- * Returns: 0 or -errno.
- */
-int __vcm_buffer_sync(int dmabuf, uint64_t flags)
-{
-	struct dma_buf_sync sync = { .flags = flags };
-
-	return ioctl_errno(dmabuf, DMA_BUF_IOCTL_SYNC, &sync);
-}
-
-/**
  * vcm_buffer_begin:
  * @dmabuf: a buffer
  * @access: DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE or both
@@ -403,18 +283,6 @@ void vcm_buffer_begin(int dmabuf, uint64_t access)
 void vcm_buffer_end(int dmabuf, uint64_t access)
 {
 	igt_assert_eq(__vcm_buffer_sync(dmabuf, DMA_BUF_SYNC_END | access), 0);
-}
-
-/**
- * __vcm_buffer_set_name:
- * @dmabuf: a buffer
- * @name: the name
- *
- * Returns: 0 or -errno.
- */
-int __vcm_buffer_set_name(int dmabuf, const char *name)
-{
-	return ioctl_errno(dmabuf, DMA_BUF_SET_NAME_B, (void *)name);
 }
 
 /**

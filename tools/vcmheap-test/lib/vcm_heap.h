@@ -13,33 +13,25 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include <linux/dma-buf.h>
-#include <linux/dma-heap.h>
-
-#include <linux/dma-heap-vcm.h>
-
-#define KIB(n) ((uint64_t)(n) << 10)
-#define MIB(n) ((uint64_t)(n) << 20)
+#include "vcm_buffer.h"
+#include "vcm_files.h"
+#include "vcm_util.h"
 
 size_t vcm_page_size(void);
 uint64_t vcm_page_align(uint64_t len);
 uint64_t vcm_ram_size(void);
 uint64_t vcm_ram_free(void);
 uint64_t vcm_ram_available(void);
-uint64_t vcm_ram_cma(void);
 uint64_t vcm_ram_handed_out(void);
-uint64_t vcm_oom_kills(void);
 uint64_t vcm_alloc_stalls(void);
 void vcm_compact_memory(void);
+void vcm_file_assert_write(const char *path, const char *text);
+uint64_t vcm_file_read_number(const char *path);
 
 /* The heap and its buffers */
 
-int __vcm_heap_open(const char *name);
 int vcm_heap_open(void);
 
-int __vcm_heap_ioctl(int heap, struct dma_heap_allocation_data *data);
-int __vcm_heap_alloc_flags(int heap, uint64_t len, uint32_t fd_flags, uint64_t heap_flags);
-int __vcm_heap_alloc(int heap, uint64_t len);
 int vcm_heap_alloc(int heap, uint64_t len);
 
 uint64_t vcm_buffer_size(int dmabuf);
@@ -50,11 +42,9 @@ void *vcm_buffer_map_range(int dmabuf, uint64_t offset, size_t len, int prot);
 void *vcm_buffer_map(int dmabuf);
 void vcm_buffer_unmap(void *ptr, size_t len);
 
-int __vcm_buffer_sync(int dmabuf, uint64_t flags);
 void vcm_buffer_begin(int dmabuf, uint64_t access);
 void vcm_buffer_end(int dmabuf, uint64_t access);
 
-int __vcm_buffer_set_name(int dmabuf, const char *name);
 void vcm_buffer_set_name(int dmabuf, const char *name);
 
 /* Contents */

@@ -14,6 +14,7 @@
 
 #include "igt.h"
 #include "vcm_debugfs.h"
+#include "vcm_files.h"
 #include "vcm_inject.h"
 #include "vcm_process.h"
 
@@ -24,16 +25,9 @@ static int fail_nth = -1;
 static bool set_knob(const char *kind, const char *knob, const char *value)
 {
 	char path[PATH_MAX];
-	bool written;
-	int fd;
 
-	snprintf(path, sizeof(path), "%s/%s/%s", igt_debugfs_mount() ?: "", kind, knob);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	written = write(fd, value, strlen(value)) == (ssize_t)strlen(value);
-	close(fd);
-	return written;
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", kind, knob);
+	return !vcm_file_write(path, value);
 }
 
 /**

@@ -5,7 +5,6 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -18,15 +17,6 @@
 /* Memory comes back a little after those who had it are gone. */
 #define SETTLE_STEPS	100
 #define SETTLE_STEP_US	50000
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
-	igt_assert_eq(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
-}
 
 /**
  * vcm_memory_read:
@@ -76,12 +66,12 @@ void vcm_memory_assert_back(const struct vcm_memory *before, const char *what)
  */
 void vcm_oom_score(const char *score)
 {
-	write_file("/proc/self/oom_score_adj", score);
+	vcm_file_assert_write("/proc/self/oom_score_adj", score);
 }
 
 /* --- What the heap may take -------------------------------------------- */
 
-#define RESERVE "/sys/module/vcm_heap/parameters/reserve_mb"
+#define RESERVE VCM_PARAMETERS "reserve_mb"
 
 /**
  * struct zone - what /proc/zoneinfo tells of a zone
@@ -224,12 +214,8 @@ void vcm_usable_read(struct vcm_usable *usable, unsigned long nodes)
  */
 uint64_t vcm_reserve(const struct vcm_usable *usable)
 {
-	FILE *file = fopen(RESERVE, "re");
-	long long mib;
+	int64_t mib = vcm_file_read_number(RESERVE);
 
-	igt_assert(file);
-	igt_assert_eq(fscanf(file, "%lld", &mib), 1);
-	fclose(file);
 	if (mib >= 0)
 		return MIB(mib);
 	return usable->ram / 32 > MIB(32) ? usable->ram / 32 : MIB(32);

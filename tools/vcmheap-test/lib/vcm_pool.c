@@ -3,8 +3,6 @@
  * The pool in which the vcm heap keeps chunks for later buffers, for tests.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <sys/syscall.h>
 
@@ -12,31 +10,9 @@
 #include "vcm_heap.h"
 #include "vcm_pool.h"
 
-#define PARAMETERS "/sys/module/vcm_heap/parameters/"
-
 /* For what the pool's worker does, which rests for seconds at times. */
 #define WAIT_STEPS	6000
 #define WAIT_STEP_US	10000
-
-/* Returns 0 or -errno. */
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text));
-	ret = ret < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
-static const char *debugfs_path(const char *file, char *path)
-{
-	snprintf(path, PATH_MAX, "%s/vcm/%s", igt_debugfs_mount(), file);
-	return path;
-}
 
 /**
  * vcm_require_pool:
@@ -45,22 +21,8 @@ static const char *debugfs_path(const char *file, char *path)
  */
 void vcm_require_pool(void)
 {
-	char path[PATH_MAX];
-
 	vcm_require_debugfs();
-	igt_require_f(!access(debugfs_path("pool", path), R_OK), "no vcm/pool in debugfs\n");
-}
-
-static uint64_t line_of(const char *text, const char *name)
-{
-	char key[64];
-	const char *at;
-
-	/* Each is a line of its own, and none is the end of another. */
-	snprintf(key, sizeof(key), "\n%s ", name);
-	at = strstr(text, key);
-	igt_assert_f(at, "no line \"%s\" in vcm/pool\n", name);
-	return strtoull(at + strlen(key), NULL, 10);
+	igt_require_f(!access(VCM_DEBUGFS "pool", R_OK), "no vcm/pool in debugfs\n");
 }
 
 /**
@@ -75,22 +37,20 @@ void vcm_pool_read(struct vcm_pool *pool)
 		[VCM_CHUNK_64K] = "64k",
 		[VCM_CHUNK_PAGE] = "page",
 	};
-	char *file = vcm_debugfs_read("pool");
-	char text[1024], name[32];
+	char *text = vcm_debugfs_read("pool"), name[32];
 	int i;
 
-	snprintf(text, sizeof(text), "\n%s", file);
-	free(file);
-	pool->cap = line_of(text, "cap_kb") << 10;
-	pool->total = line_of(text, "total_kb") << 10;
+	pool->cap = vcm_debugfs_figure(text, "cap_kb") << 10;
+	pool->total = vcm_debugfs_figure(text, "total_kb") << 10;
 	for (i = 0; i < VCM_CHUNKS; i++) {
 		snprintf(name, sizeof(name), "clean_%s", sizes[i]);
-		pool->clean[i] = line_of(text, name);
+		pool->clean[i] = vcm_debugfs_figure(text, name);
 		snprintf(name, sizeof(name), "dirty_%s", sizes[i]);
-		pool->dirty[i] = line_of(text, name);
+		pool->dirty[i] = vcm_debugfs_figure(text, name);
 	}
-	pool->pressure = line_of(text, "pressure");
-	pool->bad = line_of(text, "bad_kb") << 10;
+	pool->pressure = vcm_debugfs_figure(text, "pressure");
+	pool->bad = vcm_debugfs_figure(text, "bad_kb") << 10;
+	free(text);
 }
 
 /**
@@ -215,9 +175,7 @@ void vcm_pool_assert_empty(void)
  */
 void vcm_pool_drain(void)
 {
-	char path[PATH_MAX];
-
-	igt_assert_eq(write_file(debugfs_path("pool_drain", path), "1"), 0);
+	vcm_file_assert_write(VCM_DEBUGFS "pool_drain", "1");
 }
 
 /**
@@ -231,8 +189,8 @@ int __vcm_pool_set(const char *param, const char *value)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), PARAMETERS "%s", param);
-	return write_file(path, value);
+	snprintf(path, sizeof(path), VCM_PARAMETERS "%s", param);
+	return vcm_file_write(path, value);
 }
 
 /**
@@ -256,16 +214,10 @@ void vcm_pool_set(const char *param, uint64_t value)
  */
 uint64_t vcm_pool_get(const char *param)
 {
-	unsigned long long value;
 	char path[PATH_MAX];
-	FILE *file;
 
-	snprintf(path, sizeof(path), PARAMETERS "%s", param);
-	file = fopen(path, "re");
-	igt_assert_f(file, "no parameter %s: %s\n", param, strerror(errno));
-	igt_assert_eq(fscanf(file, "%llu", &value), 1);
-	fclose(file);
-	return value;
+	snprintf(path, sizeof(path), VCM_PARAMETERS "%s", param);
+	return vcm_file_read_number(path);
 }
 
 /**
@@ -329,20 +281,13 @@ void vcm_pool_renew(uint64_t cap_mib)
 
 static uint64_t reclaimable_in(const char *path)
 {
-	unsigned long long value;
-	bool found = false;
-	char name[64];
-	FILE *file;
+	uint64_t pages;
 
 	/* What the CPUs have counted for themselves is collected. */
-	igt_assert_eq(write_file("/proc/sys/vm/stat_refresh", "1"), 0);
-	file = fopen(path, "re");
-	igt_assert_f(file, "%s: %s\n", path, strerror(errno));
-	while (!found && fscanf(file, "%63s %llu", name, &value) == 2)
-		found = !strcmp(name, "nr_kernel_misc_reclaimable");
-	fclose(file);
-	igt_assert_f(found, "no nr_kernel_misc_reclaimable in %s\n", path);
-	return value * vcm_page_size();
+	vcm_file_assert_write("/proc/sys/vm/stat_refresh", "1");
+	igt_assert_f(vcm_file_figure(path, "nr_kernel_misc_reclaimable", &pages),
+		     "no nr_kernel_misc_reclaimable in %s\n", path);
+	return pages * vcm_page_size();
 }
 
 /**
@@ -411,5 +356,5 @@ uint64_t vcm_ram_unused(void)
  */
 void vcm_drop_caches(void)
 {
-	igt_assert_eq(write_file("/proc/sys/vm/drop_caches", "2"), 0);
+	vcm_file_assert_write("/proc/sys/vm/drop_caches", "2");
 }

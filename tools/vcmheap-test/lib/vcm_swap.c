@@ -15,17 +15,6 @@
 #define ZRAM_SIZE	"/sys/block/zram0/disksize"
 #define ZRAM_RESET	"/sys/block/zram0/reset"
 
-static void write_number(const char *path, uint64_t number)
-{
-	char text[32];
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
-	igt_assert_eq(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
-}
-
 static bool is_zram(const char *device)
 {
 	return !strcmp(device, VCM_SWAP_ZRAM);
@@ -61,7 +50,7 @@ void vcm_swap_on(const char *device, uint64_t len)
 {
 	igt_require_f(access(device, F_OK) == 0, "no %s\n", device);
 	if (is_zram(device))
-		write_number(ZRAM_SIZE, len);
+		igt_assert_eq(vcm_file_write_number(ZRAM_SIZE, len), 0);
 	write_header(device, len);
 	igt_assert_f(swapon(device, 0) == 0, "%s: %s\n", device, strerror(errno));
 }
@@ -74,7 +63,7 @@ void vcm_swap_off(const char *device)
 {
 	igt_assert_f(swapoff(device) == 0, "%s: %s\n", device, strerror(errno));
 	if (is_zram(device))
-		write_number(ZRAM_RESET, 1);
+		vcm_file_assert_write(ZRAM_RESET, "1");
 }
 
 /**

@@ -147,7 +147,7 @@ static void test_size_exact(int dev, const struct request *request)
 
 	arg[-1] = 0x5a;
 	request_fill(request, arg, request->size, dmabuf);
-	igt_assert_eq(__vcm_dev_ioctl(dev, request->number, arg), 0);
+	igt_assert_eq(vcm_ioctl(dev, request->number, arg), 0);
 	request_finish(request, arg, dmabuf);
 	igt_assert_eq(arg[-1], 0x5a);
 	vcm_border_unmap(border);
@@ -169,7 +169,7 @@ static void test_size_long(int dev, const struct request *request)
 		uint32_t byte;
 
 		request_fill(request, arg, sizes[i], dmabuf);
-		igt_assert_eq(__vcm_dev_ioctl(dev, request->number, arg), 0);
+		igt_assert_eq(vcm_ioctl(dev, request->number, arg), 0);
 		request_finish(request, arg, dmabuf);
 		for (byte = request->size; byte < sizes[i]; byte++)
 			igt_assert_eq(arg[byte], 0);
@@ -216,7 +216,7 @@ static void test_first_query(int dev)
 	void *arg = border - QUERY_SIZE_VER1;
 
 	memcpy(arg, &query, QUERY_SIZE_VER1);
-	igt_assert_eq(__vcm_dev_ioctl(dev, DMA_HEAP_VCM_IOCTL_QUERY, arg), 0);
+	igt_assert_eq(vcm_ioctl(dev, DMA_HEAP_VCM_IOCTL_QUERY, arg), 0);
 	memcpy(&query, arg, QUERY_SIZE_VER1);
 	igt_assert_eq_u64(query.out_length, KIB(68));
 	igt_assert_eq_u64(query.out_guard, KIB(4));

@@ -216,7 +216,7 @@ static void test_refuses_fd(int heap)
 			.fd_flags = O_RDWR | O_CLOEXEC,
 		};
 
-		igt_assert_eq(__vcm_heap_ioctl(heap, &data), -EINVAL);
+		igt_assert_eq(vcm_ioctl_again(heap, DMA_HEAP_IOCTL_ALLOC, &data), -EINVAL);
 		igt_assert_eq(data.fd, fds[i]);
 	}
 }
@@ -285,13 +285,13 @@ static void test_refuses_bad_pointer(int heap)
 	fd = dup(heap);
 	close(fd);
 
-	igt_assert_eq(__vcm_heap_ioctl(heap, NULL), -EFAULT);
+	igt_assert_eq(vcm_ioctl_again(heap, DMA_HEAP_IOCTL_ALLOC, NULL), -EFAULT);
 
 	read_only = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	igt_assert(read_only != MAP_FAILED);
 	memcpy(read_only, &data, sizeof(data));
 	igt_assert_eq(mprotect(read_only, page, PROT_READ), 0);
-	igt_assert_eq(__vcm_heap_ioctl(heap, read_only), -EFAULT);
+	igt_assert_eq(vcm_ioctl_again(heap, DMA_HEAP_IOCTL_ALLOC, read_only), -EFAULT);
 	munmap(read_only, page);
 
 	vcm_totals_assert_back(&before);

@@ -351,7 +351,7 @@ static int call_info(struct scene *scene)
 {
 	struct dma_heap_vcm_info info = { .size = sizeof(info) };
 
-	return __vcm_dev_ioctl(scene->dev, DMA_HEAP_VCM_IOCTL_INFO, &info);
+	return vcm_ioctl(scene->dev, DMA_HEAP_VCM_IOCTL_INFO, &info);
 }
 
 static int call_set_name(struct scene *scene)

@@ -306,7 +306,7 @@ static void test_full_pool(int heap)
 	vcm_memory_read(&before);
 	require_full_pool(heap);
 	/* Nearly all of what was available when nothing was kept. */
-	len = before.available - vcm_ram_cma() - VCM_MEMORY_NOISE - before.available / 16;
+	len = before.available - vcm_meminfo("CmaFree") - VCM_MEMORY_NOISE - before.available / 16;
 	igt_assert_lt_u64(before.available - MIB(256), len + vcm_pool_total() + MIB(256));
 	dmabuf = vcm_heap_alloc(heap, len);
 	close(dmabuf);
@@ -432,7 +432,7 @@ static void test_group_limit(int dev, int heap)
 	igt_fork(child, 1)
 		alloc_beyond_limit(dev, heap);
 	igt_waitchildren();
-	igt_assert_eq_u64(vcm_group_read("memory.events", "oom_kill "), 0);
+	igt_assert_eq_u64(vcm_group_read("memory.events", "oom_kill"), 0);
 	vcm_bystander_stop(&bystander);
 	assert_nothing_charged();
 	vcm_group_destroy();
@@ -466,7 +466,7 @@ static void test_group_edge(int heap)
 	igt_fork(child, 1)
 		alloc_at_limit(heap);
 	igt_waitchildren();
-	igt_assert_eq_u64(vcm_group_read("memory.events", "oom_kill "), 0);
+	igt_assert_eq_u64(vcm_group_read("memory.events", "oom_kill"), 0);
 	assert_nothing_charged();
 	vcm_group_destroy();
 	vcm_memory_assert_back(&before, "at the limit of a group");
@@ -507,7 +507,7 @@ static void test_group_import(int dev)
 	igt_fork(child, 1)
 		import_until_limit(dmabuf);
 	igt_waitchildren();
-	igt_assert_eq_u64(vcm_group_read("memory.events", "oom_kill "), 0);
+	igt_assert_eq_u64(vcm_group_read("memory.events", "oom_kill"), 0);
 	close(dmabuf);
 	assert_nothing_charged();
 	vcm_group_destroy();

@@ -966,7 +966,7 @@ static void test_query_attachments(int dev, const struct target *targets)
 		.attachments = (uintptr_t)list,
 		.nr_attachments = ARRAY_SIZE(list),
 	};
-	igt_assert_eq(__vcm_dev_ioctl(dev, DMA_HEAP_VCM_IOCTL_QUERY, &query), 0);
+	igt_assert_eq(vcm_ioctl(dev, DMA_HEAP_VCM_IOCTL_QUERY, &query), 0);
 	largest = query.out_chunks[0].size;
 	igt_assert_eq_u64(query.out_align, MIB(1));
 	igt_assert_eq(query.out_nr_attachments, 2);
@@ -989,7 +989,7 @@ static void test_query_attachments(int dev, const struct target *targets)
 	release(&targets[0], &it[0]);
 	query.nr_attachments = 1;
 	memset(list, 0, sizeof(list));
-	igt_assert_eq(__vcm_dev_ioctl(dev, DMA_HEAP_VCM_IOCTL_QUERY, &query), 0);
+	igt_assert_eq(vcm_ioctl(dev, DMA_HEAP_VCM_IOCTL_QUERY, &query), 0);
 	igt_assert_eq(query.nr_attachments, 1);
 	igt_assert_eq_u64(list[0].guard, KIB(64));
 	release(&targets[1], &it[1]);
