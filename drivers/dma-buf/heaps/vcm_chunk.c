@@ -28,6 +28,8 @@
 #include "vcm_chunk.h"
 #include "vcm_memory.h"
 #include "vcm_pool.h"
+#include "vcm_pool_free.h"
+#include "vcm_pool_work.h"
 
 /**
  * vcm_chunk_sizes - all chunk sizes

@@ -14,9 +14,11 @@
 
 #include <uapi/linux/dma-buf.h>
 
-#include "vcm_heap.h"
+#include "vcm_buffer.h"
+#include "vcm_debugfs.h"
 #include "vcm_memory.h"
 #include "vcm_pool.h"
+#include "vcm_pool_free.h"
 
 struct vcm_totals {
 	unsigned long buffers;

@@ -9,7 +9,7 @@
 #include <linux/mmzone.h>
 #include <linux/sizes.h>
 
-#include "vcm_chunk.h"
+#include "vcm_chunk_size.h"
 
 struct kernel_param;
 struct page;

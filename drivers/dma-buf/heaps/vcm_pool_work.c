@@ -20,7 +20,13 @@
 #include <linux/swap.h>
 #include <linux/timer.h>
 
+#include "vcm_chunk_size.h"
 #include "vcm_pool.h"
+#include "vcm_pool_free.h"
+#include "vcm_pool_limit.h"
+#include "vcm_pool_node.h"
+#include "vcm_pool_work.h"
+#include "vcm_pool_zero.h"
 
 /* The worker lets a closing thread finish first, and buffers come together. */
 #define VCM_POOL_DELAY		msecs_to_jiffies(10)

@@ -10,7 +10,7 @@
 
 #include <linux/tracepoint.h>
 
-#include "vcm_heap.h"
+#include "vcm_buffer.h"
 
 TRACE_EVENT(vcm_heap_alloc,
 	TP_PROTO(const struct vcm_buffer *buffer, u64 ns),

@@ -15,8 +15,10 @@
 #include <linux/string.h>
 
 #include "../../../iommu/tests/vcm-show.h"
-#include "../vcm_heap.h"
+#include "../vcm_buffer.h"
+#include "../vcm_debugfs.h"
 #include "../vcm_pool.h"
+#include "../vcm_pool_free.h"
 
 static void debugfs_test_exit(struct kunit *test)
 {

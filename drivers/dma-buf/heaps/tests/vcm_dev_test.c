@@ -28,8 +28,10 @@
 
 #include <uapi/linux/dma-heap.h>
 
-#include "../vcm_heap.h"
-#include "../vcm_pool.h"
+#include "../vcm_buffer.h"
+#include "../vcm_dev.h"
+#include "../vcm_policy.h"
+#include "../vcm_pool_free.h"
 
 #define ALLOC	DMA_HEAP_VCM_IOCTL_ALLOC
 #define QUERY	DMA_HEAP_VCM_IOCTL_QUERY

@@ -12,7 +12,13 @@
 #include <linux/mmzone.h>
 #include <linux/xarray.h>
 
+#include "../vcm_chunk_size.h"
 #include "../vcm_pool.h"
+#include "../vcm_pool_free.h"
+#include "../vcm_pool_limit.h"
+#include "../vcm_pool_node.h"
+#include "../vcm_pool_work.h"
+#include "../vcm_pool_zero.h"
 
 struct kunit;
 

@@ -27,9 +27,9 @@
 #include <linux/workqueue.h>
 
 #include "../../../iommu/tests/vcm-fail-nth.h"
+#include "../vcm_buffer.h"
 #include "../vcm_cpu_map.h"
-#include "../vcm_heap.h"
-#include "../vcm_pool.h"
+#include "../vcm_pool_free.h"
 
 static void heap_test_exit(struct kunit *test)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The vcm heap: what its files share
+ * The vcm heap: buffers
  */
-#ifndef _VCM_HEAP_H
-#define _VCM_HEAP_H
+#ifndef _VCM_BUFFER_H
+#define _VCM_BUFFER_H
 
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -11,14 +11,9 @@
 #include <linux/types.h>
 #include <linux/vcm-iova.h>
 
-#include <uapi/linux/dma-heap-vcm.h>
-
 #include "vcm_chunk.h"
 
-struct device;
 struct dma_buf;
-struct file;
-struct seq_file;
 
 /**
  * struct vcm_buffer - a buffer of the heap
@@ -84,7 +79,6 @@ struct vcm_alloc_args {
 	u32 fd_flags;
 };
 
-/* vcm_heap.c */
 struct dma_buf *vcm_buffer_alloc(const struct vcm_alloc_args *args);
 struct vcm_buffer *vcm_buffer_get(struct dma_buf *dmabuf);
 
@@ -92,23 +86,4 @@ struct vcm_buffer *vcm_buffer_get(struct dma_buf *dmabuf);
 extern struct list_head vcm_buffers;
 extern struct mutex vcm_buffers_lock;
 
-/* vcm_dev.c */
-void vcm_default_policy_get(struct vcm_iova_policy *policy);
-int vcm_dev_init(void);
-#if IS_ENABLED(CONFIG_KUNIT)
-int vcm_default_policy_set(const struct vcm_iova_policy *policy);
-long vcm_dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
-#endif
-
-#ifdef CONFIG_DEBUG_FS
-void vcm_heap_debugfs_init(void);
-#if IS_ENABLED(CONFIG_KUNIT)
-int vcm_totals_show(struct seq_file *s, void *unused);
-int vcm_buffers_show(struct seq_file *s, void *unused);
-int vcm_pool_show(struct seq_file *s, void *unused);
-#endif
-#else
-static inline void vcm_heap_debugfs_init(void) { }
-#endif
-
-#endif /* _VCM_HEAP_H */
+#endif /* _VCM_BUFFER_H */

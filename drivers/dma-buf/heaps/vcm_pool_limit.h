@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How much the pool may have, and when
+ */
+#ifndef _VCM_POOL_LIMIT_H
+#define _VCM_POOL_LIMIT_H
+
+#include <linux/types.h>
+
+struct zone;
+
+unsigned long vcm_pool_cap_pages(void);
+void vcm_pool_change_cap(unsigned long pages);
+void vcm_pool_update_caps(void);
+
+bool vcm_pool_press(void);
+bool vcm_pool_ease(void);
+bool vcm_pool_pressed(void);
+
+bool vcm_pool_may_keep(struct zone *zone);
+bool vcm_pool_node_can_spare(int nid, long pages);
+
+#if IS_ENABLED(CONFIG_KUNIT)
+long vcm_pool_zone_spare(struct zone *zone);
+#endif
+
+#endif /* _VCM_POOL_LIMIT_H */

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Zeroing the chunks of the pool: the worker in its own time, piece by piece, and
+ * who takes a chunk away from it the rest
+ */
+
+#include <linux/highmem.h>
+#include <linux/list.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+#include <linux/spinlock.h>
+
+#include "vcm_memory.h"
+#include "vcm_pool_node.h"
+#include "vcm_pool_zero.h"
+
+/*
+ * What the worker zeroes in one go, a few microseconds during which the chunk
+ * cannot be taken away from it.
+ */
+#define VCM_POOL_PIECE		max(SZ_64K >> PAGE_SHIFT, 1)
+
+static void vcm_pool_zero_pages(struct page *page, unsigned long nr)
+{
+	unsigned long i;
+
+	if (!PageHighMem(page)) {
+		clear_pages(page_address(page), nr);
+		return;
+	}
+	for (i = 0; i < nr; i++)
+		clear_highpage(page + i);
+}
+
+/**
+ * vcm_pool_zero_rest - zero what is left of a chunk
+ * @page: its first page
+ * @zeroed: how many of its pages are zero
+ *
+ * Context: Process context, sleeps.
+ */
+void vcm_pool_zero_rest(struct page *page, unsigned long zeroed)
+{
+	unsigned long nr = compound_nr(page), piece;
+
+	for (; zeroed < nr; zeroed += piece) {
+		piece = min(nr - zeroed, VCM_POOL_PIECE);
+		vcm_pool_zero_pages(page + zeroed, piece);
+		cond_resched();
+	}
+}
+
+/* Begin with a dirty chunk, the largest first. */
+static struct page *vcm_pool_take_up(struct vcm_pool_node *node)
+{
+	enum vcm_chunk_size size = 0;
+	struct page *page = NULL;
+
+	if (!READ_ONCE(node->dirty))
+		return NULL;
+
+	spin_lock(&node->lock);
+	while (size < VCM_CHUNK_PAGE && !node->lists[size].nr[VCM_POOL_DIRTY])
+		size++;
+	if (node->lists[size].nr[VCM_POOL_DIRTY]) {
+		/* The last one is what an allocation takes last. */
+		page = list_last_entry(&node->lists[size].chunks[VCM_POOL_DIRTY],
+				       struct page, lru);
+		spin_lock(&node->zero_lock);
+		node->hand = page;
+		node->hand_size = size;
+		node->zeroed = 0;
+		spin_unlock(&node->zero_lock);
+	}
+	spin_unlock(&node->lock);
+	return page;
+}
+
+/* Zero another piece. Returns false if there is none, or the chunk was taken. */
+static bool vcm_pool_zero_piece(struct vcm_pool_node *node, struct page *page)
+{
+	unsigned long piece = 0;
+
+	spin_lock(&node->zero_lock);
+	if (node->hand == page)
+		piece = min(compound_nr(page) - node->zeroed, VCM_POOL_PIECE);
+	if (piece) {
+		vcm_pool_zero_pages(page + node->zeroed, piece);
+		node->zeroed += piece;
+	}
+	spin_unlock(&node->zero_lock);
+	return piece;
+}
+
+/* A chunk that was not taken away is clean now. */
+static void vcm_pool_put_down(struct vcm_pool_node *node, struct page *page)
+{
+	struct vcm_pool_list *list;
+
+	spin_lock(&node->lock);
+	if (node->hand == page) {
+		list = &node->lists[node->hand_size];
+		vcm_pool_take_hand(node);
+		list_move(&page->lru, &list->chunks[VCM_POOL_CLEAN]);
+		WRITE_ONCE(list->nr[VCM_POOL_DIRTY],
+			   list->nr[VCM_POOL_DIRTY] - 1);
+		WRITE_ONCE(list->nr[VCM_POOL_CLEAN],
+			   list->nr[VCM_POOL_CLEAN] + 1);
+		WRITE_ONCE(node->dirty, node->dirty - 1);
+	}
+	spin_unlock(&node->lock);
+}
+
+/* One that is bad leaves, unless somebody has just taken it. */
+static void vcm_pool_throw_away(struct vcm_pool_node *node, struct page *page)
+{
+	bool mine;
+
+	spin_lock(&node->lock);
+	mine = node->hand == page;
+	if (mine) {
+		vcm_pool_take_hand(node);
+		list_del(&page->lru);
+		vcm_pool_count_chunks(node, node->hand_size, VCM_POOL_DIRTY,
+				      -1);
+	}
+	spin_unlock(&node->lock);
+	if (mine)
+		vcm_memory_free(page);
+}
+
+/**
+ * vcm_pool_zero_one - zero a dirty chunk, the largest first
+ * @nid: of this node
+ *
+ * Others can take the chunk away at any time, as far as it is then zeroed.
+ *
+ * Context: Process context, sleeps; the worker alone.
+ * Return: false if there is none.
+ */
+bool vcm_pool_zero_one(int nid)
+{
+	struct vcm_pool_node *node = vcm_pool_node(nid);
+	struct page *page = node ? vcm_pool_take_up(node) : NULL;
+
+	if (!page)
+		return false;
+	if (!vcm_memory_is_good(page)) {
+		vcm_pool_throw_away(node, page);
+		return true;
+	}
+	while (vcm_pool_zero_piece(node, page))
+		cond_resched();
+	vcm_pool_put_down(node, page);
+	return true;
+}
+
+/**
+ * vcm_pool_has_dirty - is there something to zero?
+ *
+ * Context: Any.
+ * Return: true if there is.
+ */
+bool vcm_pool_has_dirty(void)
+{
+	int nid;
+
+	for_each_node_state(nid, N_MEMORY)
+		if (vcm_pool_node(nid) && READ_ONCE(vcm_pool_node(nid)->dirty))
+			return true;
+	return false;
+}
