@@ -107,23 +107,17 @@ splats() {
 # The lines and their sum. A failure may also be one without a line, when there
 # was no build or no end of the run; kunit.py knows.
 report() {
-	local status=$1 log=$OUT/log passed failed skipped
+	local status=$1 log=$OUT/log
 
-	ktap_results <"$log" | tee "$OUT/results"
-	[[ -z $(splats "$log") ]] || { echo "FAIL kernel log"; splats "$log" >&2; } | tee -a "$OUT/results"
-	passed=$(grep -c '^PASS' "$OUT/results" || true)
-	failed=$(grep -c '^FAIL' "$OUT/results" || true)
-	skipped=$(grep -c '^SKIP' "$OUT/results" || true)
-	if [[ $status -ne 0 && $failed -eq 0 ]] || [[ $passed -eq 0 ]]; then
+	"$VCM_TOP/scripts/results.py" --suite kunit <"$log" | tee "$OUT/results"
+	if [[ -n $(splats "$log") ]]; then
+		splats "$log" >&2
+		echo "FAIL kernel log" | tee -a "$OUT/results"
+	elif [[ $status -ne 0 ]] && ! grep -q '^FAIL' "$OUT/results"; then
 		tail -n 15 "$OUT/kunit.log" >&2
-		failed=$((failed + 1))
+		echo "FAIL kunit (kunit.py: exit status $status)" | tee -a "$OUT/results"
 	fi
-	if [[ $skipped -gt 0 ]]; then
-		echo "$passed passed, $failed failed, $skipped skipped"
-	else
-		echo "$passed passed, $failed failed"
-	fi
-	[[ $failed -eq 0 ]]
+	print_sum "$OUT/results"
 }
 
 main() {

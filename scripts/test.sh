@@ -9,8 +9,8 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-readonly TESTS=$VCM_TOP/out/tests
-readonly KSELFTEST=$TESTS/kselftest/dmabuf-heap
+readonly TESTS=$VCM_TOP/out/tests SCRIPTS=$VCM_TOP/scripts/tests
+readonly KSELFTEST=$TESTS/kselftest
 
 # The guests in which suites run: a name, and the options of vm.sh. The name "host" is this
 # machine.
@@ -45,41 +45,34 @@ readonly BOOTS=(
 
 programs() { printf " $TESTS/vcm_%s" "$@"; }
 
-# What runs: where, the form of its output, and its programs (patterns).
-#   igt   subtests as igt prints them; --list-subtests says what must come
-#   plain lines as this script prints them; --list-subtests as with igt
-#   ksft  TAP of the kernel's dmabuf-heaps selftest; what is said of vcm counts
-#   ktap  KTAP of the suites in the kernel
+# What runs: where, and the programs (patterns). The name of a suite is that of the
+# program without .sh and -test. Suites print KTAP, but those that begin with vcm_ are
+# linked with igt, print what it prints, and say with --list-subtests what must come.
 # The guests "debug" and "kunit" are for what only a kernel of scripts/kernel.sh has;
 # "hide" is what imports buffers, for the kernel debug-hide, and "load" for debug-m,
 # which has the project as modules.
 readonly SUITES=(
-	"host plain $TESTS/vcm-extent-test"
-	"host plain $VCM_TOP/scripts/tests/scripts-test.sh"
-	"host plain $VCM_TOP/scripts/tests/guest-test.sh"
-	"intel igt $(programs alloc zero chunks mmap share sync vgem import dma vmap abi device)"
-	"intel igt $(programs policy gone space space_life)"
-	"intel ksft $KSELFTEST"
-	"strict igt $(programs policy limits secure)"
-	"pool igt $(programs pool pool_keep)"
-	"bad igt $(programs pool_bad)"
-	"pressure igt $(programs pool_pressure)"
-	"pool plain $TESTS/vcmctl-test"
-	"accounting igt $(programs pool_accounting limits)"
-	"init_on_free igt $(programs pool_accounting)"
-	"numa igt $(programs numa)"
-	"reserve igt $(programs reserve nodes swap)"
-	"movable igt $(programs movable reserve)"
-	"small igt $(programs reserve swap)"
-	"amd igt $(programs gone space space_life secure)"
-	"virtio igt $(programs policy gone space space_life secure)"
-	"none igt $(programs noiommu)"
-	"bounce igt $(programs bounce)"
-	"debug igt $(programs failnth)"
-	"kunit ktap $VCM_TOP/scripts/vm-kunit.sh"
-	"hide igt $(programs alloc share sync vgem import dma vmap device)"
-	"hide ksft $KSELFTEST"
-	"load igt $(programs load)"
+	"host $TESTS/vcm-extent-test $SCRIPTS/scripts-test.sh $SCRIPTS/guest-test.sh"
+	"intel $(programs alloc zero chunks mmap share sync vgem import dma vmap abi device)"
+	"intel $(programs policy gone space space_life) $SCRIPTS/dmabuf-heap.sh"
+	"strict $(programs policy limits secure)"
+	"pool $(programs pool pool_keep) $TESTS/vcmctl-test"
+	"bad $(programs pool_bad)"
+	"pressure $(programs pool_pressure)"
+	"accounting $(programs pool_accounting limits)"
+	"init_on_free $(programs pool_accounting)"
+	"numa $(programs numa)"
+	"reserve $(programs reserve nodes swap)"
+	"movable $(programs movable reserve)"
+	"small $(programs reserve swap)"
+	"amd $(programs gone space space_life secure)"
+	"virtio $(programs policy gone space space_life secure)"
+	"none $(programs noiommu)"
+	"bounce $(programs bounce)"
+	"debug $(programs failnth)"
+	"kunit $SCRIPTS/kunit.sh"
+	"hide $(programs alloc share sync vgem import dma vmap device) $SCRIPTS/dmabuf-heap.sh"
+	"load $(programs load)"
 )
 
 # KIND PROGRAM SUBTEST...: what is not possible in a kernel. The first count the users
@@ -98,16 +91,14 @@ boots=()
 logs=
 list=
 out=
-where=
-results=
 
 usage() {
 	cat <<'USAGE'
 usage: scripts/test.sh [--kernel KERNEL]... [--boot BOOT]... [--logs DIR] [PATTERN]...
        scripts/test.sh --list [--kernel KERNEL]... [PATTERN]...
 
-Runs the suites (test programs) whose name matches a shell pattern, by default
-all: 'scripts/test.sh vcm_alloc', 'scripts/test.sh "vcm_*"'.
+Runs the suites whose name matches a shell pattern, by default all:
+'scripts/test.sh vcm_alloc', 'scripts/test.sh "vcm_*"'.
 Logs are in out/test/. 'make test' builds what is needed first.
 
   --kernel KERNEL   debug, debug-m, debug-hide, kcsan or gcov, of
@@ -117,7 +108,7 @@ Logs are in out/test/. 'make test' builds what is needed first.
   --boot BOOT       only in this guest of the table; repeatable
   --logs DIR        logs are in out/DIR: runs with a DIR of their own may go on at
                     the same time
-  --list            only say what would run: lines "BOOT PROGRAM"
+  --list            only say what would run: lines "BOOT SUITE"
 USAGE
 }
 
@@ -175,27 +166,78 @@ is_kind_of() {
 
 # ---- choosing ------------------------------------------------------------
 
-# Lines "KIND PROGRAM" of the selected programs of boot $1.
-programs_of() {
-	local suite boot kind glob program
+suite_name() {
+	local name=${1##*/}
 
-	for suite in "${SUITES[@]}"; do
-		read -r boot kind glob <<<"$suite"
-		[[ $boot == "$1" ]] || continue
-		for program in $glob; do
-			[[ -f $program && -x $program ]] || continue
-			! is_selected "${program##*/}" "${patterns[@]}" || echo "$kind $program"
+	name=${name%.sh}
+	echo "${name%-test}"
+}
+
+# Lines "SUITE PROGRAM" of boot $1, or of all.
+suites_of() {
+	local boot globs program
+
+	while read -r boot globs; do
+		[[ -z ${1:-} || $boot == "$1" ]] || continue
+		for program in $globs; do
+			echo "$(suite_name "$program") $program"
 		done
+	done < <(printf '%s\n' "${SUITES[@]}")
+}
+
+# Of these, those that were chosen.
+chosen_suites() {
+	local suite program
+
+	while read -r suite program; do
+		! is_selected "$suite" "${patterns[@]}" || echo "$suite $program"
+	done < <(suites_of "$1")
+}
+
+# A pattern that matches nothing is a mistake.
+check_patterns() {
+	local pattern suite suites found
+
+	mapfile -t suites < <(suites_of | cut -d' ' -f1 | sort -u)
+	for pattern in "${patterns[@]}"; do
+		found=
+		for suite in "${suites[@]}"; do
+			! is_selected "$suite" "$pattern" || found=1
+		done
+		[[ -n $found ]] || die "no suite is called '$pattern'; there are: ${suites[*]}"
 	done
 }
 
-# The subtests of program $2 that kernel $1 makes impossible, one a line.
+# The lines "KERNEL BOOT OPTIONS" of the guests that were chosen.
+chosen_boots() {
+	local kernel name options
+
+	while read -r name options; do
+		is_selected "$name" "${boots[@]}" || continue
+		for kernel in "${kernels[@]}"; do
+			! is_boot_of "$kernel" "$name" || echo "$kernel $name $options"
+		done
+	done < <(printf '%s\n' host "${BOOTS[@]}")
+}
+
+# Is all there that 'make tests' builds?
+check_programs() {
+	local name suite program
+
+	while read -r _ name _; do
+		while read -r suite program; do
+			[[ -x $program ]] || die "no $program for the suite $suite: run 'make tests' first"
+		done < <(chosen_suites "$name")
+	done < <(chosen_boots)
+}
+
+# The subtests of suite $2 that kernel $1 makes impossible, one a line.
 not_possible() {
-	local line kind program subtests
+	local line kind suite subtests
 
 	for line in "${NOT_POSSIBLE[@]}"; do
-		read -r -d '' kind program subtests <<<"$line" || true
-		[[ $program == "${2##*/}" ]] || continue
+		read -r -d '' kind suite subtests <<<"$line" || true
+		[[ $suite == "$2" ]] || continue
 		! is_kind_of "$1" "$kind" || tr -s ' \t\n' '\n' <<<"$subtests"
 	done
 }
@@ -206,196 +248,56 @@ build_kselftest() {
 
 	is_selected dmabuf-heap "${patterns[@]}" || return 0
 	[[ -d $dir ]] || die "no selftest in the kernel source (KSRC=$KSRC)"
-	mkdir -p "${KSELFTEST%/*}"
-	make -s -C "$dir" OUTPUT="${KSELFTEST%/*}" KHDR_INCLUDES="${KUAPI:+-isystem $KUAPI}" \
+	mkdir -p "$KSELFTEST"
+	make -s -C "$dir" OUTPUT="$KSELFTEST" KHDR_INCLUDES="${KUAPI:+-isystem $KUAPI}" \
 		>"$out/kselftest-build.log" 2>&1 ||
 		die "cannot build the kernel's selftest: $(tail -n 1 "$out/kselftest-build.log")"
 }
 
-all_suites() {
-	local suite program glob
+# ---- one guest -----------------------------------------------------------
 
-	for suite in "${SUITES[@]}"; do
-		read -r _ _ glob <<<"$suite"
-		for program in $glob; do
-			echo "${program##*/}"
-		done
-	done | sort -u
-}
+# What scripts/results.py is to see of the suites, lines "SUITE PROGRAM" on standard
+# input: igt does not announce what comes.
+expected() {
+	local suite program subtests
 
-# A pattern that matches nothing is a mistake.
-check_patterns() {
-	local pattern suite suites found
-
-	mapfile -t suites < <(all_suites)
-	for pattern in "${patterns[@]}"; do
-		found=
-		for suite in "${suites[@]}"; do
-			! is_selected "$suite" "$pattern" || found=1
-		done
-		[[ -n $found ]] || die "no suite is called '$pattern'; there are: ${suites[*]}"
+	while read -r suite program; do
+		subtests=
+		[[ $suite != vcm_* ]] || subtests=$("$program" --list-subtests |
+			grep -vxFf <(not_possible "$1" "$suite") | tr '\n' ' ') || true
+		echo "$suite $subtests"
 	done
 }
 
-# ---- results -------------------------------------------------------------
-
-# result PASS|FAIL|SKIP NAME [SECONDS|REASON]: the line, and for the sum.
-result() {
-	local line="$1 $where$2${3:+ ($3)}"
-
-	echo "$line"
-	echo "$line" >>"$results"
-}
-
-has_result() {
-	grep -qE "^(PASS|FAIL|SKIP) $where$1( \(|\$)" "$results"
-}
-
-# The part of suite log $1 that belongs to subtest $2.
-show_failure() {
-	awk -v name="$2" '
-		/^Starting subtest: / { on = ($3 == name) }
-		on { print "    " $0 }
-		index($0, "Subtest " name ":") == 1 { exit }' "$1" | tail -n 25 >&2
-}
-
-parse_igt() {
-	local suite=$1 line=$2 log=$3
-
-	[[ $line =~ ^Subtest\ ([^: ]+):\ ([A-Z]+)\ \(([0-9.]+)s\) ]] || return 0
-	case ${BASH_REMATCH[2]} in
-	SUCCESS) result PASS "$suite@${BASH_REMATCH[1]}" "${BASH_REMATCH[3]} s" ;;
-	SKIP) result SKIP "$suite@${BASH_REMATCH[1]}" "${BASH_REMATCH[3]} s" ;;
-	*)
-		result FAIL "$suite@${BASH_REMATCH[1]}" "${BASH_REMATCH[3]} s"
-		show_failure "$log" "${BASH_REMATCH[1]}"
-		;;
-	esac
-}
-
-parse_plain() {
-	[[ $2 =~ ^(PASS|FAIL|SKIP)\ ([^ ]+@[^ ]+)(\ \((.*)\))?$ ]] || return 0
-	result "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[4]}"
-}
-
-parse_ksft() {
-	local suite=$1 line=$2
-
-	if [[ $line =~ ^#\ Testing\ heap:\ ([^ ]+) ]]; then
-		heap=${BASH_REMATCH[1]}
-		number=0
-	fi
-	[[ $heap == vcm && $line =~ ^(ok|not\ ok)\ [0-9]+\ (.*) ]] || return 0
-	number=$((number + 1))
-	case $line in
-	*"# SKIP"*) result SKIP "$suite@$heap-$number" "${BASH_REMATCH[2]}" ;;
-	ok*) result PASS "$suite@$heap-$number" "${BASH_REMATCH[2]}" ;;
-	*) result FAIL "$suite@$heap-$number" "${BASH_REMATCH[2]}" ;;
-	esac
-}
-
-# What should have come and did not, by what the program itself says.
-complete_igt() {
-	local suite=$1 program=$2 prefix=${4:-$1} subtests subtest
-
-	if ! subtests=$("$program" --list-subtests 2>/dev/null) || [[ -z $subtests ]]; then
-		result FAIL "$suite" "does not list its subtests"
-		return
-	fi
-	while read -r subtest; do
-		has_result "$prefix@$subtest" || result FAIL "$suite@$subtest" "no result"
-	done < <(grep -vxFf <(not_possible "$kernel" "$program") <<<"$subtests")
-}
-
-complete_ktap() {
-	local state name line got=
-
-	while read -r state name line; do
-		result "$state" "$name" "${line//[()]/}"
-		got=1
-	done < <(ktap_results <"$3")
-	[[ -n $got ]] || result FAIL "$1" "no results"
-}
-
-# The name of the suite is the program's own affair.
-complete_plain() {
-	complete_igt "$1" "$2" "$3" "[^ ]+"
-}
-
-complete_ksft() {
-	local suite=$1 log=$3 plan got
-
-	plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$log" 2>/dev/null | head -n 1)
-	got=$(grep -cE '^(not )?ok ' "$log" 2>/dev/null || true)
-	[[ -n $plan && $plan == "$got" ]] ||
-		result FAIL "$suite" "${got:-0} of ${plan:-?} results"
-	grep -q "^PASS $where$suite@vcm-" "$results" ||
-		result FAIL "$suite" "nothing was tested for the heap vcm"
-}
-
-# Splits what a boot prints into a log per suite and reads the results.
-parse_boot() {
-	local dir=$1 line suite='' kind='' heap='' number=0
-
-	while IFS= read -r line; do
-		if [[ $line =~ ^@@begin\ ([^ ]+)\ ([^ ]+)$ ]]; then
-			kind=${BASH_REMATCH[1]}
-			suite=${BASH_REMATCH[2]}
-			heap='' number=0
-		elif [[ $line =~ ^@@end\ ([0-9]+)$ ]]; then
-			suite_status "$suite" "$kind" "${BASH_REMATCH[1]}" "$dir/$suite.log"
-			suite=''
-		elif [[ $line == @@counts ]]; then
-			base64 -di >"$dir/counts.tar.gz"
-		elif [[ -n $suite ]]; then
-			printf '%s\n' "$line" >>"$dir/$suite.log"
-			[[ $kind == ktap ]] || "parse_$kind" "$suite" "$line" "$dir/$suite.log"
-		fi
-	done
-}
-
-# A program that failed without a failed subtest, in a fixture for example.
-suite_status() {
-	local suite=$1 status=$3 log=$4
-
-	# 77 is igt's "all skipped", 4 that of the kernel's selftests.
-	[[ $status -ne 0 && $status -ne 77 && $status -ne 4 ]] || return 0
-	! grep -qsE '^(FAIL|Subtest .*: FAIL|not ok) ' "$log" || return 0
-	result FAIL "$suite" "exit status $status"
-	tail -n 25 "$log" 2>/dev/null | sed 's/^/    /' >&2
-}
-
-# ---- running -------------------------------------------------------------
-
-# The script that runs the programs of boot $1, read as "KIND PROGRAM", one
-# after the other. In a guest they lie in /.
-write_runner() {
-	local kind program without
+# The script that runs the same suites in boot $2 of kernel $1, one after the other. In
+# a guest they lie in /.
+runner() {
+	local suite program form without
 
 	cat <<'RUNNER'
 #!/bin/sh
 suite() {
-	kind=$1
-	shift
-	printf '\n@@begin %s %s\n' "$kind" "${1##*/}"
+	printf '\n@@begin %s %s\n' "$1" "$2"
+	shift 2
 	"$@" 2>&1
 	printf '\n@@end %s\n' $?
 }
 RUNNER
-	while read -r kind program; do
-		[[ $1 == host ]] || program=/${program##*/}
-		without=$(not_possible "$kernel" "$program" | sed '/./s/^/,!/' | tr -d '\n')
-		[[ -z $without ]] || without=" --run-subtest '*$without'"
-		echo "suite $kind $program$without"
+	while read -r suite program; do
+		[[ $2 == host ]] || program=/${program##*/}
+		form=ktap
+		[[ $suite != vcm_* ]] || form=igt
+		without=$(not_possible "$1" "$suite" | sed 's/^/,!/' | tr -d '\n')
+		echo "suite $form $suite $program${without:+ --run-subtest \"*$without\"}"
 	done
-	[[ $kernel != gcov ]] || write_counting
+	[[ $1 != gcov ]] || counting
 	# What failed says its own output.
 	echo "exit 0"
 }
 
 # Files in debugfs have no size, which is why they are copied. The rest of what the
 # guest prints is theirs.
-write_counting() {
+counting() {
 	cat <<'RUNNER'
 cd /sys/kernel/debug/gcov
 for file in $(find . -name '*vcm*.gcda'); do
@@ -407,31 +309,32 @@ cd /tmp/counts && tar -cf - . | gzip -c | base64
 RUNNER
 }
 
-# Runs the runner in directory $4 of boot $1 where it belongs.
+# Runs the runner in directory $2 of boot $1, with the options and programs behind them,
+# where it belongs.
 start_boot() {
-	local boot=$1 dir=$4 kind program args
-	read -ra args <<<"$2"
+	local boot=$1 dir=$2 suite program args
+	read -ra args <<<"$3"
 
 	if [[ $boot == host ]]; then
 		"$dir/run.sh"
 		return
 	fi
-	while read -r kind program; do
+	while read -r suite program; do
 		args+=(--file "$program:/${program##*/}")
-	done <<<"$3"
+	done <<<"$4"
+	[[ $4 != *dmabuf-heap* ]] || args+=(--file "$KSELFTEST/dmabuf-heap")
 	"$VCM_TOP/scripts/vm.sh" "${args[@]}" --file "$dir/run.sh:/run.sh" -- /run.sh
 }
 
 # run_boot KERNEL BOOT OPTIONS
 run_boot() {
-	local kernel=$1 boot=$2 options=$3 dir=$out/$1/$2 programs kind program status start=$SECONDS
+	local kernel=$1 boot=$2 options=$3 dir=$out/$1/$2 where=$2/ suites status start=$SECONDS
 
-	programs=$(programs_of "$boot")
-	[[ -n $programs ]] || return 0
+	suites=$(chosen_suites "$boot")
+	[[ -n $suites ]] || return 0
 	# The same suite may run in several guests.
 	case $boot in
 	host | intel | debug | kunit | hide | load) where= ;;
-	*) where=$boot/ ;;
 	esac
 	if [[ $kernel != stock ]]; then
 		where=$kernel/$where
@@ -440,22 +343,19 @@ run_boot() {
 		[[ $boot != strict ]] || options+=" --mem 1536M"
 	fi
 	mkdir -p "$dir"
-	results=$dir/results
-	: >"$results"
-	write_runner "$boot" <<<"$programs" >"$dir/run.sh"
+	expected "$kernel" <<<"$suites" >"$dir/expected"
+	runner "$kernel" "$boot" <<<"$suites" >"$dir/run.sh"
 	chmod +x "$dir/run.sh"
 	set +e
-	start_boot "$boot" "$options" "$programs" "$dir" | tee "$dir/output.log" | parse_boot "$dir"
-	status=${PIPESTATUS[0]}
+	start_boot "$boot" "$dir" "$options" "$suites" | tee "$dir/output.log" |
+		"$VCM_TOP/scripts/results.py" --boot "$dir" --where "$where" | tee "$dir/results"
+	status="${PIPESTATUS[0]} ${PIPESTATUS[2]}"
 	set -e
-	if [[ $status -eq 0 ]]; then
-		result PASS "boot@$boot" "$((SECONDS - start)) s"
+	if [[ $status == "0 0" ]]; then
+		echo "PASS ${where}boot@$boot ($((SECONDS - start)) s)"
 	else
-		result FAIL "boot@$boot" "exit status $status"
-	fi
-	while read -r kind program; do
-		"complete_$kind" "${program##*/}" "$program" "$dir/${program##*/}.log"
-	done <<<"$programs"
+		echo "FAIL ${where}boot@$boot (exit status ${status% *})"
+	fi | tee -a "$dir/results"
 }
 
 # An emulated machine keeps one CPU busy: as many as there are run side by side.
@@ -468,82 +368,46 @@ start_when_free() {
 	) &
 }
 
-# The lines "KERNEL BOOT OPTIONS" of the guests that were chosen.
-chosen_boots() {
-	local boot kernel name options
+# ---- all of them ---------------------------------------------------------
 
-	for boot in "host " "${BOOTS[@]}"; do
-		read -r name options <<<"$boot"
-		is_selected "$name" "${boots[@]}" || continue
-		for kernel in "${kernels[@]}"; do
-			! is_boot_of "$kernel" "$name" || echo "$kernel $name $options"
-		done
-	done
-}
+list_suites() {
+	local name
 
-run_boots() {
-	local boot chosen kernel name options
-
-	mapfile -t chosen < <(chosen_boots)
-	for boot in "${chosen[@]}"; do
-		read -r kernel name options <<<"$boot"
-		start_when_free "$kernel" "$name" "$options"
-	done
-	wait
-}
-
-list_programs() {
-	local kernel name kind program
-
-	while read -r kernel name _; do
-		while read -r kind program; do
-			echo "$name ${program##*/}"
-		done < <(programs_of "$name")
+	while read -r _ name _; do
+		chosen_suites "$name" | sed "s/^/$name /; s/ [^ ]*$//"
 	done < <(chosen_boots)
 }
 
-count() { grep -c "^$1 " "$out/results" || true; }
-
-# The last line, and the exit status.
-finish() {
-	local passed failed skipped
-
-	passed=$(count PASS) failed=$(count FAIL) skipped=$(count SKIP)
-	if [[ $skipped -gt 0 ]]; then
-		echo "$passed passed, $failed failed, $skipped skipped"
-	else
-		echo "$passed passed, $failed failed"
-	fi
-	[[ $passed -gt 0 && $failed -eq 0 && $skipped -eq 0 ]]
-}
-
 main() {
-	local kernel purposes=(build tests)
+	local kernel boot name options chosen purposes=(build tests)
 
 	parse_args "$@"
 	check_patterns
 	if [[ -n $list ]]; then
-		list_programs
+		list_suites
 		exit
 	fi
 	# A kernel of one's own without an image serves to build the others. In one
 	# call: what it sets would be taken for a kernel of one's own by a second one.
 	[[ ${kernels[*]} != stock ]] || purposes+=(guest)
 	load_kernel_env x86_64 "${purposes[@]}"
+	check_programs
 	lock_output "${out#"$VCM_TOP"/out/}"
 	rm -rf "$out"
 	mkdir -p "$out"
-	results=$out/results
-	: >"$results"
 	build_kselftest
-	compgen -G "$TESTS/vcm_*" >/dev/null || result FAIL vcm "no test program in out/tests (make tests)"
 	for kernel in "${kernels[@]}"; do
 		# Before the guests, which would wait for it all at once.
 		[[ $kernel == stock ]] || "$VCM_TOP/scripts/kernel.sh" "$kernel"
 	done
-	run_boots
-	cat "$out"/*/*/results >>"$out/results"
-	finish
+	mapfile -t chosen < <(chosen_boots)
+	for boot in "${chosen[@]}"; do
+		read -r kernel name options <<<"$boot"
+		start_when_free "$kernel" "$name" "$options"
+	done
+	wait
+	cat "$out"/*/*/results >"$out/results"
+	print_sum "$out/results"
 }
 
 main "$@"

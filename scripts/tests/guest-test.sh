@@ -4,28 +4,12 @@
 # Tests of what a user does with a guest: typing, the lines of README, the example to
 # copy. Guests of the stock kernel are booted.
 
-set -uo pipefail
+# shellcheck source=scripts/tests/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-readonly TOP
 readonly TESTS=$TOP/out/tests
 
-failures=0
-output=
-status=0
-
-check() {
-	"$@" || { printf '    not: %s\n' "$*"; failures=$((failures + 1)); }
-}
-
-says() {
-	[[ $output == *"$1"* ]] || { printf '    it says: %s\n' "$output"; return 1; }
-}
-
-vm() {
-	output=$("$TOP/scripts/vm.sh" "$@" 2>&1)
-	status=$?
-}
+vm() { run "$TOP/scripts/vm.sh" "$@"; }
 
 # What 'make shell' does, but that everything is built already.
 shell_args() {
@@ -141,39 +125,4 @@ test_edu_dma_bits() {
 	check says "both=/dev/vcm-edu /dev/vcm-edu1"
 }
 
-# ---- running -------------------------------------------------------------
-
-all_tests() { declare -F | sed -n 's/^declare -f test_//p'; }
-
-run_test() {
-	local name=$1 start=$SECONDS log
-
-	dir=$(mktemp -d "${TMPDIR:-/tmp}/guest-test.XXXXXX")
-	log=$("test_$name"; [[ $failures -eq 0 ]]) 2>&1
-	status=$?
-	rm -rf "$dir"
-	name=${name//_/-}
-	if [[ $status -eq 0 ]]; then
-		echo "PASS guest@$name ($((SECONDS - start)) s)"
-	else
-		echo "FAIL guest@$name"
-		printf '%s\n' "$log"
-		failed=1
-	fi
-}
-
-main() {
-	local failed=0 name
-
-	if [[ ${1:-} == --list-subtests ]]; then
-		all_tests | tr _ -
-		return
-	fi
-	for name in $(all_tests); do
-		[[ $# -eq 0 || ${name//_/-} == "$1" ]] || continue
-		run_test "$name" </dev/null
-	done
-	return $failed
-}
-
-main "$@"
+run_tests "$@"

@@ -5,10 +5,9 @@
 # remove. Everything happens in a temporary directory, with stand-ins for the
 # programs that would change the machine; nothing is downloaded and nothing booted.
 
-set -uo pipefail
+# shellcheck source=scripts/tests/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-readonly TOP
 readonly MARK="This directory was made by VCM's scripts/setup.sh; 'make distclean' empties it."
 
 unset KDIR KIMAGE KMODULES KSRC KUAPI VCM_CACHE VCM_MIRROR VCM_SUITES VCM_ACCEL VCM_VM_TIMEOUT
@@ -17,22 +16,9 @@ PATH_BEFORE=$PATH
 
 # ---- tools of the tests --------------------------------------------------
 
-failures=0
-output=
-status=0
-
-check() {
-	"$@" || { printf '    not: %s\n' "$*"; failures=$((failures + 1)); }
-}
-
-# run COMMAND...: sets output and status
-run() {
-	output=$("$@" 2>&1 </dev/null)
-	status=$?
-}
-
-says() {
-	[[ $output == *"$1"* ]] || { printf '    it says: %s\n' "$output"; return 1; }
+before_test() {
+	export HOME=$dir/home
+	mkdir "$HOME"
 }
 
 says_nothing_of() { ! says "$1" >/dev/null; }
@@ -548,44 +534,4 @@ test_help() {
 	check says distclean
 }
 
-# ---- running -------------------------------------------------------------
-
-all_tests() { declare -F | sed -n 's/^declare -f test_//p'; }
-
-run_test() {
-	local name=$1 start=$EPOCHREALTIME log
-
-	dir=$(mktemp -d "${TMPDIR:-/tmp}/scripts-test.XXXXXX")
-	log=$(
-		export HOME=$dir/home
-		mkdir "$HOME"
-		"test_$name"
-		[[ $failures -eq 0 ]]
-	) 2>&1
-	status=$?
-	command rm -rf "$dir"
-	name=${name//_/-}
-	if [[ $status -eq 0 ]]; then
-		echo "PASS scripts@$name ($(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.2f", b - a }') s)"
-	else
-		echo "FAIL scripts@$name"
-		printf '%s\n' "$log"
-		failed=1
-	fi
-}
-
-main() {
-	local failed=0 name
-
-	if [[ ${1:-} == --list-subtests ]]; then
-		all_tests | tr _ -
-		return
-	fi
-	for name in $(all_tests); do
-		[[ $# -eq 0 || ${name//_/-} == "$1" ]] || continue
-		run_test "$name"
-	done
-	return $failed
-}
-
-main "$@"
+run_tests "$@"

@@ -131,7 +131,7 @@ static void case_end(struct kunit_suite *suite, struct kunit *test)
 		free(allocs[--nr_allocs]);
 }
 
-static bool case_run(struct kunit_suite *suite, struct kunit_case *kase)
+static bool case_run(struct kunit_suite *suite, struct kunit_case *kase, int nr)
 {
 	unsigned int nr_objects = shim_nr_objects();
 	struct kunit test = { .name = kase->name };
@@ -146,8 +146,8 @@ static bool case_run(struct kunit_suite *suite, struct kunit_case *kase)
 			  (int)(shim_nr_objects() - nr_objects));
 	running = NULL;
 
-	printf("%s %s@%s (%.3f s)\n", test.failed ? "FAIL" : "PASS",
-	       suite->name, kase->name, now() - start);
+	printf("    %s %d %s # %.3f s\n", test.failed ? "not ok" : "ok", nr, kase->name,
+	       now() - start);
 	return !test.failed;
 }
 
@@ -156,16 +156,17 @@ static int suite_run(struct kunit_suite *suite, const char *only, int *nr)
 	struct kunit_case *kase;
 	int failed = 0;
 
+	printf("    # Subtest: %s\n", suite->name);
 	if (suite->suite_init && suite->suite_init(suite)) {
-		printf("FAIL %s (suite_init)\n", suite->name);
+		printf("not ok 1 %s # suite_init\n", suite->name);
 		return 1;
 	}
 	for (kase = suite->test_cases; kase->run_case; kase++) {
 		if (only && strcmp(only, kase->name))
 			continue;
-		failed += !case_run(suite, kase);
-		++*nr;
+		failed += !case_run(suite, kase, ++*nr);
 	}
+	printf("    1..%d\n%s 1 %s\n", *nr, failed ? "not ok" : "ok", suite->name);
 	return failed;
 }
 
@@ -176,6 +177,7 @@ int kunit_run(const char *only)
 	int nr = 0, failed = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	puts("KTAP version 1");
 	for (suite = suites; suite; suite = suite->next)
 		failed += suite_run(suite, only, &nr);
 	if (!nr)

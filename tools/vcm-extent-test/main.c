@@ -11,7 +11,7 @@
 static const char usage[] =
 	"usage: vcm-extent-test [--list-subtests | --run-subtest CASE | --bench]\n"
 	"\n"
-	"Prints a line per case, \"PASS suite@case (seconds)\" or \"FAIL ...\".\n"
+	"Prints KTAP.\n"
 	"VCM_seed=<number> in the environment repeats a run with its random numbers.\n"
 	"--bench measures; only meaningful in a build without sanitizers.\n";
 

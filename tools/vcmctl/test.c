@@ -532,7 +532,8 @@ static void run_test(const struct test *test)
 
 	failures = 0;
 	test->run();
-	printf("%s vcmctl@%s (%.2f s)\n", failures ? "FAIL" : "PASS", test->name, now() - begin);
+	printf("%s %zu %s # %.2f s\n", failures ? "not ok" : "ok", test - tests + 1, test->name,
+	       now() - begin);
 	fflush(stdout);
 }
 
@@ -551,24 +552,15 @@ static unsigned long long pool_cap(void)
 	return cap;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-	bool list = argc == 2 && !strcmp(argv[1], "--list-subtests"), failed = false;
 	unsigned long long cap;
+	bool failed = false;
 	char restore[64];
 	unsigned int i;
 
-	if (argc > 1 && !list) {
-		fputs("usage: vcmctl-test [--list-subtests]\n", stderr);
-		return 2;
-	}
-	if (list) {
-		for (i = 0; i < ARRAY_SIZE(tests); i++)
-			puts(tests[i].name);
-		return 0;
-	}
-
 	cap = pool_cap();
+	printf("KTAP version 1\n1..%zu\n", ARRAY_SIZE(tests));
 	for (i = 0; i < ARRAY_SIZE(tests); i++) {
 		run_test(&tests[i]);
 		failed |= failures;
