@@ -163,17 +163,33 @@ struct vcm_bench_runs {
  * @least: in: bytes in the smallest piece that counts, a power of two below @block
  * @change: in: bytes that are free in smaller pieces than that
  * @blocks: out: number of free blocks
- * @reserved: must be 0
+ * @singles: in: number of free pieces of @least bytes that have no free neighbour
+ *	to become a block with; out: how many there are
  *
  * Takes the free memory in pieces of at least @least bytes, but for what the kernel
- * keeps for hard times, and gives back aligned blocks no two of which touch. The rest
- * stays taken until the file is closed. Errors: EINVAL, EBUSY (the file has it already).
+ * keeps for hard times, and gives back aligned blocks no two of which touch, and
+ * @singles. The rest stays taken until the file is closed. Errors: EINVAL, EBUSY (the file has it already).
  */
 struct vcm_bench_pieces {
 	__aligned_u64 block;
 	__aligned_u64 least;
 	__aligned_u64 change;
 	__u32 blocks;
+	__u32 singles;
+};
+
+/**
+ * struct vcm_bench_queue - a buffer that a device has from now on
+ * @device: in: name of a PCI device that a driver is bound to
+ * @fd: in: the dma-buf
+ * @reserved: must be 0
+ *
+ * Attached and mapped until VCM_BENCH_IOC_FRAMES_FREE or until the file is closed.
+ * Errors: as above.
+ */
+struct vcm_bench_queue {
+	char device[VCM_BENCH_NAME_LEN];
+	__s32 fd;
 	__u32 reserved;
 };
 
@@ -187,5 +203,12 @@ struct vcm_bench_pieces {
 /* Returns the fd of a dma-buf that has no memory: what any dma-buf costs */
 #define VCM_BENCH_IOC_EMPTY	_IO(VCM_BENCH_IOC_MAGIC, 6)
 #define VCM_BENCH_IOC_PIECES	_IOWR(VCM_BENCH_IOC_MAGIC, 7, struct vcm_bench_pieces)
+/* One step: waiting until the IOMMU has forgotten a mapping, nothing else of an unmap */
+#define VCM_BENCH_IOC_FLUSH	_IOW(VCM_BENCH_IOC_MAGIC, 8, struct vcm_bench_steps)
+#define VCM_BENCH_IOC_QUEUE	_IOW(VCM_BENCH_IOC_MAGIC, 9, struct vcm_bench_queue)
+/* Sync, unmap and map so many times: the queued buffers in turn. ENOENT: there is none */
+#define VCM_BENCH_IOC_FRAMES	_IOW(VCM_BENCH_IOC_MAGIC, 10, __u32)
+/* Unmap and detach all queued buffers */
+#define VCM_BENCH_IOC_FRAMES_FREE	_IO(VCM_BENCH_IOC_MAGIC, 11)
 
 #endif /* _VCM_BENCH_H */

@@ -637,7 +637,52 @@ static int bench_attach_round(struct device *dev, struct dma_buf *dmabuf,
 	return ret;
 }
 
-static int bench_attach(struct vcm_bench_steps *steps)
+/* What the driver of the IOMMU does when all of @sgt has been unmapped. */
+static u64 bench_flush_table(struct iommu_domain *domain, struct sg_table *sgt)
+{
+	struct iommu_iotlb_gather gather;
+	struct scatterlist *sg;
+	u64 start, none;
+	int i;
+
+	iommu_iotlb_gather_init(&gather);
+	gather.pgsize = PAGE_SIZE;
+	for_each_sgtable_dma_sg(sgt, sg, i)
+		iommu_iotlb_gather_add_range(&gather, sg_dma_address(sg),
+					     sg_dma_len(sg));
+	none = ktime_get_ns();
+	start = ktime_get_ns();
+	iommu_iotlb_sync(domain, &gather);
+	/* Without what looking at the clock takes. */
+	return ktime_get_ns() - start - (start - none);
+}
+
+static int bench_flush_round(struct device *dev, struct dma_buf *dmabuf,
+			     u64 *ns)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	struct dma_buf_attachment *attachment;
+	struct sg_table *sgt;
+
+	if (!domain || !iommu_is_dma_domain(domain))
+		return -EOPNOTSUPP;
+
+	attachment = dma_buf_attach(dmabuf, dev);
+	if (IS_ERR(attachment))
+		return PTR_ERR(attachment);
+
+	sgt = dma_buf_map_attachment_unlocked(attachment, DMA_BIDIRECTIONAL);
+	if (!IS_ERR(sgt)) {
+		*ns = bench_flush_table(domain, sgt);
+		dma_buf_unmap_attachment_unlocked(attachment, sgt,
+						  DMA_BIDIRECTIONAL);
+	}
+	dma_buf_detach(dmabuf, attachment);
+	return PTR_ERR_OR_ZERO(sgt);
+}
+
+static int bench_attach(struct vcm_bench_steps *steps, bench_round_fn round,
+			unsigned int nr_steps)
 {
 	struct device *dev;
 	int ret;
@@ -649,8 +694,7 @@ static int bench_attach(struct vcm_bench_steps *steps)
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
 
-	ret = bench_steps_timed(steps, dev, bench_attach_round,
-				VCM_BENCH_ATTACH_STEPS);
+	ret = bench_steps_timed(steps, dev, round, nr_steps);
 	bench_device_put(dev);
 	return ret;
 }
@@ -699,17 +743,163 @@ static int bench_empty(void)
 	return fd;
 }
 
-/* --- Memory in pieces -------------------------------------------------- */
+/* --- Buffers in turn --------------------------------------------------- */
 
 /**
  * struct bench_file - an open file
- * @lock: protects @held
+ * @lock: protects the lists
  * @held: memory that is taken, linked by page->lru, page->private is the order
+ * @frames: buffers that are mapped for a device, the next one first
  */
 struct bench_file {
 	struct mutex lock;	/* see above */
 	struct list_head held;
+	struct list_head frames;
 };
+
+/**
+ * struct bench_frame - a buffer that a device has
+ * @item: in &bench_file.frames
+ * @attachment: of the device
+ * @sgt: its mapping, or NULL
+ */
+struct bench_frame {
+	struct list_head item;
+	struct dma_buf_attachment *attachment;
+	struct sg_table *sgt;
+};
+
+static int bench_frame_map(struct bench_frame *frame)
+{
+	struct sg_table *sgt;
+
+	sgt = dma_buf_map_attachment_unlocked(frame->attachment,
+					      DMA_BIDIRECTIONAL);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+	frame->sgt = sgt;
+	return 0;
+}
+
+static void bench_frame_unmap(struct bench_frame *frame)
+{
+	if (frame->sgt)
+		dma_buf_unmap_attachment_unlocked(frame->attachment, frame->sgt,
+						  DMA_BIDIRECTIONAL);
+	frame->sgt = NULL;
+}
+
+static void bench_frame_free(struct bench_frame *frame)
+{
+	struct dma_buf *dmabuf = frame->attachment->dmabuf;
+
+	bench_frame_unmap(frame);
+	dma_buf_detach(dmabuf, frame->attachment);
+	dma_buf_put(dmabuf);
+	list_del(&frame->item);
+	kfree(frame);
+}
+
+static struct bench_frame *bench_frame_new(struct device *dev, int fd)
+{
+	struct dma_buf *dmabuf;
+	struct bench_frame *frame;
+	int ret;
+
+	frame = kzalloc_obj(*frame);
+	if (!frame)
+		return ERR_PTR(-ENOMEM);
+
+	dmabuf = dma_buf_get(fd);
+	ret = PTR_ERR_OR_ZERO(dmabuf);
+	if (ret)
+		goto free_frame;
+	frame->attachment = dma_buf_attach(dmabuf, dev);
+	ret = PTR_ERR_OR_ZERO(frame->attachment);
+	if (ret)
+		goto put_dmabuf;
+	ret = bench_frame_map(frame);
+	if (ret)
+		goto detach;
+	return frame;
+
+detach:
+	dma_buf_detach(dmabuf, frame->attachment);
+put_dmabuf:
+	dma_buf_put(dmabuf);
+free_frame:
+	kfree(frame);
+	return ERR_PTR(ret);
+}
+
+static int bench_queue(struct bench_file *bf, struct vcm_bench_queue *queue)
+{
+	struct bench_frame *frame;
+	struct device *dev;
+
+	if (queue->reserved)
+		return -EINVAL;
+
+	dev = bench_device_get(queue->device);
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+
+	frame = bench_frame_new(dev, queue->fd);
+	bench_device_put(dev);
+	if (IS_ERR(frame))
+		return PTR_ERR(frame);
+
+	mutex_lock(&bf->lock);
+	list_add_tail(&frame->item, &bf->frames);
+	mutex_unlock(&bf->lock);
+	return 0;
+}
+
+/* The device is done with a frame, a program looks at it, the device gets it again. */
+static int bench_frame_turn(struct bench_frame *frame)
+{
+	struct dma_buf *dmabuf = frame->attachment->dmabuf;
+	int ret;
+
+	ret = dma_buf_begin_cpu_access(dmabuf, DMA_BIDIRECTIONAL);
+	if (ret)
+		return ret;
+	dma_buf_end_cpu_access(dmabuf, DMA_BIDIRECTIONAL);
+	bench_frame_unmap(frame);
+	return bench_frame_map(frame);
+}
+
+static int bench_frames(struct bench_file *bf, u32 count)
+{
+	int ret = 0;
+
+	mutex_lock(&bf->lock);
+	if (list_empty(&bf->frames))
+		ret = -ENOENT;
+	while (count-- && !ret) {
+		ret = bench_frame_turn(list_first_entry(&bf->frames,
+							struct bench_frame,
+							item));
+		list_rotate_left(&bf->frames);
+		if (fatal_signal_pending(current))
+			ret = -EINTR;
+	}
+	mutex_unlock(&bf->lock);
+	return ret;
+}
+
+static int bench_frames_free(struct bench_file *bf)
+{
+	struct bench_frame *frame, *next;
+
+	mutex_lock(&bf->lock);
+	list_for_each_entry_safe(frame, next, &bf->frames, item)
+		bench_frame_free(frame);
+	mutex_unlock(&bf->lock);
+	return 0;
+}
+
+/* --- Memory in pieces -------------------------------------------------- */
 
 /**
  * struct bench_pieces - what memory is cut into, in pages
@@ -829,6 +1019,29 @@ static unsigned int bench_give_blocks(struct bench_pieces *bp)
 	return count;
 }
 
+/* Give back a piece of each of @count blocks of which all is held. */
+static unsigned int bench_give_singles(struct bench_pieces *bp,
+				       unsigned int count)
+{
+	struct page *page = list_first_entry(bp->held, struct page, lru);
+	unsigned int given = 0;
+
+	while (given < count && !list_entry_is_head(page, bp->held, lru)) {
+		unsigned int n = bench_block_pieces(bp, page), i;
+		struct page *first = page;
+
+		for (i = 0; i < n; i++)
+			page = list_next_entry(page, lru);
+		/* All of it is held, and not for change. */
+		if (n == 1U << (bp->block - bp->least) &&
+		    page_private(first) == bp->least) {
+			bench_let_go(first);
+			given++;
+		}
+	}
+	return given;
+}
+
 /* What is left of the block that was broken last, and of others. */
 static void bench_take_odd(struct bench_pieces *bp)
 {
@@ -863,31 +1076,29 @@ static void bench_make_change(struct bench_pieces *bp, u64 bytes)
 	}
 }
 
-static unsigned int bench_pieces_make(struct list_head *held,
-				      const struct vcm_bench_pieces *pieces)
+static void bench_pieces_make(struct list_head *held,
+			      struct vcm_bench_pieces *pieces)
 {
 	struct bench_pieces bp = {
 		.block = get_order(pieces->block),
 		.least = get_order(pieces->least),
 		.held = held,
 	};
-	unsigned int blocks;
 
 	xa_init(&bp.given);
 	bench_take_all(&bp);
-	blocks = bench_give_blocks(&bp);
+	pieces->blocks = bench_give_blocks(&bp);
 	bench_make_change(&bp, pieces->change);
 	bench_take_odd(&bp);
+	pieces->singles = bench_give_singles(&bp, pieces->singles);
 	xa_destroy(&bp.given);
-	return blocks;
 }
 
 static bool bench_pieces_valid(const struct vcm_bench_pieces *pieces)
 {
 	return is_power_of_2(pieces->block) && is_power_of_2(pieces->least) &&
 	       pieces->least > PAGE_SIZE && pieces->least < pieces->block &&
-	       pieces->block <= PAGE_SIZE << MAX_PAGE_ORDER &&
-	       !pieces->reserved;
+	       pieces->block <= PAGE_SIZE << MAX_PAGE_ORDER;
 }
 
 static int bench_pieces(struct bench_file *bf, struct vcm_bench_pieces *pieces)
@@ -899,7 +1110,7 @@ static int bench_pieces(struct bench_file *bf, struct vcm_bench_pieces *pieces)
 
 	mutex_lock(&bf->lock);
 	if (list_empty(&bf->held)) {
-		pieces->blocks = bench_pieces_make(&bf->held, pieces);
+		bench_pieces_make(&bf->held, pieces);
 		ret = 0;
 	}
 	mutex_unlock(&bf->lock);
@@ -915,6 +1126,8 @@ union bench_ioctl_args {
 	struct vcm_bench_steps steps;
 	struct vcm_bench_runs runs;
 	struct vcm_bench_pieces pieces;
+	struct vcm_bench_queue queue;
+	__u32 frames;
 };
 
 static int bench_ioctl_run(struct bench_file *bf, unsigned int cmd,
@@ -930,13 +1143,22 @@ static int bench_ioctl_run(struct bench_file *bf, unsigned int cmd,
 	case VCM_BENCH_IOC_VMAP:
 		return bench_vmap(&args->steps);
 	case VCM_BENCH_IOC_ATTACH:
-		return bench_attach(&args->steps);
+		return bench_attach(&args->steps, bench_attach_round,
+				    VCM_BENCH_ATTACH_STEPS);
+	case VCM_BENCH_IOC_FLUSH:
+		return bench_attach(&args->steps, bench_flush_round, 1);
 	case VCM_BENCH_IOC_RUNS:
 		return bench_runs(&args->runs);
 	case VCM_BENCH_IOC_EMPTY:
 		return bench_empty();
 	case VCM_BENCH_IOC_PIECES:
 		return bench_pieces(bf, &args->pieces);
+	case VCM_BENCH_IOC_QUEUE:
+		return bench_queue(bf, &args->queue);
+	case VCM_BENCH_IOC_FRAMES:
+		return bench_frames(bf, args->frames);
+	case VCM_BENCH_IOC_FRAMES_FREE:
+		return bench_frames_free(bf);
 	default:
 		return -ENOTTY;
 	}
@@ -976,6 +1198,7 @@ static int bench_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 	mutex_init(&bf->lock);
 	INIT_LIST_HEAD(&bf->held);
+	INIT_LIST_HEAD(&bf->frames);
 	file->private_data = bf;
 	return nonseekable_open(inode, file);
 }
@@ -984,6 +1207,7 @@ static int bench_release(struct inode *inode, struct file *file)
 {
 	struct bench_file *bf = file->private_data;
 
+	bench_frames_free(bf);
 	bench_let_all_go(&bf->held);
 	mutex_destroy(&bf->lock);
 	kfree(bf);

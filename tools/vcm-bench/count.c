@@ -33,6 +33,8 @@
 #define LEAST MIB(1)
 /* Page tables, tables of segments and the like. */
 #define CHANGE MIB(32)
+/* The buffer for rehearsal, the odd chunk and some. */
+#define SPARE MIB(16)
 
 /*
  * When page tables and the like take a part of a block, the system heap finds the other
@@ -55,27 +57,30 @@ static void stay_on_one_cpu(void)
 		die("sched_setaffinity: %s", strerror(errno));
 }
 
-static void cut_memory(uint64_t largest)
+/*
+ * In a machine that has been in use there are pieces of 1 MB that are no part of a free
+ * block, and the system heap takes those first. They are given out one at a time.
+ */
+static void cut_memory(uint64_t bytes, bool scattered)
 {
-	static uint32_t blocks;
+	uint32_t singles = scattered ? (bytes + SPARE) / LEAST : 0, blocks, have = singles;
 
-	if (!blocks)
-		blocks = bench_pieces(BLOCK, LEAST, CHANGE);
-	/* A buffer and one for rehearsal, once more in the pool. */
-	if (blocks * BLOCK < 2 * (largest + BLOCK))
-		die("%u blocks of memory are not enough: the guest is too small", blocks);
+	blocks = bench_pieces(BLOCK, LEAST, CHANGE, &have);
+	if (blocks * BLOCK < bytes + SPARE || have < singles)
+		die("%u blocks and %u pieces of memory are not enough: the guest is too small",
+		    blocks, have);
 }
 
-void count_begin(const struct options *options)
+void count_begin(const struct options *options, uint64_t bytes, bool scattered)
 {
 	stay_on_one_cpu();
-	peers_init(options->largest, options->without_pool, false);
-	cut_memory(options->largest);
-
+	peers_init(bytes, options->without_pool, false);
+	cut_memory(bytes, scattered);
 }
 
 void count_end(void)
 {
+	bench_pieces_back();
 	peers_exit();
 }
 

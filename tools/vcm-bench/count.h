@@ -5,6 +5,7 @@
 #ifndef VCM_BENCH_COUNT_H
 #define VCM_BENCH_COUNT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,8 +13,11 @@
 #include "peers.h"
 #include "sections.h"
 
-/* Around all that is counted. */
-void count_begin(const struct options *options);
+/*
+ * Around all that is counted, with buffers of @bytes at once. All free memory is the same
+ * for everybody, and if @scattered there are pieces of half a block besides.
+ */
+void count_begin(const struct options *options, uint64_t bytes, bool scattered);
 void count_end(void);
 
 /* Until nothing is on its way that the next step would find half done. */

@@ -227,13 +227,13 @@ void importer_unmap(const struct importer *importer, const struct vcm_edu_import
 
 /* --- The measuring module ---------------------------------------------- */
 
+static int bench_fd = -1;
+
 static int bench_dev(void)
 {
-	static int fd = -1;
-
-	if (fd < 0)
-		fd = open_or_die("/dev/vcm-bench");
-	return fd;
+	if (bench_fd < 0)
+		bench_fd = open_or_die("/dev/vcm-bench");
+	return bench_fd;
 }
 
 void bench_init(struct vcm_bench_run *run, const struct importer *importer, int dmabuf,
@@ -276,8 +276,8 @@ int bench_leaves(const struct importer *importer, int dmabuf, struct vcm_bench_l
 	return ioctl(bench_dev(), VCM_BENCH_IOC_LEAVES, leaves) ? -errno : 0;
 }
 
-static void bench_steps(unsigned long request, const char *device, int dmabuf, uint32_t rounds,
-			uint64_t *ns)
+static void bench_steps(unsigned long request, const char *what, const char *device,
+			int dmabuf, uint32_t rounds, uint64_t *ns)
 {
 	struct vcm_bench_steps steps = {
 		.fd = dmabuf,
@@ -287,18 +287,25 @@ static void bench_steps(unsigned long request, const char *device, int dmabuf, u
 
 	snprintf(steps.device, sizeof(steps.device), "%s", device);
 	if (ioctl(bench_dev(), request, &steps))
-		die("/dev/vcm-bench: %s: %s",
-		    request == VCM_BENCH_IOC_VMAP ? "vmap" : "attach and map", strerror(errno));
+		die("/dev/vcm-bench: %s: %s", what, strerror(errno));
 }
 
 void bench_vmap(int dmabuf, uint32_t rounds, uint64_t *ns)
 {
-	bench_steps(VCM_BENCH_IOC_VMAP, "", dmabuf, rounds, ns);
+	bench_steps(VCM_BENCH_IOC_VMAP, "vmap", "", dmabuf, rounds, ns);
 }
 
 void bench_attach(const struct importer *importer, int dmabuf, uint32_t rounds, uint64_t *ns)
 {
-	bench_steps(VCM_BENCH_IOC_ATTACH, importer->name, dmabuf, rounds, ns);
+	bench_steps(VCM_BENCH_IOC_ATTACH, "attach and map", importer->name, dmabuf, rounds, ns);
+}
+
+uint64_t bench_flush(const struct importer *importer, int dmabuf)
+{
+	uint64_t ns;
+
+	bench_steps(VCM_BENCH_IOC_FLUSH, "flush", importer->name, dmabuf, 1, &ns);
+	return ns;
 }
 
 static void bench_look(const struct importer *importer, int dmabuf, struct vcm_bench_runs *runs)
@@ -325,13 +332,46 @@ uint64_t bench_runs(const struct importer *importer, int dmabuf)
 	return runs.runs;
 }
 
-uint32_t bench_pieces(uint64_t block, uint64_t least, uint64_t change)
+uint32_t bench_pieces(uint64_t block, uint64_t least, uint64_t change, uint32_t *singles)
 {
-	struct vcm_bench_pieces pieces = { .block = block, .least = least, .change = change };
+	struct vcm_bench_pieces pieces = {
+		.block = block,
+		.least = least,
+		.change = change,
+		.singles = *singles,
+	};
 
 	if (ioctl(bench_dev(), VCM_BENCH_IOC_PIECES, &pieces))
 		die("/dev/vcm-bench: pieces: %s", strerror(errno));
+	*singles = pieces.singles;
 	return pieces.blocks;
+}
+
+void bench_pieces_back(void)
+{
+	close(bench_fd);
+	bench_fd = -1;
+}
+
+void bench_queue(const struct importer *importer, int dmabuf)
+{
+	struct vcm_bench_queue queue = { .fd = dmabuf };
+
+	memcpy(queue.device, importer->name, sizeof(queue.device));
+	if (ioctl(bench_dev(), VCM_BENCH_IOC_QUEUE, &queue))
+		die("/dev/vcm-bench: queue: %s", strerror(errno));
+}
+
+void bench_frames(uint32_t count)
+{
+	if (ioctl(bench_dev(), VCM_BENCH_IOC_FRAMES, &count))
+		die("/dev/vcm-bench: frames: %s", strerror(errno));
+}
+
+void bench_frames_free(void)
+{
+	if (ioctl(bench_dev(), VCM_BENCH_IOC_FRAMES_FREE))
+		die("/dev/vcm-bench: free the frames: %s", strerror(errno));
 }
 
 int bench_empty(void)

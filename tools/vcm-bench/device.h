@@ -87,11 +87,21 @@ void bench_attach(const struct importer *importer, int dmabuf, uint32_t rounds, 
 uint64_t bench_large(const struct importer *importer, int dmabuf, uint64_t min);
 /* Number of its runs. */
 uint64_t bench_runs(const struct importer *importer, int dmabuf);
+/* Nanoseconds until the IOMMU has forgotten all of a mapping, at once. */
+uint64_t bench_flush(const struct importer *importer, int dmabuf);
 /*
- * From here on free memory is blocks of @block bytes that do not touch, and pieces of
- * less than @least bytes; @change bytes of those at least. Returns the number of blocks.
+ * Until bench_pieces_back() free memory is blocks of @block bytes that do not touch, as
+ * many as are returned, pieces of less than @least bytes, @change bytes of those at least,
+ * and @singles pieces of @least bytes; how many there are is left there.
  */
-uint32_t bench_pieces(uint64_t block, uint64_t least, uint64_t change);
+uint32_t bench_pieces(uint64_t block, uint64_t least, uint64_t change, uint32_t *singles);
+void bench_pieces_back(void);
+
+/* The device has these buffers from now on, until bench_frames_free(). */
+void bench_queue(const struct importer *importer, int dmabuf);
+/* So many of them in turn are synchronised, unmapped and mapped. */
+void bench_frames(uint32_t count);
+void bench_frames_free(void);
 /* A dma-buf without memory. */
 int bench_empty(void);
 

@@ -109,7 +109,7 @@ void section_count_loop(const struct options *options)
 	enum peer peer;
 	int i;
 
-	count_begin(options);
+	count_begin(options, options->largest, false);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		for (peer = PEER_WARM; peer <= PEER_SYSTEM; peer++)
 			if (sizes[i] <= options->largest && peer_can(peer, sizes[i]))

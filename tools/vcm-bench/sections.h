@@ -57,6 +57,10 @@ void section_overhead(const struct options *options);
 /* The same steps, counted, and those alone in which a device has a part. */
 void section_count_steps(const struct options *options);
 void section_count_devices(const struct options *options);
+/* The same where memory is in pieces of half a chunk besides the chunks. */
+void section_count_scattered(const struct options *options);
+/* A camera: its buffers are made, filled in turn, and freed. */
+void section_count_camera(const struct options *options);
 /* Allocate and close in a loop, counted. */
 void section_count_loop(const struct options *options);
 /* Allocate and close in a loop. */

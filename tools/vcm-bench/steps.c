@@ -9,6 +9,7 @@
  * state, as near as a program can bring it about.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +26,9 @@
 
 /* The narrow device has no room for the largest buffers. */
 #define WIDE 1
+
+/* Where memory in pieces makes a difference: what is less than a chunk is the same. */
+#define SCATTERED_LEAST MIB(2)
 
 /* Small buffers are noisier, and quick: more repeats. */
 static const struct {
@@ -58,6 +62,8 @@ enum metric {
 	REMAP,
 	ATTACH_MAP_UNMAP,
 	SYNC,
+	/* A part of MAP where the IOMMU forgets at once, in counted runs. */
+	FLUSH,
 	METRICS,
 };
 
@@ -76,6 +82,7 @@ static const char * const metric_names[] = {
 	[REMAP] = "remap",
 	[ATTACH_MAP_UNMAP] = "attach-map-unmap",
 	[SYNC] = "sync",
+	[FLUSH] = "flush",
 };
 
 /**
@@ -83,11 +90,13 @@ static const char * const metric_names[] = {
  * @importer: for whom
  * @count: the least number of instructions and not the median time
  * @devices_only: nothing of what the CPU does with a buffer
+ * @scattered: memory is in pieces that are no chunks
  */
 struct run {
 	struct importer importer;
 	bool count;
 	bool devices_only;
+	bool scattered;
 };
 
 /**
@@ -167,7 +176,7 @@ static void samples_report_times(struct samples *samples, uint64_t len)
 		for (peer = 0; peer < PEERS; peer++) {
 			struct summary sum;
 
-			if (!peer_can(peer, len))
+			if (!peer_can(peer, len) || !samples->ns[metric][peer][0])
 				continue;
 			sum = summarise(samples->ns[metric][peer], samples->n);
 			result("time\t%s\t%s\t%llu\t%zu\t%.0f\t%.0f\t%.0f\t%.6f",
@@ -178,20 +187,26 @@ static void samples_report_times(struct samples *samples, uint64_t len)
 
 static bool is_counted(const struct run *run, enum metric metric)
 {
+	if (run->scattered)
+		return metric >= MAP && metric <= ATTACH_MAP_UNMAP;
 	return metric >= MAP || !run->devices_only;
 }
 
 static void samples_report_counts(const struct samples *samples, uint64_t len)
 {
 	int metric, peer;
+	char name[64];
 
 	for (peer = 0; peer < PEERS; peer++)
 		count_report_runs(peer, len, &samples->runs[peer]);
-	for (metric = 0; metric < METRICS; metric++)
+	for (metric = 0; metric < METRICS; metric++) {
+		snprintf(name, sizeof(name), "%s%s", samples->run->scattered ? "scattered-" : "",
+			 metric_names[metric]);
 		for (peer = 0; peer < PEERS; peer++)
 			if (samples->ns[metric][peer][0] && is_counted(samples->run, metric))
-				count_report(metric_names[metric], peer, len,
-					     samples->ns[metric][peer], samples->n);
+				count_report(name, peer, len, samples->ns[metric][peer],
+					     samples->n);
+	}
 }
 
 static void samples_report(struct samples *samples, uint64_t len)
@@ -297,6 +312,12 @@ static void sample_sync(struct samples *samples, enum peer peer, int dmabuf)
 	importer_unmap(importer, &import);
 }
 
+static void sample_flush(struct samples *samples, enum peer peer, int dmabuf)
+{
+	settle(samples);
+	sample(samples, FLUSH, peer, bench_flush(&samples->run->importer, dmabuf));
+}
+
 /* --- Turns ------------------------------------------------------------- */
 
 /* A peer's part of a repeat. */
@@ -318,8 +339,10 @@ static void peer_turn(struct samples *samples, enum peer peer, uint64_t len)
 	}
 	sample_attach(samples, peer, dmabuf);
 	sample_sync(samples, peer, dmabuf);
-	if (samples->run->count)
+	if (samples->run->count) {
+		sample_flush(samples, peer, dmabuf);
 		count_runs_add(&samples->runs[peer], &samples->run->importer, dmabuf);
+	}
 
 	close(rehearsal);
 	settle(samples);
@@ -372,7 +395,8 @@ static void run_sizes(const struct options *options, struct run *run)
 
 	importer_open_any(&run->importer, WIDE);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
-		if (sizes[i].len <= options->largest)
+		if (sizes[i].len <= options->largest &&
+		    (!run->scattered || sizes[i].len >= SCATTERED_LEAST))
 			run_size(options, run, i);
 	importer_close(&run->importer);
 }
@@ -386,21 +410,25 @@ void section_steps(const struct options *options)
 	peers_exit();
 }
 
-static void count_steps(const struct options *options, bool devices_only)
+static void count_steps(const struct options *options, struct run run)
 {
-	struct run run = { .count = true, .devices_only = devices_only };
-
-	count_begin(options);
+	run.count = true;
+	count_begin(options, options->largest, run.scattered);
 	run_sizes(options, &run);
 	count_end();
 }
 
 void section_count_steps(const struct options *options)
 {
-	count_steps(options, false);
+	count_steps(options, (struct run) {});
 }
 
 void section_count_devices(const struct options *options)
 {
-	count_steps(options, true);
+	count_steps(options, (struct run) { .devices_only = true });
+}
+
+void section_count_scattered(const struct options *options)
+{
+	count_steps(options, (struct run) { .devices_only = true, .scattered = true });
 }

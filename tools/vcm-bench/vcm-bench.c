@@ -16,7 +16,7 @@ static const char usage[] =
 	"usage: vcm-bench iova [OPTION]... [pack|holes|map|leaves|rounds]...\n"
 	"       vcm-bench space [OPTION]...\n"
 	"       vcm-bench heap [OPTION]... [machine|overhead|steps|loop|frag|threads]...\n"
-	"       vcm-bench count [OPTION]... [steps|devices|loop]...\n"
+	"       vcm-bench count [OPTION]... [steps|devices|scattered|loop|camera]...\n"
 	"       vcm-bench loop [OPTION]... HEAP\n"
 	"\n"
 	"iova, space:\n"
@@ -34,7 +34,8 @@ static const char usage[] =
 	"or MISS of a goal, or info; times are medians, with the quartiles behind them.\n"
 	"heap, count and loop: lines of fields for a program. loop allocates and closes 4 KB,\n"
 	"1, 8 and 32 MB on the heap HEAP. count says how many instructions the steps take, in a\n"
-	"guest whose clock counts them; devices are those in which a device has a part.\n";
+	"guest whose clock counts them; devices are those in which a device has a part,\n"
+	"scattered the same where memory is in pieces.\n";
 
 struct section {
 	const char *name;
@@ -68,7 +69,9 @@ static const struct section heap_sections[] = {
 static const struct section count_sections[] = {
 	{ "steps", section_count_steps },
 	{ "devices", section_count_devices },
+	{ "scattered", section_count_scattered },
 	{ "loop", section_count_loop },
+	{ "camera", section_count_camera },
 	{}
 };
 

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A camera, counted: its buffers are allocated, mapped for it and for a program that
+ * touches all of them (start); it fills them in turn, and the program looks at each
+ * (frame); all is freed (end).
+ */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "count.h"
+#include "device.h"
+#include "peers.h"
+#include "report.h"
+#include "sections.h"
+
+/* NV12 in 4K. */
+#define BYTES (3840 * 2160 * 3 / 2)
+#define BUFFERS 30
+#define FRAMES 1000
+#define REPEATS 2
+#define PAGE KIB(4)
+#define WIDE 1
+
+enum phase {
+	START,
+	FRAME,
+	END,
+	PHASES,
+};
+
+static const char * const phase_names[] = {
+	[START] = "camera-start",
+	[FRAME] = "camera-frame",
+	[END] = "camera-end",
+};
+
+/**
+ * struct buffer - one of the camera's
+ * @dmabuf: the buffer
+ * @addr: where the program has it
+ */
+struct buffer {
+	int dmabuf;
+	char *addr;
+};
+
+static void buffer_start(struct buffer *buffer, enum peer peer, const struct importer *camera)
+{
+	uint64_t offset;
+
+	buffer->dmabuf = peer_alloc(peer, BYTES);
+	bench_queue(camera, buffer->dmabuf);
+	buffer->addr = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, buffer->dmabuf, 0);
+	if (buffer->addr == MAP_FAILED)
+		die("mmap of a frame: %s", strerror(errno));
+	for (offset = 0; offset < BYTES; offset += PAGE)
+		*(volatile char *)(buffer->addr + offset) = 1;
+}
+
+static void buffer_end(struct buffer *buffer)
+{
+	munmap(buffer->addr, BYTES);
+	close(buffer->dmabuf);
+}
+
+static void phases(enum peer peer, const struct importer *camera, uint64_t ns[PHASES])
+{
+	struct buffer buffers[BUFFERS];
+	int i;
+
+	count_settle();
+	ns[START] = now_ns();
+	for (i = 0; i < BUFFERS; i++)
+		buffer_start(&buffers[i], peer, camera);
+	ns[START] = now_ns() - ns[START];
+
+	/* Once around, before the first one comes back. */
+	bench_frames(BUFFERS);
+	count_settle();
+	ns[FRAME] = now_ns();
+	bench_frames(FRAMES);
+	ns[FRAME] = (now_ns() - ns[FRAME]) / FRAMES;
+
+	count_settle();
+	ns[END] = now_ns();
+	bench_frames_free();
+	for (i = 0; i < BUFFERS; i++)
+		buffer_end(&buffers[i]);
+	ns[END] = now_ns() - ns[END];
+}
+
+static void run_peer(enum peer peer, const struct importer *camera)
+{
+	uint64_t ns[PHASES][REPEATS], turn[PHASES];
+	int i, phase;
+
+	for (i = 0; i < REPEATS; i++) {
+		peer_begin(peer, BYTES, BUFFERS);
+		phases(peer, camera, turn);
+		peer_end(peer);
+		for (phase = 0; phase < PHASES; phase++)
+			ns[phase][i] = turn[phase];
+	}
+	for (phase = 0; phase < PHASES; phase++)
+		count_report(phase_names[phase], peer, BYTES, ns[phase], REPEATS);
+}
+
+void section_count_camera(const struct options *options)
+{
+	struct importer camera;
+	enum peer peer;
+
+	count_begin(options, BUFFERS * (uint64_t)BYTES, false);
+	importer_open_any(&camera, WIDE);
+	for (peer = PEER_WARM; peer <= PEER_SYSTEM; peer++)
+		if (peer_can(peer, BYTES))
+			run_peer(peer, &camera);
+	importer_close(&camera);
+	count_end();
+}
