@@ -168,7 +168,8 @@ struct vcm_bench_runs {
  *
  * Takes the free memory in pieces of at least @least bytes, but for what the kernel
  * keeps for hard times, and gives back aligned blocks no two of which touch, and
- * @singles. The rest stays taken until the file is closed. Errors: EINVAL, EBUSY (the file has it already).
+ * @singles. The rest stays taken until the file is closed. Errors: EINVAL, EBUSY (the
+ * file has it already).
  */
 struct vcm_bench_pieces {
 	__aligned_u64 block;
