@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs vcm-soak or vcm-fuzz in a guest of its own. 'make soak' and 'make fuzz'
+# Runs a mode of vcm-stress in a guest of its own. 'make soak' and 'make fuzz'
 # build the modules first.
 
 set -euo pipefail
@@ -16,7 +16,7 @@ usage() {
 	cat <<'USAGE'
 usage: scripts/soak.sh [--kernel stock|debug] [--iommu IOMMU] [--mem SIZE] soak|fuzz [OPTION]...
 
-Runs vcm-soak or vcm-fuzz with the OPTIONs (see tools/) in a guest. What it
+Runs a mode of vcm-stress with the OPTIONs (see tools/) in a guest. What it
 prints is in out/soak/; it begins with the seed, and '--seed N' is the option
 that repeats the run. A report of the guest's kernel is a failure too.
 USAGE
@@ -96,10 +96,10 @@ main() {
 	load_kernel_env x86_64 build guest
 	lock_output soak
 	mkdir -p "$out"
-	make -s -C "$VCM_TOP/tools" O="$out" "vcm-$what"
+	make -s -C "$VCM_TOP/tools" O="$out" vcm-stress
 	log=$out/$what.log
 	"$VCM_TOP/scripts/vm.sh" --timeout $((seconds * 2 + SPARE)) "${vm_options[@]}" \
-		--file "$out/vcm-$what:/vcm-$what" -- "vcm-$what" "${options[@]}" |
+		--file "$out/vcm-stress:/vcm-stress" -- vcm-stress "$what" "${options[@]}" |
 		tee "$log" | grep --line-buffered -vE '^[0-9]+ passed, [0-9]+ failed$' || status=${PIPESTATUS[0]}
 	finish "$log" "$status"
 }
