@@ -71,25 +71,20 @@ check_program_options() {
 	done
 }
 
-# The guest's end is one more result. The program counts without it.
+# The guest's end is one more result.
 finish() {
-	local log=$1 status=$2 passed failed
+	local out=$1 status=$2 end=PASS words=
 
-	passed=$(grep -c '^PASS ' "$log" || true)
-	failed=$(grep -c '^FAIL ' "$log" || true)
-	if [[ $status -ne 0 && $failed -eq 0 ]]; then
-		echo "FAIL boot@$what (exit status $status)"
-		failed=$((failed + 1))
-	elif [[ $status -eq 0 ]]; then
-		echo "PASS boot@$what"
-		passed=$((passed + 1))
-	fi
-	echo "$passed passed, $failed failed"
-	[[ $status -eq 0 && $failed -eq 0 && $passed -gt 1 ]]
+	[[ $status -eq 0 ]] || end=FAIL words=" (exit status $status)"
+	{
+		"$VCM_TOP/scripts/results.py" --suite "$what" <"$out/$what.log"
+		echo "$end boot@$what$words"
+	} | tee "$out/results"
+	print_sum "$out/results"
 }
 
 main() {
-	local out=$VCM_TOP/out/soak log status=0 seconds=300
+	local out=$VCM_TOP/out/soak status=0 seconds=300
 
 	parse_args "$@"
 	check_program_options
@@ -97,11 +92,10 @@ main() {
 	lock_output soak
 	mkdir -p "$out"
 	make -s -C "$VCM_TOP/tools" O="$out" vcm-stress
-	log=$out/$what.log
 	"$VCM_TOP/scripts/vm.sh" --timeout $((seconds * 2 + SPARE)) "${vm_options[@]}" \
 		--file "$out/vcm-stress:/vcm-stress" -- vcm-stress "$what" "${options[@]}" |
-		tee "$log" | grep --line-buffered -vE '^[0-9]+ passed, [0-9]+ failed$' || status=${PIPESTATUS[0]}
-	finish "$log" "$status"
+		tee "$out/$what.log" | grep --line-buffered '^#' || status=${PIPESTATUS[0]}
+	finish "$out" "$status"
 }
 
 main "$@"

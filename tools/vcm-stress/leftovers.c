@@ -16,14 +16,6 @@
 #define SETTLE_STEP_US	50000
 
 /**
- * has_pool - does the heap keep chunks
- */
-bool has_pool(void)
-{
-	return !access(VCM_DEBUGFS "pool", R_OK);
-}
-
-/**
  * drain_pool - have the heap give all chunks back that it keeps
  *
  * Returns: false, with a line that says so, if some are left.
@@ -33,7 +25,7 @@ bool drain_pool(void)
 	uint64_t kib = 0;
 	int ret;
 
-	if (!has_pool())
+	if (access(VCM_DEBUGFS "pool", R_OK))
 		return true;
 	ret = vcm_file_write(VCM_DEBUGFS "pool_drain", "1");
 	if (!ret && vcm_file_figure(VCM_DEBUGFS "pool", "total_kb", &kib) && !kib)

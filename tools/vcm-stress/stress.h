@@ -226,7 +226,6 @@ void disturb(struct shared *shared, struct rng *rng, const pid_t *workers, unsig
 void disturb_end(void);
 
 /* leftovers.c */
-bool has_pool(void);
 bool drain_pool(void);
 bool no_leftovers(void);
 

@@ -208,13 +208,15 @@ static void close_inboxes(struct shared *shared)
 
 /* --- The result -------------------------------------------------------- */
 
-static const char *mode;
-static unsigned int passed, failed;
+/* In KTAP; each mode has its number of results. */
+#define SOAK_RESULTS	7
+#define FUZZ_RESULTS	(TARGETS + 8)
+
+static unsigned int results, failed;
 
 static void verdict(bool ok, const char *name)
 {
-	printf("%s %s@%s\n", ok ? "PASS" : "FAIL", mode, name);
-	passed += ok;
+	printf("%s %u %s\n", ok ? "ok" : "not ok", ++results, name);
 	failed += !ok;
 }
 
@@ -345,9 +347,10 @@ static void parse_options(int argc, char **argv, struct options *options)
 			wrong_use();
 		}
 	}
-	mode = argv[optind] ?: "";
-	options->fuzz = !strcmp(mode, "fuzz");
-	if (optind != argc - 1 || (!options->fuzz && strcmp(mode, "soak")))
+	if (optind != argc - 1)
+		wrong_use();
+	options->fuzz = !strcmp(argv[optind], "fuzz");
+	if (!options->fuzz && strcmp(argv[optind], "soak"))
 		wrong_use();
 }
 
@@ -363,7 +366,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	parse_options(argc, argv, &options);
 	options.workers = options.workers ?: options.fuzz ? 2 : 3;
-	printf("# %s, seed %llu, %llu workers\n", mode, (unsigned long long)options.seed,
+	printf("KTAP version 1\n1..%u\n", options.fuzz ? FUZZ_RESULTS : SOAK_RESULTS);
+	printf("# seed %llu, %llu workers\n", (unsigned long long)options.seed,
 	       (unsigned long long)options.workers);
 
 	vcm_file_write("/proc/sys/vm/drop_caches", "3");
@@ -387,11 +391,9 @@ int main(int argc, char **argv)
 	if (!options.fuzz)
 		verdict(ok, "all-operations");
 	verdict(no_leftovers(), "leftovers");
-	if (has_pool())
-		verdict(drain_pool(), "pool-drained");
+	verdict(drain_pool(), "pool-drained");
 	verdict(memory_is_back(memory, shared->ram), "memory-back");
 	verdict(vcm_oom_kills() == kills, "nobody-killed");
 	printf("# seed %llu repeats it\n", (unsigned long long)options.seed);
-	printf("%u passed, %u failed\n", passed, failed);
 	return failed != 0;
 }
