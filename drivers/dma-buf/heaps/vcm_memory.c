@@ -509,6 +509,8 @@ bool vcm_memory_is_good(struct page *page)
 {
 	unsigned long i;
 
+	KUNIT_STATIC_STUB_REDIRECT(vcm_memory_is_good, page);
+
 	if (likely(!vcm_memory_failed_near(page)))
 		return true;
 	for (i = 0; i < compound_nr(page); i++)

@@ -4,6 +4,8 @@
  * who takes a chunk away from it the rest
  */
 
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/highmem.h>
 #include <linux/list.h>
 #include <linux/minmax.h>
@@ -80,9 +82,12 @@ static struct page *vcm_pool_take_up(struct vcm_pool_node *node)
 }
 
 /* Zero another piece. Returns false if there is none, or the chunk was taken. */
-static bool vcm_pool_zero_piece(struct vcm_pool_node *node, struct page *page)
+VISIBLE_IF_KUNIT bool vcm_pool_zero_piece(struct vcm_pool_node *node,
+					  struct page *page)
 {
 	unsigned long piece = 0;
+
+	KUNIT_STATIC_STUB_REDIRECT(vcm_pool_zero_piece, node, page);
 
 	spin_lock(&node->zero_lock);
 	if (node->hand == page)

@@ -83,6 +83,8 @@ static struct page *fake_alloc(int nid, gfp_t gfp, unsigned int order)
 		buddy->left[size]--;
 	if (page)
 		buddy->nr_pages += 1UL << order;
+	if (buddy->on_alloc)
+		buddy->on_alloc();
 	vcm_fail_nth_resume(nth);
 	return page;
 }
@@ -92,6 +94,8 @@ static void fake_free(struct page *page)
 	struct vcm_fake_buddy *buddy = &vcm_fake_buddy;
 	unsigned int order = compound_order(page);
 
+	buddy->most_freed = max(buddy->most_freed, buddy->nr_pages -
+				vcm_pool_node_pages(page_to_nid(page)));
 	if (xa_erase(&buddy->out, page_to_pfn(page)) == xa_mk_value(order))
 		buddy->nr_pages -= 1UL << order;
 	else
@@ -106,6 +110,8 @@ static void fake_queue_work(struct kthread_delayed_work *work,
 		vcm_fake_buddy.nr_age_kicks++;
 	else
 		vcm_fake_buddy.nr_kicks++;
+	vcm_fake_buddy.delay = delay;
+	vcm_fake_buddy.again = again;
 }
 
 static long fake_zone_spare(struct zone *zone)

@@ -31,10 +31,15 @@ struct kunit;
  * @spare: what each zone has that nobody misses, in pages
  * @reserve_mb: if not 0, what the heap has to leave to others from the first
  *	allocation on
+ * @on_alloc: what happens while an allocation is under way, or NULL
  * @nr_calls: allocations of each size that were tried
  * @nr_pages: pages that are out
  * @nr_kicks: how often the worker would have been told
  * @nr_age_kicks: ... that there is something that gets older
+ * @delay: ... at last, after so many jiffies
+ * @again: ... and that this is put off if it was told already
+ * @most_freed: pages that were out, and not in the pool any more, at most when
+ *	one was freed
  * @gfp: flags of the last allocation
  * @nid: node of the last allocation
  * @out: the chunks that are out, their order by page frame number
@@ -47,11 +52,15 @@ struct vcm_fake_buddy {
 	unsigned long nr_give;
 	long spare;
 	int reserve_mb;
+	void (*on_alloc)(void);
 
 	unsigned long nr_calls[VCM_NR_CHUNK_SIZES];
 	unsigned long nr_pages;
 	unsigned long nr_kicks;
 	unsigned long nr_age_kicks;
+	unsigned long delay;
+	bool again;
+	unsigned long most_freed;
 	gfp_t gfp;
 	int nid;
 	struct xarray out;

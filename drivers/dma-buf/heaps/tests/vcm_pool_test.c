@@ -9,9 +9,12 @@
  */
 
 #include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
 #include <kunit/test.h>
 #include <linux/dma-heap.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/mmzone.h>
 #include <linux/moduleparam.h>
 #include <linux/shrinker.h>
 #include <linux/sizes.h>
@@ -227,7 +230,79 @@ static void chunks_stay_in_order(struct kunit *test)
 	i = 0;
 	list_for_each_entry(page, &list, lru)
 		KUNIT_EXPECT_PTR_EQ(test, page, pages[i++]);
+
+	/* Some, and then some more */
+	vcm_pool_put(VCM_CHUNK_64K, pages, 3);
+	while (vcm_pool_zero_one(numa_mem_id()))
+		;
+	INIT_LIST_HEAD(&list);
+	KUNIT_EXPECT_EQ(test, vcm_pool_get_clean(VCM_CHUNK_64K, 1, &list), 1);
+	KUNIT_EXPECT_EQ(test, vcm_pool_get_clean(VCM_CHUNK_64K, 2, &list), 2);
+	i = 0;
+	list_for_each_entry(page, &list, lru)
+		KUNIT_EXPECT_PTR_EQ(test, page, pages[i++]);
 	free_list(&list);
+}
+
+static void what_came_last_goes_first(struct kunit *test)
+{
+	struct page *pages[4];
+	LIST_HEAD(list);
+	int i;
+
+	for (i = 0; i < 4; i++)
+		pages[i] = new_chunk(test, VCM_CHUNK_64K);
+	vcm_pool_put(VCM_CHUNK_64K, pages, 2);
+	vcm_pool_put(VCM_CHUNK_64K, pages + 2, 2);
+	/* The worker begins at the other end. */
+	vcm_pool_zero_one(numa_mem_id());
+	KUNIT_EXPECT_EQ(test, vcm_pool_get_clean(VCM_CHUNK_64K, 1, &list), 1);
+	KUNIT_EXPECT_PTR_EQ(test, list_first_entry(&list, struct page, lru),
+			    pages[1]);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_pool_get(VCM_CHUNK_64K), pages[2]);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_pool_get(VCM_CHUNK_64K), pages[3]);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_pool_get(VCM_CHUNK_64K), pages[0]);
+	for (i = 0; i < 4; i++)
+		vcm_memory_free(pages[i]);
+}
+
+/* @nr pages that are neighbours, one by one */
+static void new_neighbours(struct kunit *test, struct page **pages,
+			   unsigned int nr)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, ilog2(nr));
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	split_page(page, ilog2(nr));
+	for (i = 0; i < nr; i++)
+		pages[i] = page + i;
+	vcm_fake_buddy.give = pages;
+	vcm_fake_buddy.nr_give = nr;
+	for (i = 0; i < nr; i++)
+		KUNIT_ASSERT_PTR_EQ(test, new_chunk(test, VCM_CHUNK_PAGE),
+				    pages[i]);
+	vcm_fake_buddy.give = NULL;
+}
+
+static void zeroing_ends_with_the_chunk(struct kunit *test)
+{
+	struct page *pages[2];
+	int i;
+
+	new_neighbours(test, pages, 2);
+	for (i = 0; i < 2; i++) {
+		memset(page_address(pages[0]), 0xa5, PAGE_SIZE);
+		vcm_pool_put(VCM_CHUNK_PAGE, pages, 1);
+		if (i)
+			vcm_pool_zero_one(numa_mem_id());
+		KUNIT_EXPECT_PTR_EQ(test, i ? pages[0] :
+				    vcm_pool_get(VCM_CHUNK_PAGE), pages[0]);
+		KUNIT_EXPECT_TRUE(test, is_zero(pages[0]));
+		KUNIT_EXPECT_NULL(test, memchr_inv(page_address(pages[1]), 0xa5,
+						   PAGE_SIZE));
+	}
+	vcm_memory_free(pages[1]);
 }
 
 static void pages_that_somebody_holds_are_not_kept(struct kunit *test)
@@ -372,11 +447,17 @@ static void accounted_memory_is_not_kept(struct kunit *test)
 
 static void the_default_cap_is_a_sixteenth(struct kunit *test)
 {
+	unsigned long pages = 0;
+	struct zone *zone;
+
+	/* Of what a chunk can be made of */
+	for_each_populated_zone(zone)
+		if (zone_idx(zone) <= gfp_zone(GFP_HIGHUSER))
+			pages += zone_managed_pages(zone) -
+				 zone_cma_pages(zone);
 	vcm_pool_set_cap(ULONG_MAX);
-	KUNIT_EXPECT_LE(test, vcm_pool_cap_pages(), totalram_pages() / 16);
-	KUNIT_EXPECT_GE(test, vcm_pool_cap_pages(),
-			min(totalram_pages() / 17, 512 * MB_PAGES));
-	KUNIT_EXPECT_LE(test, vcm_pool_cap_pages(), 512 * MB_PAGES);
+	KUNIT_EXPECT_EQ(test, vcm_pool_cap_pages(),
+			min(pages / 16, 512 * MB_PAGES));
 }
 
 /* --- Giving back ------------------------------------------------------- */
@@ -433,7 +514,7 @@ static void small_chunks_go_before_large_ones(struct kunit *test)
 
 static void as_much_is_freed_as_asked_for(struct kunit *test)
 {
-	int nid = numa_mem_id();
+	int nid = numa_mem_id(), i;
 
 	put_chunks(test, VCM_CHUNK_PAGE, 10);
 	KUNIT_EXPECT_EQ(test, vcm_pool_free_node(0, nid), 0);
@@ -444,6 +525,33 @@ static void as_much_is_freed_as_asked_for(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcm_pool_free_node(6, nid), 6);
 	expect_held(test, VCM_CHUNK_PAGE, 1, 0);
 	KUNIT_EXPECT_EQ(test, vcm_pool_free_node(6, nid), 1);
+
+	/* Of several sizes, and of one more than is freed at once */
+	put_chunks(test, VCM_CHUNK_64K, 5);
+	put_chunks(test, VCM_CHUNK_PAGE, 3);
+	KUNIT_EXPECT_EQ(test, vcm_pool_free_node(3 + size_pages(VCM_CHUNK_64K),
+						 nid),
+			3 + size_pages(VCM_CHUNK_64K));
+	vcm_pool_drain();
+	for (i = 0; i < 100; i += 10)
+		put_chunks(test, VCM_CHUNK_PAGE, 10);
+	KUNIT_EXPECT_EQ(test, vcm_pool_free_node(70, nid), 70);
+	expect_total(test, 30);
+}
+
+/* What is on its way is missing for whoever looks what memory there is. */
+static void little_is_on_its_way_to_be_freed(struct kunit *test)
+{
+	put_chunks(test, VCM_CHUNK_1M, 15);
+	put_chunks(test, VCM_CHUNK_1M, 15);
+	vcm_fake_buddy.most_freed = 0;
+	KUNIT_EXPECT_EQ(test, vcm_pool_drain(), 30 * size_pages(VCM_CHUNK_1M));
+	KUNIT_EXPECT_LE(test, vcm_fake_buddy.most_freed, 4 * MB_PAGES);
+	put_chunks(test, VCM_CHUNK_2M, 7);
+	vcm_fake_buddy.most_freed = 0;
+	KUNIT_EXPECT_EQ(test, vcm_pool_yield(VCM_CHUNK_1M, SZ_8M),
+			8 * MB_PAGES);
+	KUNIT_EXPECT_LE(test, vcm_fake_buddy.most_freed, 4 * MB_PAGES);
 }
 
 /* --- The shrinker ------------------------------------------------------ */
@@ -503,6 +611,9 @@ static void counting_is_looking_for_memory(struct kunit *test)
 	vcm_pool_count(NULL, &sc);
 	KUNIT_EXPECT_TRUE(test, vcm_pool_pressed());
 	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, 1);
+	/* It rests from now on, whatever it was told before. */
+	KUNIT_EXPECT_TRUE(test, vcm_fake_buddy.again);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.delay, HZ);
 	vcm_pool_count(NULL, &sc);
 	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, 1);
 }
@@ -557,12 +668,215 @@ static void the_worker_rests_under_pressure(struct kunit *test)
 	expect_held(test, VCM_CHUNK_64K, 0, 1);
 	/* It comes again. */
 	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, kicks + 1);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.delay, HZ);
+	KUNIT_EXPECT_FALSE(test, vcm_fake_buddy.again);
 	KUNIT_EXPECT_TRUE(test, vcm_pool_pressed());
 
 	vcm_pool_work_fn(NULL);
 	expect_held(test, VCM_CHUNK_64K, 1, 0);
 	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, kicks + 1);
 	KUNIT_EXPECT_FALSE(test, vcm_pool_pressed());
+}
+
+/* --- While the worker works -------------------------------------------- */
+
+/* What happens once the worker has zeroed a piece of a chunk */
+static void (*in_between)(struct kunit *test);
+static struct page *in_hand;
+
+static bool zero_and_go_on(struct vcm_pool_node *node, struct page *page)
+{
+	struct kunit *test = kunit_get_current_test();
+
+	kunit_deactivate_static_stub(test, vcm_pool_zero_piece);
+	KUNIT_EXPECT_TRUE(test, vcm_pool_zero_piece(node, page));
+	in_hand = page;
+	in_between(test);
+	return vcm_pool_zero_piece(node, page);
+}
+
+static void zero_one_and(struct kunit *test, void (*what)(struct kunit *test))
+{
+	in_between = what;
+	kunit_activate_static_stub(test, vcm_pool_zero_piece, zero_and_go_on);
+	KUNIT_EXPECT_TRUE(test, vcm_pool_zero_one(numa_mem_id()));
+}
+
+static void nothing_happens(struct kunit *test)
+{
+	size_t done = umin(SZ_64K, page_size(in_hand));
+
+	KUNIT_EXPECT_NULL(test, memchr_inv(page_address(in_hand), 0, done));
+	KUNIT_EXPECT_NULL(test, memchr_inv(page_address(in_hand) + done, 0xa5,
+					   page_size(in_hand) - done));
+}
+
+static void it_is_taken(struct kunit *test)
+{
+	KUNIT_EXPECT_PTR_EQ(test, vcm_pool_get(VCM_CHUNK_1M), in_hand);
+	KUNIT_EXPECT_TRUE(test, is_zero(in_hand));
+	memset(page_address(in_hand), 0x5a, page_size(in_hand));
+}
+
+static void another_is_taken(struct kunit *test)
+{
+	struct page *page = vcm_pool_get(VCM_CHUNK_1M);
+
+	KUNIT_EXPECT_PTR_NE(test, page, in_hand);
+	KUNIT_EXPECT_TRUE(test, is_zero(page));
+	vcm_memory_free(page);
+}
+
+static void it_is_freed(struct kunit *test)
+{
+	vcm_pool_drain();
+}
+
+static void another_is_freed(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, vcm_pool_free_node(1, numa_mem_id()),
+			size_pages(VCM_CHUNK_1M));
+}
+
+static void somebody_looks_for_memory(struct kunit *test)
+{
+	vcm_pool_press();
+}
+
+static void chunks_are_zeroed_piece_by_piece(struct kunit *test)
+{
+	put_chunks(test, VCM_CHUNK_1M, 1);
+	zero_one_and(test, nothing_happens);
+	expect_held(test, VCM_CHUNK_1M, 1, 0);
+	KUNIT_EXPECT_TRUE(test, is_zero(in_hand));
+}
+
+static void what_is_being_zeroed_can_be_taken(struct kunit *test)
+{
+	put_chunks(test, VCM_CHUNK_1M, 1);
+	zero_one_and(test, it_is_taken);
+	expect_held(test, VCM_CHUNK_1M, 0, 0);
+	KUNIT_EXPECT_NULL(test, memchr_inv(page_address(in_hand), 0x5a,
+					   page_size(in_hand)));
+	vcm_memory_free(in_hand);
+
+	put_chunks(test, VCM_CHUNK_1M, 2);
+	zero_one_and(test, another_is_taken);
+	expect_held(test, VCM_CHUNK_1M, 1, 0);
+	KUNIT_EXPECT_TRUE(test, is_zero(in_hand));
+}
+
+static void what_is_being_zeroed_can_be_freed(struct kunit *test)
+{
+	put_chunks(test, VCM_CHUNK_1M, 2);
+	zero_one_and(test, it_is_freed);
+	expect_total(test, 0);
+	KUNIT_EXPECT_FALSE(test, vcm_pool_has_dirty());
+
+	put_chunks(test, VCM_CHUNK_1M, 2);
+	zero_one_and(test, another_is_freed);
+	expect_held(test, VCM_CHUNK_1M, 1, 0);
+	KUNIT_EXPECT_TRUE(test, is_zero(in_hand));
+}
+
+static void pressure_ends_zeroing(struct kunit *test)
+{
+	unsigned long kicks = vcm_fake_buddy.nr_kicks;
+
+	put_chunks(test, VCM_CHUNK_1M, 3);
+	in_between = somebody_looks_for_memory;
+	kunit_activate_static_stub(test, vcm_pool_zero_piece, zero_and_go_on);
+	vcm_pool_work_fn(NULL);
+	expect_held(test, VCM_CHUNK_1M, 1, 2);
+	/* It goes on later. */
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, kicks + 1);
+}
+
+static void press_it(void)
+{
+	vcm_pool_press();
+}
+
+static void pressure_ends_filling(struct kunit *test)
+{
+	vcm_pool_low_mb = 4;
+	vcm_pool_high_mb = 4;
+	vcm_fake_buddy.on_alloc = press_it;
+	vcm_pool_work_fn(NULL);
+	vcm_fake_buddy.on_alloc = NULL;
+	expect_held(test, VCM_CHUNK_2M, 1, 0);
+	expect_total(test, size_pages(VCM_CHUNK_2M));
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, 1);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.delay, HZ);
+}
+
+static void lower_the_cap(void)
+{
+	vcm_pool_set_cap(0);
+}
+
+static void what_comes_when_the_cap_is_lowered_is_freed(struct kunit *test)
+{
+	vcm_fake_buddy.on_alloc = lower_the_cap;
+	KUNIT_EXPECT_FALSE(test, vcm_pool_add_one(numa_mem_id(), VCM_CHUNK_1M));
+	vcm_fake_buddy.on_alloc = NULL;
+	expect_total(test, 0);
+}
+
+/* --- Bad memory -------------------------------------------------------- */
+
+static struct page *bad;
+
+static bool is_not_bad(struct page *page)
+{
+	return page != bad;
+}
+
+static void bad_chunks_leave(struct kunit *test)
+{
+	struct page *pages[3];
+	LIST_HEAD(list);
+	int i;
+
+	kunit_activate_static_stub(test, vcm_memory_is_good, is_not_bad);
+	for (i = 0; i < 3; i++)
+		pages[i] = new_chunk(test, VCM_CHUNK_64K);
+	/* Before they come, ... */
+	bad = pages[1];
+	vcm_pool_put(VCM_CHUNK_64K, pages, 3);
+	expect_held(test, VCM_CHUNK_64K, 0, 2);
+	/* ... when they are zeroed, ... */
+	bad = pages[2];
+	KUNIT_EXPECT_TRUE(test, vcm_pool_zero_one(numa_mem_id()));
+	expect_held(test, VCM_CHUNK_64K, 0, 1);
+	expect_total(test, size_pages(VCM_CHUNK_64K));
+	KUNIT_EXPECT_TRUE(test, vcm_pool_zero_one(numa_mem_id()));
+	expect_held(test, VCM_CHUNK_64K, 1, 0);
+	/* ... when they are taken, clean ... */
+	bad = pages[0];
+	KUNIT_EXPECT_EQ(test, vcm_pool_get_clean(VCM_CHUNK_64K, 1, &list), 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&list));
+	expect_total(test, 0);
+	/* ... and dirty, ... */
+	bad = NULL;
+	for (i = 0; i < 2; i++)
+		pages[i] = new_chunk(test, VCM_CHUNK_64K);
+	vcm_pool_put(VCM_CHUNK_64K, pages, 2);
+	bad = pages[0];
+	KUNIT_EXPECT_PTR_EQ(test, vcm_pool_get(VCM_CHUNK_64K), pages[1]);
+	vcm_memory_free(pages[1]);
+	expect_total(test, 0);
+	/* ... and before they are here at all. */
+	bad = alloc_pages(GFP_KERNEL, 1);
+	KUNIT_ASSERT_NOT_NULL(test, bad);
+	split_page(bad, 1);
+	for (i = 0; i < 2; i++)
+		pages[i] = bad + i;
+	vcm_fake_buddy.give = pages;
+	vcm_fake_buddy.nr_give = 2;
+	KUNIT_EXPECT_PTR_EQ(test, vcm_pool_get(VCM_CHUNK_PAGE), pages[1]);
+	vcm_memory_free(pages[1]);
+	expect_total(test, 0);
 }
 
 /* --- Who fails --------------------------------------------------------- */
@@ -590,55 +904,47 @@ static void what_is_missing_is_freed(struct kunit *test)
 	/* Smaller ones stay. */
 	KUNIT_EXPECT_EQ(test, vcm_pool_yield(VCM_CHUNK_64K, SZ_64M), 0);
 	expect_held(test, VCM_CHUNK_PAGE, 0, 4);
-}
 
-/* The pages of a block, one by one. */
-static void put_block(struct kunit *test, struct page **pages,
-		      unsigned long nr)
-{
-	unsigned long i;
-
-	vcm_fake_buddy.give = pages;
-	vcm_fake_buddy.nr_give = nr;
-	for (i = 0; i < nr; i++)
-		KUNIT_ASSERT_PTR_EQ(test, new_chunk(test, VCM_CHUNK_PAGE),
-				    pages[i]);
-	vcm_fake_buddy.give = NULL;
-	vcm_pool_put(VCM_CHUNK_PAGE, pages, nr);
+	/* No more than is missing beyond what there was of the size */
+	put_chunks(test, VCM_CHUNK_64K, 2);
+	put_chunks(test, VCM_CHUNK_1M, 3);
+	KUNIT_EXPECT_EQ(test, vcm_pool_yield(VCM_CHUNK_64K, SZ_128K + SZ_1M),
+			2 * size_pages(VCM_CHUNK_64K) +
+			size_pages(VCM_CHUNK_1M));
 }
 
 static void only_what_merges_is_freed(struct kunit *test)
 {
-	unsigned int order = vcm_size_order(VCM_CHUNK_64K), i, n;
-	unsigned long nr = 1UL << order;
-	struct page *pages[16], *page;
+	unsigned long nr = size_pages(VCM_CHUNK_64K), n, i;
+	struct page *pages[32];
 
-	if (!order)
+	if (nr == 1)
 		kunit_skip(test, "there is nothing smaller");
-	KUNIT_ASSERT_LE(test, nr, ARRAY_SIZE(pages));
+	KUNIT_ASSERT_LE(test, 2 * nr, ARRAY_SIZE(pages));
 
-	page = alloc_pages(GFP_KERNEL, order);
-	KUNIT_ASSERT_NOT_NULL(test, page);
-	split_page(page, order);
-	for (i = 0; i < nr; i++)
-		pages[i] = page + i;
-
-	/* All of it but a page that somebody has. */
-	put_block(test, pages + 1, nr - 1);
+	/* All of a block but a page that somebody has. */
+	new_neighbours(test, pages, 2 * nr);
+	vcm_pool_put(VCM_CHUNK_PAGE, pages + 1, nr - 1);
 	vcm_pool_zero_one(numa_mem_id());
 	KUNIT_EXPECT_EQ(test, vcm_pool_merge(VCM_CHUNK_64K), 0);
 	expect_held(test, VCM_CHUNK_PAGE, 1, nr - 2);
-	expect_total(test, nr - 1);
 	for (i = 1, n = 0; i < nr; i++)
 		n += !!page_private(pages[i]);
 	KUNIT_EXPECT_EQ(test, n, 0);
 
-	/* That one, too. */
-	put_block(test, pages, 1);
+	/* That one, too, and its neighbour but for the last page */
+	vcm_pool_put(VCM_CHUNK_PAGE, pages, 1);
+	vcm_pool_put(VCM_CHUNK_PAGE, pages + nr, nr - 1);
 	put_chunks(test, VCM_CHUNK_64K, 1);
 	KUNIT_EXPECT_EQ(test, vcm_pool_merge(VCM_CHUNK_64K), nr);
-	expect_held(test, VCM_CHUNK_PAGE, 0, 0);
+	expect_held(test, VCM_CHUNK_PAGE, 0, nr - 1);
 	expect_held(test, VCM_CHUNK_64K, 0, 1);
+
+	/* Both */
+	vcm_pool_put(VCM_CHUNK_PAGE, pages + 2 * nr - 1, 1);
+	new_neighbours(test, pages, 2 * nr);
+	vcm_pool_put(VCM_CHUNK_PAGE, pages, 2 * nr);
+	KUNIT_EXPECT_EQ(test, vcm_pool_merge(VCM_CHUNK_64K), 3 * nr);
 	expect_total(test, nr);
 }
 
@@ -682,6 +988,16 @@ static void what_is_filled_in_advance_does_not_age(struct kunit *test)
 	expect_held(test, VCM_CHUNK_2M, 0, 2);
 }
 
+/* Its cap may be another by then. */
+static void ageing_keeps_to_the_cap(struct kunit *test)
+{
+	put_chunks(test, VCM_CHUNK_64K, 1);
+	mem_accounting = true;
+	vcm_pool_age_fn(NULL);
+	mem_accounting = false;
+	expect_total(test, 0);
+}
+
 static void an_empty_pool_has_no_timer(struct kunit *test)
 {
 	vcm_pool_kick();
@@ -690,6 +1006,8 @@ static void an_empty_pool_has_no_timer(struct kunit *test)
 	put_chunks(test, VCM_CHUNK_PAGE, 1);
 	vcm_pool_kick();
 	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_age_kicks, 1);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.delay, vcm_pool_idle_s * HZ / 2);
+	KUNIT_EXPECT_FALSE(test, vcm_fake_buddy.again);
 	vcm_pool_age_fn(NULL);
 	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_age_kicks, 2);
 	vcm_pool_age_fn(NULL);
@@ -836,6 +1154,9 @@ static void the_age_is_set_in_seconds(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcm_pool_idle_param_set("86400", NULL), 0);
 	KUNIT_EXPECT_EQ(test, vcm_pool_idle_s, 86400);
 	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_age_kicks, 1);
+	/* What was not needed twice in a row goes, counted from now on. */
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.delay, 86400 * HZ / 2);
+	KUNIT_EXPECT_TRUE(test, vcm_fake_buddy.again);
 	/* For ever */
 	KUNIT_EXPECT_EQ(test, vcm_pool_idle_param_set("0", NULL), 0);
 	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_age_kicks, 1);
@@ -943,6 +1264,8 @@ static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(no_more_is_given_than_asked_for),
 	KUNIT_CASE(more_than_a_batch_is_given),
 	KUNIT_CASE(chunks_stay_in_order),
+	KUNIT_CASE(what_came_last_goes_first),
+	KUNIT_CASE(zeroing_ends_with_the_chunk),
 	KUNIT_CASE(pages_that_somebody_holds_are_not_kept),
 	KUNIT_CASE(what_is_above_the_cap_is_freed),
 	KUNIT_CASE(the_cap_is_reached_exactly),
@@ -957,16 +1280,25 @@ static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(dirty_chunks_go_before_clean_ones),
 	KUNIT_CASE(small_chunks_go_before_large_ones),
 	KUNIT_CASE(as_much_is_freed_as_asked_for),
+	KUNIT_CASE(little_is_on_its_way_to_be_freed),
 	KUNIT_CASE(the_shrinker_counts_and_frees),
 	KUNIT_CASE(the_shrinker_frees_on_the_node_it_is_asked_for),
 	KUNIT_CASE(counting_is_looking_for_memory),
 	KUNIT_CASE(nothing_is_kept_under_pressure),
 	KUNIT_CASE(nothing_is_kept_of_what_others_need),
 	KUNIT_CASE(the_worker_rests_under_pressure),
+	KUNIT_CASE(chunks_are_zeroed_piece_by_piece),
+	KUNIT_CASE(what_is_being_zeroed_can_be_taken),
+	KUNIT_CASE(what_is_being_zeroed_can_be_freed),
+	KUNIT_CASE(pressure_ends_zeroing),
+	KUNIT_CASE(pressure_ends_filling),
+	KUNIT_CASE(what_comes_when_the_cap_is_lowered_is_freed),
+	KUNIT_CASE(bad_chunks_leave),
 	KUNIT_CASE(what_is_missing_is_freed),
 	KUNIT_CASE(only_what_merges_is_freed),
 	KUNIT_CASE(what_nobody_needed_is_given_back),
 	KUNIT_CASE(what_is_filled_in_advance_does_not_age),
+	KUNIT_CASE(ageing_keeps_to_the_cap),
 	KUNIT_CASE(an_empty_pool_has_no_timer),
 	KUNIT_CASE(the_worker_zeroes_what_is_dirty),
 	KUNIT_CASE(nothing_is_added_without_a_mark),
