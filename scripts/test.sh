@@ -108,7 +108,7 @@ Logs are in out/test/. 'make test' builds what is needed first.
   --boot BOOT       only in this guest of the table; repeatable
   --logs DIR        logs are in out/DIR: runs with a DIR of their own may go on at
                     the same time
-  --list            only say what would run: lines "BOOT SUITE"
+  --list            only say what would run: lines "BOOT SUITE OPTIONS", those of vm.sh
 USAGE
 }
 
@@ -371,10 +371,10 @@ start_when_free() {
 # ---- all of them ---------------------------------------------------------
 
 list_suites() {
-	local name
+	local name options
 
-	while read -r _ name _; do
-		chosen_suites "$name" | sed "s/^/$name /; s/ [^ ]*$//"
+	while read -r _ name options; do
+		chosen_suites "$name" | sed "s/^/$name /; s| [^ ]*$| $options|"
 	done < <(chosen_boots)
 }
 

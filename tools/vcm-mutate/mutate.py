@@ -4,8 +4,9 @@
 
 One build has all mutations, asleep. For each one the KUnit suites run in user-mode
 Linux with it awake; then for those that nothing noticed the programs of scripts/test.sh
-that cover the file (suites.txt) run in guests of the stock kernel. What survives has
-to be in harmless.txt, with the reason why it is no fault.
+that cover the file (suites.txt) and run its code run in guests of the stock kernel, which
+have one after the other awake. What survives has to be in harmless.txt, with the reason
+why it is no fault, and is not looked at by guests then.
 
 A line per mutant is in out/mutate/results:
 
@@ -48,6 +49,8 @@ def parse_args():
                         help="only of these kinds (default all: %(default)s)")
     parser.add_argument("--list", action="store_true", help="only say what would be tried")
     parser.add_argument("--kunit", action="store_true", help="no guests: what survives KUnit")
+    parser.add_argument("--no-checks", action="store_true",
+                        help="a quicker KUnit kernel, which does not look at memory and locks")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N",
                         help="how many kernels run side by side (default: as many as CPUs)")
     args = parser.parse_args()
@@ -65,8 +68,7 @@ def candidates(args):
     """All mutations that the arguments allow, by file."""
     kinds = args.kinds.split(",")
     found = mutations.find_mutants(TOP)
-    for key in read_harmless().keys() - {mutant.key for of in found.values() for mutant in of}:
-        say(f"harmless.txt: there is no such place any more: {key}")
+    give_reasons([mutant for of in found.values() for mutant in of])
     return {name: [m for m in of if m.kind in kinds] for name, of in found.items()
             if fnmatch.fnmatch(os.path.basename(name), args.files)}
 
@@ -76,13 +78,13 @@ def candidates(args):
 class Build:
     """The kernel with KUnit and the modules, with as many mutations as were asked for."""
 
-    def __init__(self, choice, count):
-        self.choice, self.count = enumerate(choice, 1), count
+    def __init__(self, choice, args):
+        self.choice, self.count = enumerate(choice, 1), args.count
+        self.checks = [] if args.no_checks else ["--checks"]
         self.tree = tree.Tree(TOP, os.path.join(OUT, "tree"))
         self.image = os.path.join(OUT, "linux")
         self.modules = os.path.join(self.tree.path, "out", "modules")
         self.mutants = {}
-        self.in_kunit = set()
 
     def fill(self):
         """Takes as many as are missing."""
@@ -107,8 +109,7 @@ class Build:
             if wrong:
                 self.drop(wrong, "do not compile")
                 continue
-            self.in_kunit = tree.numbers_in(self.image)
-            absent = set(self.mutants) - self.in_kunit - self.numbers_in_modules()
+            absent = set(self.mutants) - tree.numbers_in(self.image) - self.numbers_in_modules()
             self.drop(absent, "are in code that is not compiled here")
             if not absent or not self.count:
                 return
@@ -129,7 +130,7 @@ class Build:
         """The kernel with the KUnit suites, in the same way."""
         if os.path.exists(self.image):
             os.remove(self.image)
-        status, output = self.tree.run("scripts/kunit.sh", "--checks", "--keep", self.image)
+        status, output = self.tree.run("scripts/kunit.sh", *self.checks, "--keep", self.image)
         if os.path.exists(self.image):
             if status:
                 raise SystemExit(f"the KUnit tests fail without a mutation:\n{output[-3000:]}")
@@ -159,13 +160,24 @@ def read_harmless():
     return reasons
 
 
+def give_reasons(mutants):
+    """Finds the mutants of harmless.txt, also in a function that has another name now."""
+    by_key = {mutant.key: mutant for mutant in mutants}
+    for key, reason in read_harmless().items():
+        text = key.partition(": ")[2]
+        same = [mutant for mutant in mutants if mutant.key.endswith(f": {text}")]
+        if key not in by_key and len(same) != 1:
+            say(f"harmless.txt: there is no such place any more: {key}")
+        else:
+            (by_key.get(key) or same[0]).reason = reason
+
+
 class Results:
     """Verdicts, as they come and at the end."""
 
     def __init__(self, mutants):
         self.mutants = mutants
         self.verdicts = {}
-        self.reasons = read_harmless()
 
     def add(self, number, noticed):
         """The verdict on a mutant: None if nothing noticed."""
@@ -176,12 +188,12 @@ class Results:
         """noticed, harmless or survived"""
         if self.verdicts[number]:
             return "noticed"
-        return "harmless" if self.reasons.get(self.mutants[number].key) else "survived"
+        return "harmless" if self.mutants[number].reason else "survived"
 
     def line(self, number):
         """The line of a mutant."""
         mutant = self.mutants[number]
-        why = self.verdicts[number] or self.reasons.get(mutant.key, "nothing noticed")
+        why = self.verdicts[number] or mutant.reason or "nothing noticed"
         return (f"{self.state(number)} {number} {mutant.kind} {mutant.file}:{mutant.line}: "
                 f"{mutant.function}: {mutant.text} ({why})")
 
@@ -222,27 +234,28 @@ def run_kunit(args, build, results):
     """The verdicts of KUnit; the numbers of those that survive it."""
     kunit = runs.Kunit(build.image, OUT, args.seed)
     kunit.baseline()
-    survivors = [number for number in build.mutants if number not in build.in_kunit]
+    survivors = build.mutants.keys() - kunit.reached
+    say(f"KUnit does not run the code of {len(survivors)}: {sorted(survivors)}")
     # One more: the leak test only waits.
     with concurrent.futures.ThreadPoolExecutor(args.jobs + 1) as pool:
         jobs = {pool.submit(kunit.run, number, build.mutants[number].file): number
-                for number in sorted(build.in_kunit & build.mutants.keys())}
+                for number in sorted(build.mutants.keys() - survivors)}
         for job in concurrent.futures.as_completed(jobs):
             if noticed := job.result():
                 results.add(jobs[job], noticed)
             else:
-                survivors.append(jobs[job])
-    return sorted(survivors)
+                survivors.add(jobs[job])
+    return survivors
 
 
-def run_guests(args, build, results, numbers):
+def run_guests(args, build, results, survivors):
     """The verdicts of the guests on what survived KUnit."""
-    guests = runs.Guests(TOP, build.modules, OUT)
+    guests = runs.Guests(TOP, build.modules, build.mutants,
+                         lambda number, text: results.add(number, text) if number else say(text))
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        jobs = {pool.submit(guests.run, number, build.mutants[number].file): number
-                for number in numbers}
-        for job in concurrent.futures.as_completed(jobs):
-            results.add(jobs[job], job.result())
+        for job in [pool.submit(guests.run, *plan) for plan in guests.plan(survivors)]:
+            job.result()
+    return guests.left
 
 
 def main():
@@ -253,24 +266,26 @@ def main():
     if not shutil.which("spatch"):
         raise SystemExit("not found: spatch (apt-get install coccinelle)")
     start = time.monotonic()
-    choice = mutations.choose(candidates(args), random.Random(args.seed))
+    choice = mutations.choose(candidates(args), args.seed)
     if args.list:
         for mutant in itertools.islice(choice, args.count or None):
             print(f"{mutant.kind} {mutant.file}:{mutant.line}: {mutant.function}: {mutant.text}")
         return 0
     say(f"seed {args.seed}")
     os.makedirs(OUT, exist_ok=True)
-    build = Build(choice, args.count)
+    build = Build(choice, args)
     build.build()
     say(f"{len(build.mutants)} mutations built: {time.monotonic() - start:.0f} s")
     results = Results(build.mutants)
     survivors = run_kunit(args, build, results)
     say(f"{len(survivors)} survive KUnit: {time.monotonic() - start:.0f} s")
-    if args.kunit:
-        for number in survivors:
-            results.add(number, None)
-    elif survivors:
-        run_guests(args, build, results, survivors)
+    for number in sorted(n for n in survivors if build.mutants[n].reason):
+        results.add(number, None)
+        survivors.remove(number)
+    if survivors and not args.kunit:
+        survivors = run_guests(args, build, results, survivors)
+    for number in sorted(survivors):
+        results.add(number, None)
     say(f"{time.monotonic() - start:.0f} s")
     return results.finish()
 

@@ -9,6 +9,7 @@ over the kernel, and no place of a driver.
 import bisect
 import collections
 import dataclasses
+import hashlib
 import json
 import os
 import re
@@ -68,7 +69,7 @@ PLACES = re.compile(r"(READ_ONCE|WRITE_ONCE|get_user|put_user|for_each\w*|\w+_fo
                     r"|DEFINE_\w+)$")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Mutant:  # pylint: disable=too-many-instance-attributes
     """What one mutation puts in place of a part of a file."""
     file: str
@@ -80,6 +81,7 @@ class Mutant:  # pylint: disable=too-many-instance-attributes
     line: int
     old: str
     which: int = 1
+    reason: str = ""
 
     @property
     def is_statement(self):
@@ -94,9 +96,9 @@ class Mutant:  # pylint: disable=too-many-instance-attributes
 
     @property
     def key(self):
-        """What stays the same when lines move."""
+        """What stays the same when lines move, or files."""
         which = f" ({self.which})" if self.which > 1 else ""
-        return f"{self.file}: {self.function}: {self.text}{which}"
+        return f"{self.function}: {self.text}{which}"
 
 
 class Source:
@@ -211,7 +213,8 @@ class Finder:
         left, right = self.text(parts["left"]), self.text(parts["right"])
         operator = self.text(parts["operator"])
         for kind, other in OPERATORS.get(operator, ()):
-            self.add(kind, start, end, f"{left} {other} {right}")
+            if kind != "step" or not self.is_saturated(end, left, operator, right):
+                self.add(kind, start, end, f"{left} {other} {right}")
         if operator in ("&&", "||"):
             self.add("check", start, end, left)
             self.add("check", start, end, right)
@@ -262,8 +265,10 @@ class Finder:
 
     def rule_constant(self, parts):
         """A number, or a name in capitals"""
-        self.value(parts["text"])
         span, text = parts["text"], self.text(parts["text"])
+        if self.source.text[span[1]:].startswith("("):
+            return
+        self.value(span)
         number = NUMBER.match(text)
         before = self.source.text[:span[0]].rstrip()
         if number and not before.endswith("return"):
@@ -349,6 +354,11 @@ class Finder:
                    PLACES.match(self.text(parts["callee"])) for rule, _, parts in self.spans) or \
             re.search(r"for_each\w*\($", self.source.text[:span[0]]) is not None
 
+    def is_saturated(self, end, left, operator, right):
+        """left > right ? left - right : 0 is the same with >= in it."""
+        more, less = (left, right) if operator == ">" else (right, left)
+        return re.match(r"\)?\s*\?\s*" + re.escape(f"{more} - {less} :"), self.source.text[end:])
+
     def value(self, span):
         """A value that is used."""
         text = self.text(span)
@@ -373,19 +383,24 @@ def find_mutants(top):
     return {name: Finder(top, name).find() for name in find_files(top)}
 
 
-def choose(mutants, random):
+def rank(seed, text):
+    """A random number that a text has for a seed, whatever other texts there are."""
+    return hashlib.sha256(f"{seed} {text}".encode()).digest()
+
+
+def choose(mutants, seed):
     """One mutant after the other, evenly over the code: of a file as many as it has places, but
-    one of each at first, and in it evenly over the kinds.
+    one of each at first, and in it evenly over the kinds. What changes elsewhere in the code
+    changes little of it.
     """
-    left = {name: list(of) for name, of in mutants.items() if of}
-    files, kinds = dict.fromkeys(left, 0), dict.fromkeys(KINDS, 0)
-    while left:
-        name = min(left, key=lambda n: (files[n] / len(mutants[n]), random.random()))
-        kind = min(sorted({m.kind for m in left[name]}), key=lambda k: (kinds[k], random.random()))
-        mutant = random.choice([m for m in left[name] if m.kind == kind])
-        left[name].remove(mutant)
-        if not left[name]:
-            del left[name]
-        files[name] += 1
-        kinds[kind] += 1
-        yield mutant
+    left = {}
+    for name, of in mutants.items():
+        kinds = collections.Counter()
+        queue = []
+        for mutant in sorted(of, key=lambda m: rank(seed, m.key)):
+            queue.append((kinds[mutant.kind], rank(seed, name + mutant.kind), mutant))
+            kinds[mutant.kind] += 1
+        left[name] = [mutant for _, _, mutant in sorted(queue, key=lambda q: q[:2])]
+    places = [(nr / len(queue), rank(seed, name), mutant)
+              for name, queue in left.items() for nr, mutant in enumerate(queue)]
+    return [mutant for _, _, mutant in sorted(places, key=lambda p: p[:2])]

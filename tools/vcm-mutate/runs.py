@@ -8,10 +8,8 @@ noticed: the first test that fails, a report of the kernel, or that it hangs.
 import fnmatch
 import os
 import re
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -26,9 +24,10 @@ REPORT = re.compile(r"WARNING: |BUG: |UBSAN: |KASAN: |Oops|Call Trace|Kernel pan
 # that of the leak test, 6 seconds.
 SILENCE = 30
 
-# A child that another thread begins while an image is written has it open for a moment,
-# and what is open for writing cannot be run.
-WRITING = threading.Lock()
+# How long a program may take with a mutation: so many times what it takes without one.
+PATIENCE = 5
+
+STARTING = threading.Lock()
 
 
 def covering(name):
@@ -46,9 +45,11 @@ class Killed:
     running = set()
 
     def __init__(self, command, seconds, silence=None, **kwargs):
-        with WRITING:
+        kwargs.setdefault("stdin", subprocess.DEVNULL)
+        with STARTING:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-                command, start_new_session=True, stdin=subprocess.DEVNULL, **kwargs)
+                command, start_new_session=True, stdout=subprocess.PIPE, text=True,
+                errors="replace", **kwargs)
         self.late = False
         self.silence = silence or seconds
         self.deadline = time.monotonic() + seconds
@@ -63,8 +64,7 @@ class Killed:
         self.end()
         self.process.wait()
         self.running.discard(self)
-        if self.process.stdout:
-            self.process.stdout.close()
+        self.process.stdout.close()
 
     def watch(self):
         """Ends it when it takes too long, or says nothing for too long."""
@@ -84,7 +84,7 @@ class Killed:
     def end_all(cls, number, _):
         """What a signal does to the whole program."""
         # Held from now on: nothing new begins.
-        WRITING.acquire(timeout=5)  # pylint: disable=consider-using-with
+        STARTING.acquire(timeout=5)  # pylint: disable=consider-using-with
         for run in list(cls.running):
             run.end()
         os._exit(128 + number)  # pylint: disable=protected-access
@@ -107,13 +107,13 @@ class Kunit:
 
     def __init__(self, image, directory, seed):
         self.image, self.directory, self.seed = image, directory, seed
-        self.passed = None
+        self.passed, self.reached = None, None
         self.seconds = 600
 
     def baseline(self):
-        """What passes without a mutation, and how long that takes."""
+        """What passes without a mutation, what code runs, and how long that takes."""
         start = time.monotonic()
-        noticed, self.passed = self.boot(0, "vcm_*")
+        noticed, self.passed, self.reached = self.boot(0, "vcm_*")
         if noticed or not self.passed:
             raise SystemExit(f"KUnit does not pass without a mutation: {noticed}")
         self.seconds = 15 + 10 * (time.monotonic() - start)
@@ -121,120 +121,172 @@ class Kunit:
     def run(self, number, name):
         """The verdict on a mutant of a file."""
         suites, _ = covering(name)
-        noticed, passed = self.boot(number, suites)
+        noticed, passed, _ = self.boot(number, suites)
         missing = sorted(p for p in self.passed - passed if fnmatch.fnmatch(p, f"{suites}@*"))
         if not noticed and missing:
             noticed = f"no result of {missing[0]}"
         return f"kunit: {noticed}" if noticed else None
 
     def boot(self, number, suites):
-        """Runs suites until one fails: what noticed, and what passed before that."""
-        passed, suite, noticed = set(), "", None
-        with tempfile.TemporaryDirectory(dir=self.directory) as work:
-            with WRITING:
-                image = shutil.copy(self.image, os.path.join(work, "linux"))
-                tree.wake(image, number)
-            command = [image, "mem=512M", "console=tty", "kunit_shutdown=halt",
-                       f"vcm_extent_kunit.seed={self.seed}", f"kunit.filter_glob={suites}"]
-            with Killed(command, self.seconds, SILENCE, stdout=subprocess.PIPE,
-                        stderr=subprocess.STDOUT, text=True, errors="replace") as run:
-                for line in run.lines():
-                    if match := re.match(r"\s*# Subtest: (\S+)", line):
-                        suite = match[1]
-                    elif match := re.match(r"\s*ok \d+ (\S+)", line):
-                        passed.add(f"{suite}@{match[1]}")
-                    elif match := re.match(r"\s*not ok \d+ (\S+)", line):
-                        noticed = f"{suite}@{match[1]}"
-                    elif REPORT.search(line):
-                        noticed = f"{suite}: {line.strip()[:100]}"
-                    if noticed:
-                        break
-                if not noticed and run.late:
-                    noticed = f"{suite}: hangs"
-        return noticed, passed
+        """Runs suites until one fails: what noticed, what passed before that, what was reached."""
+        passed, reached, suite, noticed = set(), set(), "", None
+        command = [self.image, "mem=512M", "console=tty", "kunit_shutdown=halt",
+                   f"vcm_mutant={number}", f"vcm_extent_kunit.seed={self.seed}",
+                   f"kunit.filter_glob={suites}"]
+        with Killed(command, self.seconds, SILENCE, stderr=subprocess.STDOUT,
+                    cwd=self.directory) as run:
+            for line in run.lines():
+                if match := re.search(r"vcm-mutant reached (\d+)", line):
+                    reached.add(int(match[1]))
+                elif match := re.match(r"\s*# Subtest: (\S+)", line):
+                    suite = match[1]
+                elif match := re.match(r"\s*ok \d+ (\S+)", line):
+                    passed.add(f"{suite}@{match[1]}")
+                elif match := re.match(r"\s*not ok \d+ (\S+)", line):
+                    noticed = f"{suite}@{match[1]}"
+                elif REPORT.search(line):
+                    noticed = f"{suite}: {line.strip()[:100]}"
+                if noticed:
+                    break
+            if not noticed and run.late:
+                noticed = f"{suite}: hangs"
+        return noticed, passed, reached
+
+
+class Guest:
+    """A guest of scripts/test.sh that is up, and has one mutant after the other awake."""
+    # For a boot.
+    SECONDS = 300
+
+    def __init__(self, top, modules, options, programs):
+        files = [os.path.join(tree.HERE, "guest.sh"),
+                 *(os.path.join(top, "out/tests", program) for program in programs)]
+        command = [os.path.join(top, "scripts/vm.sh"), "--timeout", "7200", *options.split()]
+        for name in files:
+            command += ["--file", f"{name}:/{os.path.basename(name)}"]
+        self.run = Killed([*command, "--", "/guest.sh"], 7200, self.SECONDS,
+                          stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          env=os.environ | {"VCM_MODULES": modules})
+        self.ended = None
+        # Nothing that a mutation did can be left.
+        self.fresh = True
+        self.answers = self.run.lines()
+        self.answer("@@ready")
+
+    def answer(self, begins):
+        """The rest of the next line that begins so, or None if the guest ends."""
+        for line in self.answers:
+            if line.startswith(begins):
+                return line[len(begins):].strip()
+        self.ended = "hangs" if self.run.late else "the guest dies"
+        return None
+
+    def try_out(self, number, seconds, program, subtest=""):
+        """Runs a program: what noticed, and what code ran."""
+        self.run.silence = seconds + 60
+        self.run.heard = time.monotonic()
+        try:
+            self.run.process.stdin.write(f"{number} {seconds:.0f} {program} {subtest}\n")
+            self.run.process.stdin.flush()
+        except BrokenPipeError:
+            pass
+        self.fresh = self.fresh and not number
+        reached = numbers(self.answer("@@reached") or "")
+        noticed = self.answer("@@done")
+        if noticed is None:
+            noticed = f"{program}: {self.ended}"
+        elif ": " in noticed:
+            # What the kernel reported, or what hangs, may go on.
+            self.ended = noticed
+        return noticed, reached
+
+    def close(self):
+        """The end."""
+        self.run.__exit__()
+        self.run.process.stdin.close()
+
+
+def numbers(text):
+    """Those of a list like 3,5-7"""
+    found = set()
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        found.update(range(int(first), int(last or first) + 1))
+    return found
 
 
 class Guests:
-    """The programs of scripts/test.sh that cover a file, in the guests that it has for them."""
-    # Longer than scripts/vm.sh lets a guest run.
-    SECONDS = 1200
+    """All guests that have programs for a file with a mutant."""
 
-    def __init__(self, top, modules, directory):
-        self.top, self.modules, self.directory = top, modules, directory
-        self.boots = {}
-        self.sound = {}
+    def __init__(self, top, modules, mutants, tell):
+        self.top, self.modules, self.mutants, self.tell = top, modules, mutants, tell
+        self.left = set()
+        self.options = {}
         self.lock = threading.Lock()
 
-    def plan(self, name):
-        """Pairs of a guest and the programs for it: one guest after the other."""
-        guests = {}
-        for program in covering(name)[1]:
-            if program not in self.boots:
-                self.boots[program] = self.boots_of(program)
-            for boot in self.boots[program]:
-                guests.setdefault(boot, []).append(program)
-        return list(guests.items())
-
-    def boots_of(self, program):
-        """The guests that scripts/test.sh has for a program."""
-        done = subprocess.run([os.path.join(self.top, "scripts/test.sh"), "--list", program],
+    def plan(self, left):
+        """For each guest its programs, each with the mutants for it; the longest plan first."""
+        self.left = set(left)
+        wanted = {}
+        for number in left:
+            for program in covering(self.mutants[number].file)[1]:
+                wanted.setdefault(program, []).append(number)
+        done = subprocess.run([os.path.join(self.top, "scripts/test.sh"), "--list", *wanted],
                               stdout=subprocess.PIPE, text=True, check=True)
-        boots = [line.split()[0] for line in done.stdout.splitlines()]
-        if not boots:
-            raise SystemExit(f"suites.txt: scripts/test.sh does not know {program}")
-        return boots
+        plan = {}
+        for line in done.stdout.splitlines():
+            boot, program, *options = line.split()
+            self.options[boot] = " ".join(options)
+            plan.setdefault(boot, {})[program] = wanted[program]
+        return sorted(plan.items(), key=lambda p: -len(p[1]))
 
-    def run(self, number, name):
-        """The verdict on a mutant of a file."""
-        for boot, programs in self.plan(name):
-            noticed = self.boot(number, boot, programs)
-            if noticed and self.is_sound(boot, noticed, programs):
-                return f"{boot}: {noticed}"
-        return None
+    def run(self, boot, programs):
+        """Tries out the mutants of a guest's programs."""
+        guest = None
+        for program, chosen in programs.items():
+            todo = self.left.intersection(chosen)
+            if not todo:
+                continue
+            guest = self.guest(guest, boot, programs)
+            start = time.monotonic()
+            noticed, reached = guest.try_out(0, 240, program)
+            seconds = 10 + PATIENCE * (time.monotonic() - start)
+            if noticed:
+                self.tell(None, f"{boot}: fails without a mutation: {noticed}")
+                continue
+            for number in sorted(todo & reached):
+                if number not in self.left:
+                    continue
+                guest = self.guest(guest, boot, programs)
+                noticed, _ = guest.try_out(number, seconds, program)
+                if noticed and not self.is_sound(guest, noticed):
+                    # What was awake before may be why.
+                    guest = self.guest(guest, boot, programs)
+                    noticed, _ = guest.try_out(number, seconds, program)
+                if noticed:
+                    self.notice(number, f"{boot}: {noticed}")
+        if guest:
+            guest.close()
 
-    def is_sound(self, boot, noticed, programs):
-        """Does what noticed pass without a mutation? Tried once."""
-        named = [p for p in programs if noticed.startswith(f"{p}@") or f"/{p}@" in noticed]
-        key = boot, tuple(named or programs)
-        with self.lock:
-            if key not in self.sound:
-                self.sound[key] = self.boot(0, boot, key[1])
-        if self.sound[key]:
-            print(f"mutate: fails without a mutation: {boot}: {self.sound[key]}", file=sys.stderr)
-        return not self.sound[key]
-
-    def boot(self, number, boot, programs):
-        """Runs programs in one guest until the first of them fails."""
-        modules = tempfile.mkdtemp(dir=self.directory, prefix="modules-")
-        logs = f"mutate/guest-{number}-{boot}"
-        for name in os.listdir(self.modules):
-            if name.endswith(".ko"):
-                tree.wake(shutil.copy(os.path.join(self.modules, name), modules), number)
-        shutil.rmtree(os.path.join(self.top, "out", logs), ignore_errors=True)
-        results = os.path.join(self.top, "out", logs, "stock", boot, "results")
-        command = [os.path.join(self.top, "scripts/test.sh"), "--logs", logs, "--boot", boot,
-                   *programs]
-        with Killed(command, self.SECONDS, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                    env=os.environ | {"VCM_MODULES": modules}) as run:
-            while True:
-                ended = run.process.poll() is not None
-                noticed = self.failure(results)
-                if noticed or ended:
-                    break
-                time.sleep(0.3)
-            if not noticed and run.late:
-                noticed = "hangs"
-            elif not noticed and run.process.returncode:
-                noticed = f"exit status {run.process.returncode}"
-        shutil.rmtree(modules)
-        return noticed
+    def guest(self, guest, boot, programs):
+        """The guest that is up, or another one."""
+        if guest and not guest.ended:
+            return guest
+        if guest:
+            guest.close()
+        return Guest(self.top, self.modules, self.options[boot], programs)
 
     @staticmethod
-    def failure(results):
-        """The first failure in the lines of scripts/test.sh, if they are there."""
-        try:
-            with open(results, encoding="utf-8", errors="replace") as file:
-                match = re.search(r"^FAIL (\S+)", file.read(), re.M)
-                return match and match[1]
-        except FileNotFoundError:
-            return None
+    def is_sound(guest, noticed):
+        """Does what a mutation made fail pass again without it?"""
+        if not guest.ended:
+            program, _, subtest = noticed.partition("@")
+            guest.ended, _ = guest.try_out(0, 240, program, subtest)
+        return not guest.ended
+
+    def notice(self, number, noticed):
+        """Nobody else has to look at it."""
+        with self.lock:
+            if number in self.left:
+                self.left.discard(number)
+                self.tell(number, noticed)

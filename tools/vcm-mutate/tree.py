@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A copy of the project with mutations in it, all of them asleep.
 
-Which one is awake says a number in the built files, so that one build serves
+Which one is awake says a variable, so that one build, and one boot of a guest, serves
 them all: `a < b` becomes `VCM_MUTANT(17) ? (a <= b) : (a < b)`.
 """
 
@@ -12,7 +12,8 @@ import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 HEADER = "include/linux/vcm-mutant.h"
-MAGIC = b"VCM-MUTANT:\0"
+# Where the variable is: a file of the module that the others depend on.
+MAIN = "drivers/iommu/vcm-iova.c"
 
 
 def wrap(number, mutant, text):
@@ -58,14 +59,15 @@ class Tree:
         files = {}
         for number, mutant in mutants.items():
             files.setdefault(mutant.file, []).append((number, mutant))
-        for name in files | self.written:
+        for name in files | self.written | {MAIN: None}:
             with open(os.path.join(self.top, name), encoding="ascii") as file:
                 text = file.read()
             numbered = sorted(files.get(name, []), key=lambda n: (n[1].start, -n[1].end, n[0]))
             new = render(text, 0, len(text), numbered)
             if name.endswith(".c"):
                 # What the compiler says is about the lines of the original.
-                new = f'#include <linux/vcm-mutant.h>\n#line 1 "{name}"\n{new}'
+                main = "#define VCM_MUTANT_MAIN\n" if name == MAIN else ""
+                new = f'{main}#include <linux/vcm-mutant.h>\n#line 1 "{name}"\n{new}'
             else:
                 guard = re.search(r"^#define \w+_H\n", new, re.M).end()
                 line = new.count("\n", 0, guard) + 1
@@ -115,11 +117,3 @@ def numbers_in(path):
     with open(path, "rb") as file:
         return {int(n) for n in re.findall(rb"vcm-mutant-(\d+)\0", file.read())}
 
-
-def wake(path, number):
-    """Writes into a built file which mutant is awake."""
-    with open(path, "r+b") as file:
-        data = file.read()
-        for match in re.finditer(re.escape(MAGIC), data):
-            file.seek(match.end())
-            file.write(number.to_bytes(4, "little"))

@@ -2,20 +2,78 @@
 #ifndef _LINUX_VCM_MUTANT_H
 #define _LINUX_VCM_MUTANT_H
 
-/*
- * The number of the mutation that is awake. It is written into the built file,
- * which is why the compiler must believe in it no more than the reader.
- */
-static const volatile struct {
-	char magic[12];
-	int number;
-} vcm_mutant __attribute__((used)) = { "VCM-MUTANT:" };
+#include <linux/bitops.h>
 
-/* Is it @nr? Says in the object that it is in the code that was made. */
+#define VCM_MUTANTS	8192
+
+/* The number of the mutation that is awake, and those whose code was run. */
+extern int vcm_mutant;
+extern unsigned long vcm_mutants_reached[];
+
+static inline int vcm_mutant_is(int nr)
+{
+	if (!test_bit(nr, vcm_mutants_reached))
+		set_bit(nr, vcm_mutants_reached);
+	return *(volatile int *)&vcm_mutant == nr;
+}
+
+/* Is @nr awake? Says in the object that it is in the code that was made. */
 #define VCM_MUTANT(nr) ({						\
 	asm volatile(".pushsection .comment,\"MS\",@progbits,1\n"	\
 		     ".asciz \"vcm-mutant-" #nr "\"\n"			\
 		     ".popsection");					\
-	vcm_mutant.number == (nr); })
+	vcm_mutant_is(nr); })
 
 #endif /* _LINUX_VCM_MUTANT_H */
+
+/* In one file of the module that the others depend on. */
+#ifdef VCM_MUTANT_MAIN
+#include <linux/bitmap.h>
+#include <linux/export.h>
+#include <linux/moduleparam.h>
+#include <linux/reboot.h>
+
+int vcm_mutant;
+EXPORT_SYMBOL_GPL(vcm_mutant);
+unsigned long vcm_mutants_reached[BITS_TO_LONGS(VCM_MUTANTS)];
+EXPORT_SYMBOL_GPL(vcm_mutants_reached);
+
+#ifdef MODULE
+module_param(vcm_mutant, int, 0644);
+
+/* Reading them is forgetting them. */
+static int vcm_mutants_reached_get(char *buf, const struct kernel_param *kp)
+{
+	int len = sysfs_emit(buf, "%*pbl\n", VCM_MUTANTS, vcm_mutants_reached);
+
+	bitmap_zero(vcm_mutants_reached, VCM_MUTANTS);
+	return len;
+}
+
+static const struct kernel_param_ops vcm_mutants_reached_ops = {
+	.get = vcm_mutants_reached_get,
+};
+
+module_param_cb(vcm_mutants_reached, &vcm_mutants_reached_ops, NULL, 0400);
+#else
+core_param(vcm_mutant, vcm_mutant, int, 0644);
+
+static int vcm_mutants_tell(struct notifier_block *nb, unsigned long action, void *data)
+{
+	int nr;
+
+	for_each_set_bit(nr, vcm_mutants_reached, VCM_MUTANTS)
+		pr_info("vcm-mutant reached %d\n", nr);
+	return 0;
+}
+
+static struct notifier_block vcm_mutants_notifier = { .notifier_call = vcm_mutants_tell };
+
+static int __init vcm_mutants_init(void)
+{
+	return register_reboot_notifier(&vcm_mutants_notifier);
+}
+late_initcall(vcm_mutants_init);
+#endif
+#undef VCM_MUTANT_MAIN
+#endif /* VCM_MUTANT_MAIN */
