@@ -234,6 +234,9 @@ static void check_segs(struct kunit *test, struct vcm_iova_device *vdev,
 		KUNIT_EXPECT_EQ(test, sg_dma_address(sg), iova);
 		KUNIT_EXPECT_LE(test, sg_dma_len(sg),
 				dma_get_max_seg_size(vdev->dev));
+		/* Pages are cut only where the device takes no whole ones. */
+		if (dma_get_max_seg_size(vdev->dev) >= PAGE_SIZE)
+			KUNIT_EXPECT_TRUE(test, PAGE_ALIGNED(iova));
 		KUNIT_EXPECT_EQ(test, iova & ~boundary, last & ~boundary);
 		iova = last + 1;
 	}
@@ -401,6 +404,32 @@ static void a_narrow_device_wastes_no_quarter(struct kunit *test)
 	vcm_iova_put(vdev);
 }
 
+static void a_rule_for_a_device_holds_where_room_is_scarce(struct kunit *test)
+{
+	static const struct {
+		u64 min_align, align;
+	} cases[] = {
+		{ 0, SZ_1M }, { SZ_64K, SZ_1M }, { SZ_2M, SZ_2M },
+		/* As far as the memory is aligned so */
+		{ SZ_4M, SZ_2M },
+	};
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct sg_table *sgt = new_buffer(test, 3 * SZ_1M);
+	struct vcm_iova_mapping map;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		vdev->rules.min_align = cases[i].min_align;
+		KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+		KUNIT_EXPECT_EQ_MSG(test, map.align, cases[i].align, "case %d",
+				    i);
+		check_map(test, vdev, sgt, &map);
+		vcm_iova_unmap(vdev, sgt, &map);
+		check_empty(test, vdev, sgt);
+	}
+	vcm_iova_put(vdev);
+}
+
 static void a_guard_stays_unmapped(struct kunit *test)
 {
 	struct vcm_iova_policy policy = { .guard = SZ_64K + 1 };
@@ -539,6 +568,27 @@ static void segments_are_cut_for_the_device(struct kunit *test)
 		check_empty(test, vdev, sgt);
 		vcm_iova_put(vdev);
 	}
+}
+
+static void segments_can_be_parts_of_a_page(struct kunit *test)
+{
+	const struct vcm_fake_args args = {
+		.mask = WIDE, .max_seg_size = PAGE_SIZE / 8,
+	};
+	struct vcm_iova_device *vdev = new_vdev(test, &args);
+	struct sg_table *sgt = new_table(test, 8, 0, PAGE_SIZE / 8);
+	struct vcm_iova_mapping map;
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sgtable_sg(sgt, sg, i)
+		sg->offset = i * (PAGE_SIZE / 8);
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	KUNIT_EXPECT_EQ(test, map.segs, 8);
+	check_segs(test, vdev, sgt, &map);
+	vcm_iova_unmap(vdev, sgt, &map);
+	check_empty(test, vdev, sgt);
+	vcm_iova_put(vdev);
 }
 
 /* Some importers go by the length and not by the number. */
@@ -1161,6 +1211,78 @@ static void a_device_that_is_bound_again_is_another(struct kunit *test)
 	vcm_iova_put(new);
 }
 
+/* --- Domains that are replaced ----------------------------------------- */
+
+/* As if another domain were attached, in place of the old one and empty */
+static void lose(struct kunit *test, struct vcm_iova_device *vdev,
+		 const struct vcm_iova_mapping *map, bool same)
+{
+	struct iommu_domain *domain = vcm_fake_attached(vdev->dev);
+
+	/* No driver is bound that leaves its DMA to the DMA API. */
+	vdev->owned = false;
+	KUNIT_EXPECT_PTR_EQ(test, vdev->domain, domain);
+	KUNIT_ASSERT_EQ(test, iommu_unmap(domain, map->iova, map->len),
+			map->len);
+	if (!same)
+		vdev->domain = (struct iommu_domain *)vdev;
+}
+
+static void check_lost(struct kunit *test, size_t len, bool same)
+{
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct sg_table *sgt = new_buffer(test, len);
+	struct vcm_iova_mapping map, more;
+	struct dma_iova_state states[4];
+	struct vcm_slab *slab;
+	int nr = 0, left, i;
+
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	list_for_each_entry(slab, &vdev->slab_list, by_addr)
+		states[nr++] = slab->state;
+	if (!nr)
+		states[nr++] = map.own;
+	left = left_for_others(test, vdev->dev);
+	lose(test, vdev, &map, same);
+
+	KUNIT_EXPECT_EQ(test, map_it(vdev, new_buffer(test, PAGE_SIZE), &more),
+			-ENODEV);
+	KUNIT_EXPECT_FALSE(test, vcm_iova_attached(vdev->dev));
+	vcm_iova_unmap(vdev, sgt, &map);
+	check_empty(test, vdev, sgt);
+	/* The addresses are those of a domain that is not there any more. */
+	KUNIT_EXPECT_EQ(test, left_for_others(test, vdev->dev), left);
+	for (i = 0; i < nr; i++)
+		dma_iova_free(vdev->dev, &states[i]);
+	vcm_iova_put(vdev);
+}
+
+static void what_was_in_a_domain_is_lost_with_it(struct kunit *test)
+{
+	check_lost(test, SZ_1M, false);
+	check_lost(test, SZ_1M, true);
+	check_lost(test, 3 * SZ_1M, false);
+	check_lost(test, 3 * SZ_1M, true);
+}
+
+static void a_domain_that_comes_late_is_the_one(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, WIDE);
+	struct sg_table *sgt = new_buffer(test, SZ_1M);
+	struct vcm_iova_mapping map, more;
+
+	vdev->owned = false;
+	vdev->domain = NULL;
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	KUNIT_EXPECT_PTR_EQ(test, vdev->domain, vcm_fake_attached(vdev->dev));
+	/* It is not empty. */
+	KUNIT_ASSERT_EQ(test, map_it(vdev, new_buffer(test, SZ_1M), &more), 0);
+	vcm_iova_unmap(vdev, more.sgt, &more);
+	vcm_iova_unmap(vdev, sgt, &map);
+	check_empty(test, vdev, sgt);
+	vcm_iova_put(vdev);
+}
+
 /* --- Caches ------------------------------------------------------------ */
 
 /* In place of vcm_sync_table() */
@@ -1446,11 +1568,13 @@ static struct kunit_case iova_test_cases[] = {
 	KUNIT_CASE(a_buffer_is_one_range),
 	KUNIT_CASE(the_largest_chunk_decides_the_alignment),
 	KUNIT_CASE(a_narrow_device_wastes_no_quarter),
+	KUNIT_CASE(a_rule_for_a_device_holds_where_room_is_scarce),
 	KUNIT_CASE(a_guard_stays_unmapped),
 	KUNIT_CASE(a_run_is_mapped_by_one_call),
 	KUNIT_CASE(unmapping_forgets_at_once),
 	KUNIT_CASE(the_direction_is_the_permission),
 	KUNIT_CASE(segments_are_cut_for_the_device),
+	KUNIT_CASE(segments_can_be_parts_of_a_page),
 	KUNIT_CASE(what_is_left_of_the_table_is_empty),
 	KUNIT_CASE(a_device_that_changed_its_mind_gets_nothing),
 	KUNIT_CASE(slabs_are_a_part_of_the_address_space),
@@ -1468,6 +1592,8 @@ static struct kunit_case iova_test_cases[] = {
 	KUNIT_CASE(what_is_mapped_ends_with_the_device),
 	KUNIT_CASE(what_is_mapped_ends_without_a_driver),
 	KUNIT_CASE(a_device_that_is_bound_again_is_another),
+	KUNIT_CASE(what_was_in_a_domain_is_lost_with_it),
+	KUNIT_CASE(a_domain_that_comes_late_is_the_one),
 	KUNIT_CASE(devices_that_are_not_coherent_are_linked),
 	KUNIT_CASE(coherent_devices_need_no_sync),
 	KUNIT_CASE(senseless_requests_are_refused),
