@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a driver can be mutated to: places of the code, and what comes there.
 
-coccinelle says where expressions and statements are (places.cocci), the rules
-here what is put in their place. A rule knows names by what they are called all
+coccinelle says where expressions and statements are, the rules here what is put in
+their place. A rule knows names by what they are called all
 over the kernel, and no place of a driver.
 """
 
@@ -14,8 +14,7 @@ import json
 import os
 import re
 import subprocess
-
-HERE = os.path.dirname(os.path.abspath(__file__))
+import tempfile
 
 KINDS = ("unlock", "put", "sync", "unlink", "check", "step", "compare", "sign",
          "direction", "size", "flag", "limit", "node")
@@ -132,12 +131,65 @@ class Source:
         return any(s < end and start < e for s, e in self.quiet)
 
 
+# Where a file can be mutated, as rules of coccinelle: what is declared, and a pattern with
+# names (@) for the positions that a rule_...() of Finder gets.
+PLACES_OF = {
+    "binary": ("expression E, F; binary operator b;", " E@left b@operator F@right"),
+    "assign": ("expression E, F; assignment operator b;", " E@left b@operator F@right"),
+    "init": ("type T; identifier i; expression E;", " T i = E@right;"),
+    "post": ("expression E;", "(\n E@left ++@operator\n|\n E@left --@operator\n)"),
+    "pre": ("expression E;", "(\n" + "\n|\n".join(
+        f" {operator}@operator E@right" for operator in ("++", "--", "!", "-")) + "\n)"),
+    "constant": ("constant C;", " C@text"),
+    "name": ("idexpression x;", " x@text"),
+    "argument": ("expression f, E;", " f@callee(..., E@text, ...)"),
+    "member": ("expression E; identifier m;",
+               "(\n E@left->m@text\n|\n E@left.m@text\n)"),
+    "call": ("expression f; expression list es;", " f@callee(es)@end"),
+    "statement": ("expression f; expression list es;", " f@callee(es);@end"),
+    "check": ("expression E; statement S;", " if (E@condition) S@body"),
+}
+
+# Each place is a line of JSON: the rule, the function, and the positions by name, each of
+# them [line, column, last line, column behind].
+SCRIPT = """@initialize:python@
+@@
+import json
+import sys
+
+def place(rule, **parts):
+    line = {"rule": rule, "function": next(iter(parts.values()))[0].current_element}
+    for name, position in parts.items():
+        p = position[0]
+        line[name] = [int(p.line), int(p.column), int(p.line_end), int(p.column_end)]
+    sys.stdout.write(json.dumps(line) + "\\n")
+"""
+
+
+def script():
+    """All rules for spatch."""
+    text = SCRIPT
+    for rule, (declared, pattern) in PLACES_OF.items():
+        names = list(dict.fromkeys(re.findall(r"@(\w+)", pattern)))
+        # In coccinelle's own names no word may be one of C or its.
+        marked = re.sub(r"@(\w+)", r"@p_\1", pattern)
+        parts = ", ".join(f"{name}=p_{name}" for name in names)
+        text += (f"\n@r_{rule}@\n{declared}\nposition {', '.join('p_' + n for n in names)};\n"
+                 f"@@\n{marked}\n\n@script:python@\n")
+        text += "".join(f"p_{name} << r_{rule}.p_{name};\n" for name in names)
+        text += f"@@\nplace(\"{rule}\", {parts})\n"
+    return text
+
+
 def read_places(top, name):
-    """Everything that the rules of places.cocci find in a file."""
-    run = subprocess.run(
-        ["spatch", "--very-quiet", "--no-includes", "--iso-file", "/dev/null",
-         "--sp-file", os.path.join(HERE, "places.cocci"), name],
-        cwd=top, capture_output=True, text=True, check=False)
+    """Everything that the rules find in a file."""
+    with tempfile.NamedTemporaryFile("w", suffix=".cocci") as file:
+        file.write(script())
+        file.flush()
+        run = subprocess.run(
+            ["spatch", "--very-quiet", "--no-includes", "--iso-file", "/dev/null",
+             "--sp-file", file.name, name],
+            cwd=top, capture_output=True, text=True, check=False)
     if run.returncode:
         raise SystemExit(f"spatch {name}: {run.stderr.strip()}")
     return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
