@@ -217,7 +217,16 @@ void vcm_device_lose(struct vcm_iova_device *vdev)
 	vcm_device_revoke(vdev, true);
 }
 
-static void vcm_device_gone(struct device *dev)
+/**
+ * vcm_iova_revoke - undo all that is mapped for a device
+ * @dev: the device
+ *
+ * As when it goes: nothing is mapped any more for who has it, and what is left to
+ * them is to unmap and to put it. Who gets it later, gets it anew.
+ *
+ * Context: Process context, may sleep.
+ */
+void vcm_iova_revoke(struct device *dev)
 {
 	struct vcm_iova_device *vdev;
 
@@ -234,6 +243,7 @@ static void vcm_device_gone(struct device *dev)
 	vcm_device_revoke(vdev, false);
 	vcm_iova_put(vdev);
 }
+EXPORT_SYMBOL_NS_GPL(vcm_iova_revoke, "VCM_IOVA");
 
 /*
  * Until its driver's remove() has returned a device may do DMA. One that is
@@ -253,7 +263,7 @@ static int vcm_bus_notify(struct notifier_block *nb, unsigned long action,
 	case BUS_NOTIFY_UNBOUND_DRIVER:
 	case BUS_NOTIFY_DRIVER_NOT_BOUND:
 	case BUS_NOTIFY_REMOVED_DEVICE:
-		vcm_device_gone(dev);
+		vcm_iova_revoke(dev);
 		break;
 	}
 	return NOTIFY_OK;

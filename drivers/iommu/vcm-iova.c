@@ -657,8 +657,7 @@ int vcm_iova_map(struct vcm_iova_device *vdev, struct sg_table *sgt,
 	int ret;
 
 	/* The DMA API would stop the kernel, or warn; an importer may be wrong. */
-	if (!valid_dma_direction(dir) || !vdev->dev->dma_mask ||
-	    vcm_iova_policy_check(policy))
+	if (!valid_dma_direction(dir) || vcm_iova_policy_check(policy))
 		return -EINVAL;
 
 	/* Nothing is to be looked at in a device that has gone. */
@@ -676,7 +675,9 @@ int vcm_iova_map(struct vcm_iova_device *vdev, struct sg_table *sgt,
 		.attrs = VCM_DMA_ATTRS,
 		.linked = vdev->linked,
 	};
-	if (map->linked)
+	if (!vdev->dev->dma_mask)
+		ret = -EINVAL;
+	else if (map->linked)
 		ret = vcm_map_linked(vdev, sgt, map);
 	else
 		ret = vcm_map_plain(vdev, sgt, policy->flags & VCM_IOVA_STRICT,

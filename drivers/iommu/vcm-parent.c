@@ -11,9 +11,14 @@
 #include <linux/device.h>
 #include <linux/device/bus.h>
 #include <linux/err.h>
+#include <linux/iommu.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
+#include <linux/vcm-iova.h>
 
+#include "vcm-domain.h"
+#include "vcm-parent.h"
+#include "vcm-region.h"
 #include "vcm-space.h"
 
 LIST_HEAD(vcm_parents);
@@ -50,14 +55,8 @@ static int vcm_count_device(struct device *dev, void *count)
 	return 0;
 }
 
-/**
- * vcm_parent_is_shared - would other devices change spaces with a device
- * @parent: the device
- *
- * Context: Process context, may sleep.
- * Return: true if there are others in its IOMMU group.
- */
-bool vcm_parent_is_shared(const struct vcm_parent *parent)
+/* Would other devices change spaces with this one? */
+static bool vcm_parent_is_shared(const struct vcm_parent *parent)
 {
 	unsigned int count = 0;
 
@@ -84,7 +83,74 @@ int vcm_parent_check(const struct vcm_parent *parent)
 	return 0;
 }
 
-/* The spaces stay, with what is mapped in them, but the device is gone. */
+/* --- Attaching --------------------------------------------------------- */
+
+/* No buffer is mapped or unmapped, in the spaces or for the device itself. */
+static void vcm_gate_close(struct vcm_parent *parent)
+{
+	lockdep_assert_held(&parent->lock);
+
+	vcm_iova_hold(parent->vdev);
+	down_write(&parent->gate);
+}
+
+static void vcm_gate_open(struct vcm_parent *parent)
+{
+	lockdep_assert_held(&parent->lock);
+
+	up_write(&parent->gate);
+	vcm_iova_unhold(parent->vdev);
+}
+
+/**
+ * vcm_parent_attach - attach a device to one of its spaces
+ * @parent: the device, attached to none
+ * @space: the space
+ *
+ * Context: Process context, with &struct vcm_parent.lock.
+ * Return: 0, -EXDEV (another device is in its IOMMU group), or what
+ *	iommu_attach_device() returns.
+ */
+int vcm_parent_attach(struct vcm_parent *parent, struct vcm_space *space)
+{
+	int ret;
+
+	lockdep_assert_held(&parent->lock);
+
+	if (vcm_parent_is_shared(parent))
+		return -EXDEV;
+
+	vcm_gate_close(parent);
+	ret = iommu_attach_device(space->domain->backing, parent->dev);
+	vcm_gate_open(parent);
+	if (!ret)
+		parent->active = space;
+	return ret;
+}
+
+/**
+ * vcm_parent_detach - take the space from a device that it is attached to
+ * @parent: the device, attached to one
+ *
+ * Context: Process context, with &struct vcm_parent.lock.
+ */
+void vcm_parent_detach(struct vcm_parent *parent)
+{
+	lockdep_assert_held(&parent->lock);
+
+	/* Not that of the device, which warns if the group has grown. */
+	vcm_gate_close(parent);
+	iommu_detach_group(parent->active->domain->backing, parent->group);
+	vcm_gate_open(parent);
+	parent->active = NULL;
+}
+
+/* --- The end of the device --------------------------------------------- */
+
+/*
+ * The spaces stay, but the device is gone. What is mapped stays until it is
+ * unmapped, for it is others that mapped it.
+ */
 static void vcm_parent_kill(struct vcm_parent *parent)
 {
 	struct vcm_space *space;
@@ -95,7 +161,9 @@ static void vcm_parent_kill(struct vcm_parent *parent)
 
 	parent->dead = true;
 	list_for_each_entry(space, &parent->spaces, node)
-		vcm_space_kill(space);
+		vcm_domain_close(space->domain);
+	if (parent->active)
+		vcm_parent_detach(parent);
 	vcm_parent_unclaim(parent);
 unlock:
 	mutex_unlock(&parent->lock);
@@ -127,6 +195,19 @@ static int vcm_parent_notify(struct notifier_block *nb, unsigned long action,
 	return NOTIFY_OK;
 }
 
+/* --- Life -------------------------------------------------------------- */
+
+static void vcm_parent_release(struct kref *ref)
+{
+	struct vcm_parent *parent = container_of(ref, struct vcm_parent, ref);
+
+	vcm_regions_free(parent);
+	iommu_group_put(parent->group);
+	put_device(parent->dev);
+	mutex_destroy(&parent->lock);
+	kfree(parent);
+}
+
 static struct vcm_parent *vcm_parent_create(struct device *dev)
 {
 	struct vcm_parent *parent = kzalloc_obj(*parent);
@@ -145,16 +226,16 @@ static struct vcm_parent *vcm_parent_create(struct device *dev)
 	INIT_LIST_HEAD(&parent->regions);
 	ret = vcm_regions_find(parent);
 	if (ret)
-		goto free_regions;
+		goto drop;
 
 	ret = vcm_parent_check(parent);
 	if (ret)
-		goto free_regions;
+		goto drop;
 
 	parent->vdev = vcm_iova_get(dev);
 	if (IS_ERR(parent->vdev)) {
 		ret = PTR_ERR(parent->vdev);
-		goto free_regions;
+		goto drop;
 	}
 
 	ret = vcm_parent_claim(parent);
@@ -170,19 +251,14 @@ unclaim:
 	vcm_parent_unclaim(parent);
 put_vdev:
 	vcm_iova_put(parent->vdev);
-free_regions:
-	vcm_regions_free(parent);
-	iommu_group_put(parent->group);
-	put_device(dev);
-	mutex_destroy(&parent->lock);
-	kfree(parent);
+drop:
+	vcm_parent_drop(parent);
 	return ERR_PTR(ret);
 }
 
-static void vcm_parent_release(struct kref *ref)
+/* The last space is gone, and with it what there was to be done for it. */
+static void vcm_parent_retire(struct vcm_parent *parent)
 {
-	struct vcm_parent *parent = container_of(ref, struct vcm_parent, ref);
-
 	lockdep_assert_held(&vcm_parents_lock);
 
 	list_del(&parent->node);
@@ -190,11 +266,6 @@ static void vcm_parent_release(struct kref *ref)
 	WARN_ON(parent->active || !list_empty(&parent->spaces));
 	vcm_parent_unclaim(parent);
 	vcm_iova_put(parent->vdev);
-	vcm_regions_free(parent);
-	iommu_group_put(parent->group);
-	put_device(parent->dev);
-	mutex_destroy(&parent->lock);
-	kfree(parent);
 }
 
 /* A dead one is not found: the device may be bound again, and is another. */
@@ -225,13 +296,16 @@ struct vcm_parent *vcm_parent_get(struct device *dev)
 	mutex_lock(&vcm_parents_lock);
 	parent = vcm_parent_find(dev);
 	if (parent) {
-		kref_get(&parent->ref);
+		vcm_parent_keep(parent);
+		parent->users++;
 		goto unlock;
 	}
 
 	parent = vcm_parent_create(dev);
-	if (!IS_ERR(parent))
-		list_add_tail(&parent->node, &vcm_parents);
+	if (IS_ERR(parent))
+		goto unlock;
+	parent->users = 1;
+	list_add_tail(&parent->node, &vcm_parents);
 unlock:
 	mutex_unlock(&vcm_parents_lock);
 	return parent;
@@ -245,6 +319,31 @@ unlock:
  */
 void vcm_parent_put(struct vcm_parent *parent)
 {
-	if (kref_put_mutex(&parent->ref, vcm_parent_release, &vcm_parents_lock))
-		mutex_unlock(&vcm_parents_lock);
+	mutex_lock(&vcm_parents_lock);
+	if (!--parent->users)
+		vcm_parent_retire(parent);
+	mutex_unlock(&vcm_parents_lock);
+	vcm_parent_drop(parent);
+}
+
+/**
+ * vcm_parent_keep - let what is kept about a device stay, whoever is done with it
+ * @parent: the device
+ *
+ * Context: Any.
+ */
+void vcm_parent_keep(struct vcm_parent *parent)
+{
+	kref_get(&parent->ref);
+}
+
+/**
+ * vcm_parent_drop - undo vcm_parent_keep()
+ * @parent: the device
+ *
+ * Context: Process context, may sleep.
+ */
+void vcm_parent_drop(struct vcm_parent *parent)
+{
+	kref_put(&parent->ref, vcm_parent_release);
 }

@@ -12,7 +12,8 @@
 #include <linux/msi.h>
 #include <linux/pci.h>
 
-#include "vcm-space.h"
+#include "vcm-parent.h"
+#include "vcm-region.h"
 
 /* Mapped one to one in every domain of the device */
 static bool vcm_region_is_direct(const struct iommu_resv_region *region)

@@ -6,8 +6,12 @@
 #include <kunit/visibility.h>
 #include <linux/debugfs.h>
 #include <linux/device.h>
+#include <linux/interval_tree.h>
 #include <linux/seq_file.h>
+#include <linux/vcm-iova.h>
 
+#include "vcm-domain.h"
+#include "vcm-parent.h"
 #include "vcm-space.h"
 
 static void vcm_space_show(struct seq_file *s, struct vcm_space *space)

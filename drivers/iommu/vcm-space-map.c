@@ -17,10 +17,12 @@
 #include <linux/dma-map-ops.h>
 #include <linux/err.h>
 #include <linux/export.h>
+#include <linux/interval_tree.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 
+#include "vcm-domain.h"
 #include "vcm-space.h"
 
 /**
@@ -117,6 +119,8 @@ static int vcm_fixed_map_segment(struct vcm_space *space, u64 iova,
 				 dma_addr_t from, size_t len, int prot,
 				 size_t *done)
 {
+	lockdep_assert_held(&space->parent->lock);
+
 	while (len) {
 		phys_addr_t phys;
 		size_t run = vcm_keeper_run(space->keeper, from, len, &phys);
@@ -208,7 +212,7 @@ static int vcm_fixed_check(const struct vcm_space *space, u64 iova, u64 len)
 	return 0;
 }
 
-/* Take the addresses. The space cannot be destroyed any more. */
+/* Take the addresses. */
 static int vcm_fixed_insert(struct vcm_space *space, struct vcm_fixed *fixed,
 			    u64 iova, u64 len)
 {
@@ -261,7 +265,7 @@ static void vcm_fixed_remove(struct vcm_space *space, struct vcm_fixed *fixed)
  *	-ERANGE (outside the fixed window),
  *	-EEXIST (something is mapped there, or being mapped or unmapped),
  *	-EOPNOTSUPP (the buffer is memory of a device),
- *	-ENODEV (the space was destroyed or its parent is gone), -ENOMEM,
+ *	-ENODEV (the parent is gone, or @space is being destroyed), -ENOMEM,
  *	or what dma_buf_attach() or mapping the attachment returns.
  */
 int vcm_space_map_at(struct vcm_space *space, u64 iova, struct dma_buf *dmabuf,
@@ -276,33 +280,40 @@ int vcm_space_map_at(struct vcm_space *space, u64 iova, struct dma_buf *dmabuf,
 	fixed = kzalloc_obj(*fixed);
 	if (!fixed)
 		return -ENOMEM;
+	get_dma_buf(dmabuf);
 	fixed->dmabuf = dmabuf;
 	fixed->dir = dir;
 
+	vcm_space_enter(space);
 	ret = vcm_fixed_insert(space, fixed, iova, dmabuf->size);
 	if (ret)
-		goto free_fixed;
+		goto leave;
 
 	/* The exporter may want any lock of its own: none of ours is held. */
 	ret = vcm_fixed_keep(space, fixed);
 	if (ret)
 		goto remove_fixed;
 
+	/* Last: from here on it can be unmapped. */
 	ret = vcm_fixed_map(space, fixed);
 	if (ret)
 		goto unkeep;
-	get_dma_buf(dmabuf);
+	vcm_space_leave(space);
 	return 0;
 
 unkeep:
 	vcm_fixed_unkeep(fixed);
 remove_fixed:
 	vcm_fixed_remove(space, fixed);
-free_fixed:
+leave:
+	vcm_space_leave(space);
+	dma_buf_put(dmabuf);
 	kfree(fixed);
 	return ret;
 }
 EXPORT_SYMBOL_NS_GPL(vcm_space_map_at, "VCM_IOMMU");
+
+/* --- Unmapping --------------------------------------------------------- */
 
 /* Unmap what is at @iova; -ENOENT if that is nothing. */
 static struct vcm_fixed *vcm_fixed_take(struct vcm_space *space, u64 iova)
@@ -312,8 +323,6 @@ static struct vcm_fixed *vcm_fixed_take(struct vcm_space *space, u64 iova)
 
 	lockdep_assert_held(&space->parent->lock);
 
-	if (!space->domain)
-		return ERR_PTR(-ENODEV);
 	node = interval_tree_iter_first(&space->fixed, iova, iova);
 	if (!node || node->start != iova)
 		return ERR_PTR(-ENOENT);
@@ -322,6 +331,15 @@ static struct vcm_fixed *vcm_fixed_take(struct vcm_space *space, u64 iova)
 		return ERR_PTR(-ENOENT);
 	vcm_fixed_unmap(space, fixed, node->last - node->start + 1);
 	return fixed;
+}
+
+/* What was unmapped is given back, and its addresses. */
+static void vcm_fixed_release(struct vcm_space *space, struct vcm_fixed *fixed)
+{
+	vcm_fixed_unkeep(fixed);
+	vcm_fixed_remove(space, fixed);
+	dma_buf_put(fixed->dmabuf);
+	kfree(fixed);
 }
 
 /**
@@ -333,23 +351,57 @@ static struct vcm_fixed *vcm_fixed_take(struct vcm_space *space, u64 iova)
  * go.
  *
  * Context: Process context, sleeps. Without the buffer's reservation lock.
- * Return: 0, -ENOENT (nothing was mapped at @iova), -ENODEV (the space was
- *	destroyed).
+ * Return: 0 or -ENOENT (nothing was mapped at @iova).
  */
 int vcm_space_unmap_at(struct vcm_space *space, u64 iova)
 {
 	struct vcm_fixed *fixed;
 
+	vcm_space_enter(space);
 	mutex_lock(&space->parent->lock);
 	fixed = vcm_fixed_take(space, iova);
 	mutex_unlock(&space->parent->lock);
-	if (IS_ERR(fixed))
-		return PTR_ERR(fixed);
-
-	vcm_fixed_unkeep(fixed);
-	vcm_fixed_remove(space, fixed);
-	dma_buf_put(fixed->dmabuf);
-	kfree(fixed);
-	return 0;
+	if (!IS_ERR(fixed))
+		vcm_fixed_release(space, fixed);
+	vcm_space_leave(space);
+	return PTR_ERR_OR_ZERO(fixed);
 }
 EXPORT_SYMBOL_NS_GPL(vcm_space_unmap_at, "VCM_IOMMU");
+
+/**
+ * vcm_space_unmap_all - undo vcm_space_map_at() wherever it has not been
+ * @space: the space, with no call for it under way
+ *
+ * Context: Process context, sleeps. Without the reservation lock of a buffer.
+ */
+void vcm_space_unmap_all(struct vcm_space *space)
+{
+	struct interval_tree_node *node;
+	struct vcm_fixed *fixed;
+
+	while ((node = interval_tree_iter_first(&space->fixed, 0, ULONG_MAX))) {
+		fixed = container_of(node, struct vcm_fixed, node);
+		mutex_lock(&space->parent->lock);
+		vcm_fixed_unmap(space, fixed, node->last - node->start + 1);
+		mutex_unlock(&space->parent->lock);
+		vcm_fixed_release(space, fixed);
+	}
+}
+
+/* --- Looking ----------------------------------------------------------- */
+
+/**
+ * vcm_space_iova_to_phys - what an address of a space leads to
+ * @space: the space
+ * @iova: the address
+ *
+ * Not to be shown to userspace.
+ *
+ * Context: Any.
+ * Return: the physical address, or 0 if nothing is mapped at @iova.
+ */
+phys_addr_t vcm_space_iova_to_phys(struct vcm_space *space, u64 iova)
+{
+	return iommu_iova_to_phys(&space->domain->domain, iova);
+}
+EXPORT_SYMBOL_NS_GPL(vcm_space_iova_to_phys, "VCM_IOMMU");

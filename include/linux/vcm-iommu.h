@@ -50,15 +50,14 @@ typedef void (*vcm_space_fault_t)(struct vcm_space *space, u64 iova, bool write,
 
 struct vcm_space *vcm_space_create(struct device *parent,
 				   const struct vcm_space_args *args);
-int vcm_space_destroy(struct vcm_space *space);
-struct vcm_space *vcm_space_get(struct vcm_space *space);
-void vcm_space_put(struct vcm_space *space);
+struct vcm_space *devm_vcm_space_create(struct device *parent,
+					const struct vcm_space_args *args);
+void vcm_space_destroy(struct vcm_space *space);
 struct device *vcm_space_dev(struct vcm_space *space);
 
 int vcm_space_activate(struct vcm_space *space);
 int vcm_space_deactivate(struct vcm_space *space);
 int vcm_space_switch(struct vcm_space *space);
-bool vcm_space_is_active(struct vcm_space *space);
 bool vcm_space_gap_blocked(struct vcm_space *space);
 
 int vcm_space_map_at(struct vcm_space *space, u64 iova, struct dma_buf *dmabuf,

@@ -130,6 +130,7 @@ typedef void (*vcm_iova_rules_t)(struct device *dev,
 /* For a module that makes devices of its own which buffers are attached to */
 int vcm_iova_set_rules(vcm_iova_rules_t rules);
 void vcm_iova_clear_rules(void);
+void vcm_iova_revoke(struct device *dev);
 bool vcm_iova_attached(struct device *dev);
 void vcm_iova_hold(struct vcm_iova_device *vdev);
 void vcm_iova_unhold(struct vcm_iova_device *vdev);

@@ -192,8 +192,10 @@ enum vcm_edu_space_op {
  * @space: in: from VCM_EDU_IOC_SPACE_CREATE
  * @op: in: &enum vcm_edu_space_op
  *
- * Errors: EINVAL (@op), ENOENT (@space), and those of vcm_space_destroy(),
- * vcm_space_activate(), vcm_space_deactivate() and vcm_space_switch().
+ * VCM_EDU_SPACE_DESTROY ends a space also if it is active, and whatever is
+ * imported to it: these imports lead nowhere (ENXIO) until they are released.
+ * Errors: EINVAL (@op), ENOENT (@space), and those of vcm_space_activate(),
+ * vcm_space_deactivate() and vcm_space_switch().
  */
 struct vcm_edu_space {
 	__u32 space;
@@ -229,8 +231,8 @@ struct vcm_edu_faults {
  *	memory that the buffer has there
  * @offset: in: bytes into the buffer
  *
- * Errors: ENOENT (@handle), EINVAL (not imported to a space), ERANGE,
- * EOPNOTSUPP (the buffer shows no pages).
+ * Errors: ENOENT (@handle), EINVAL (not imported to a space), ERANGE, ENXIO (the
+ * space was destroyed), EOPNOTSUPP (the buffer shows no pages).
  */
 struct vcm_edu_check {
 	__u32 handle;

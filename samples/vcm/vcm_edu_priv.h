@@ -6,6 +6,7 @@
 #define _VCM_EDU_PRIV_H
 
 #include <linux/completion.h>
+#include <linux/err.h>
 #include <linux/gfp.h>
 #include <linux/kref.h>
 #include <linux/list.h>
@@ -79,15 +80,18 @@ struct edu_file {
 	struct list_head node;
 };
 
+/* Stands for a space that was destroyed with buffers imported to it */
+#define EDU_NO_SPACE		((struct vcm_space *)ERR_PTR(-ENXIO))
+
 /**
  * struct edu_import - a buffer mapped for the device
  * @dmabuf: the buffer
  * @attachment: the device's attachment to it
  * @sgt: DMA addresses for the device
  * @serial: of all imports and spaces of the file
- * @space: the space it is mapped in, or NULL
- * @fixed: it is mapped at @fixed_iova, and @space keeps @dmabuf; there is
- *	neither @attachment nor @sgt
+ * @space: the space it is mapped in, NULL, or EDU_NO_SPACE
+ * @fixed: it is mapped at @fixed_iova, and @space keeps @dmabuf while there is
+ *	one; there is neither @attachment nor @sgt
  * @fixed_iova: address in the fixed window of @space
  */
 struct edu_import {

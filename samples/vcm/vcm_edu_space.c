@@ -74,13 +74,33 @@ free_space:
 	return ERR_PTR(ret);
 }
 
-static int edu_space_free(struct edu_space *edu_space)
+/* What is imported to the space stays, and leads nowhere. */
+static void edu_space_orphan(struct edu_file *file, struct vcm_space *space)
 {
-	int ret = vcm_space_destroy(edu_space->space);
+	struct edu_import *import;
+	unsigned long handle;
 
-	if (!ret)
-		kfree(edu_space);
-	return ret;
+	xa_for_each(&file->imports, handle, import) {
+		if (import->space != space)
+			continue;
+		/* The space lets go of the buffer. */
+		if (import->fixed)
+			get_dma_buf(import->dmabuf);
+		import->space = EDU_NO_SPACE;
+	}
+}
+
+static void edu_space_free(struct edu_file *file, struct edu_space *edu_space)
+{
+	struct edu_device *edu = file->edu;
+
+	lockdep_assert_held(&edu->lock);
+
+	if (edu->active == edu_space->space)
+		edu->active = NULL;
+	edu_space_orphan(file, edu_space->space);
+	vcm_space_destroy(edu_space->space);
+	kfree(edu_space);
 }
 
 /**
@@ -111,7 +131,7 @@ int edu_space_create(struct edu_file *file, struct vcm_edu_space_create *args)
 	ret = xa_alloc(&file->spaces, &args->space, edu_space, xa_limit_31b,
 		       EDU_GFP);
 	if (ret) {
-		edu_space_free(edu_space);
+		edu_space_free(file, edu_space);
 		return ret;
 	}
 	args->flags = vcm_space_gap_blocked(edu_space->space) ?
@@ -119,14 +139,9 @@ int edu_space_create(struct edu_file *file, struct vcm_edu_space_create *args)
 	return 0;
 }
 
-static int edu_space_destroy(struct edu_file *file, u32 id,
-			     struct edu_space *edu_space)
+static void edu_space_destroy(struct edu_file *file, u32 id)
 {
-	int ret = edu_space_free(edu_space);
-
-	if (!ret)
-		xa_erase(&file->spaces, id);
-	return ret;
+	edu_space_free(file, xa_erase(&file->spaces, id));
 }
 
 static int edu_space_deactivate(struct edu_device *edu,
@@ -161,7 +176,8 @@ int edu_space_op(struct edu_file *file, const struct vcm_edu_space *args)
 
 	switch (args->op) {
 	case VCM_EDU_SPACE_DESTROY:
-		return edu_space_destroy(file, args->space, edu_space);
+		edu_space_destroy(file, args->space);
+		return 0;
 	case VCM_EDU_SPACE_DEACTIVATE:
 		return edu_space_deactivate(edu, space);
 	case VCM_EDU_SPACE_ACTIVATE:
@@ -175,7 +191,7 @@ int edu_space_op(struct edu_file *file, const struct vcm_edu_space *args)
 	}
 	if (!ret)
 		edu->active = space;
-	else if (edu->active && !vcm_space_is_active(edu->active))
+	else if (ret == -EAGAIN)
 		edu->active = NULL;
 	return ret;
 }
@@ -194,18 +210,7 @@ void edu_space_undo(struct edu_file *file, u32 id, u64 serial)
 
 	/* Who guessed the number and uses the space knows it. */
 	if (edu_space && edu_space->serial == serial)
-		edu_space_destroy(file, id, edu_space);
-}
-
-static void edu_space_forget(struct edu_file *file, u32 id,
-			     struct edu_space *edu_space)
-{
-	/* A device that lost its driver is in no space any more. */
-	if (file->edu->active == edu_space->space) {
-		vcm_space_deactivate(edu_space->space);
-		file->edu->active = NULL;
-	}
-	WARN_ON(edu_space_destroy(file, id, edu_space));
+		edu_space_destroy(file, id);
 }
 
 /**
@@ -220,7 +225,7 @@ void edu_space_forget_all(struct edu_file *file)
 	unsigned long id;
 
 	xa_for_each(&file->spaces, id, edu_space)
-		edu_space_forget(file, id, edu_space);
+		edu_space_destroy(file, id);
 }
 
 static int edu_space_inject(struct edu_device *edu, struct edu_space *edu_space,
@@ -372,13 +377,16 @@ static phys_addr_t edu_fixed_phys(struct edu_import *import, u64 offset)
  * Only a test looks at the pages of a table, which are the exporter's affair.
  *
  * Context: Process context, with &struct edu_device.lock.
- * Return: 0 or -EOPNOTSUPP.
+ * Return: 0, -ENXIO (the space was destroyed) or -EOPNOTSUPP.
  */
 int edu_import_check(struct edu_import *import, struct vcm_edu_check *args)
 {
 	phys_addr_t phys;
 	dma_addr_t addr;
 	size_t len = 1;
+
+	if (import->space == EDU_NO_SPACE)
+		return -ENXIO;
 
 	addr = edu_import_dma_addr(import, args->offset, &len);
 	phys = import->fixed ? edu_fixed_phys(import, args->offset) :
@@ -440,6 +448,9 @@ free_import:
  */
 void edu_import_destroy_fixed(struct edu_import *import)
 {
-	WARN_ON(vcm_space_unmap_at(import->space, import->fixed_iova));
+	if (import->space == EDU_NO_SPACE)
+		dma_buf_put(import->dmabuf);
+	else
+		WARN_ON(vcm_space_unmap_at(import->space, import->fixed_iova));
 	kfree(import);
 }

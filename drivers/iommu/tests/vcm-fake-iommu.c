@@ -9,6 +9,7 @@
 
 #include <kunit/test.h>
 #include <kunit/visibility.h>
+#include <linux/completion.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
@@ -27,6 +28,7 @@
 #include <linux/string.h>
 #include <linux/xarray.h>
 
+#include "../vcm-fwspec.h"
 #include "vcm-fake-iommu.h"
 
 struct vcm_fake_iommu vcm_fake_iommu;
@@ -398,23 +400,6 @@ EXPORT_SYMBOL_IF_KUNIT(vcm_fake_reset);
 
 /* --- Devices ----------------------------------------------------------- */
 
-/* As vcm_space_init_fwspec() does. */
-static int fake_init_fwspec(struct device *dev)
-{
-	int ret;
-
-#ifdef MODULE
-	lockdep_off();
-	ret = iommu_fwspec_init(dev, fake_iommu_device.fwnode);
-	lockdep_on();
-#else
-	mutex_lock(&iommu_probe_device_lock);
-	ret = iommu_fwspec_init(dev, fake_iommu_device.fwnode);
-	mutex_unlock(&iommu_probe_device_lock);
-#endif
-	return ret;
-}
-
 static void fake_device_set_limits(struct fake_device *fake,
 				   const struct vcm_fake_args *args)
 {
@@ -442,7 +427,8 @@ static int fake_device_add(struct fake_device *fake,
 	fake->pdev = pdev;
 	fake->group_of = args->group_of;
 	fake_device_set_limits(fake, args);
-	ret = args->direct ? 0 : fake_init_fwspec(&pdev->dev);
+	ret = args->direct ? 0 : vcm_fwspec_init(&pdev->dev,
+						    fake_iommu_device.fwnode);
 	if (ret)
 		goto put_device;
 
@@ -456,6 +442,7 @@ static int fake_device_add(struct fake_device *fake,
 remove:
 	list_del(&fake->node);
 put_device:
+	vcm_fwspec_free(&pdev->dev);
 	platform_device_put(pdev);
 	return ret;
 }
@@ -624,6 +611,10 @@ static struct sg_table *fake_buffer_map(struct dma_buf_attachment *attachment,
 	struct sg_table *from = attachment->dmabuf->priv, *to;
 	int ret = -ENOMEM;
 
+	if (vcm_fake_iommu.map_begun) {
+		complete(vcm_fake_iommu.map_begun);
+		wait_for_completion(vcm_fake_iommu.map_go);
+	}
 	to = kzalloc_obj(*to);
 	if (!to)
 		return ERR_PTR(-ENOMEM);

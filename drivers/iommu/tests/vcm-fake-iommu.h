@@ -13,6 +13,7 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
+struct completion;
 struct dma_buf;
 struct kunit;
 struct page;
@@ -49,6 +50,8 @@ struct vcm_fake_call {
  * @gate: what is held while a page is mapped or unmapped, or NULL
  * @attach_gate: what is held while a device is attached to a domain, or NULL
  * @regions: what is reserved for every device; the length is not 0
+ * @map_begun: completed when a buffer is about to be mapped, or NULL
+ * @map_go: ... which goes on when this is completed
  * @nr_domains: paging domains that there are
  * @nr_pages: pages that are mapped in them
  * @nr_maps: calls of map_pages() so far
@@ -68,6 +71,8 @@ struct vcm_fake_iommu {
 	struct rw_semaphore *gate;
 	struct rw_semaphore *attach_gate;
 	struct iommu_resv_region regions[VCM_FAKE_NR_REGIONS];
+	struct completion *map_begun;
+	struct completion *map_go;
 
 	unsigned long nr_domains;
 	unsigned long nr_pages;

@@ -24,7 +24,6 @@
 #include <linux/sizes.h>
 
 #include "../vcm-iova.h"
-#include "../vcm-space.h"
 #include "vcm-fail-nth.h"
 #include "vcm-fake-iommu.h"
 

@@ -17,6 +17,8 @@
 #include <linux/resource_ext.h>
 #include <linux/sizes.h>
 
+#include "../vcm-domain.h"
+#include "../vcm-region.h"
 #include "../vcm-space.h"
 #include "vcm-fail-nth.h"
 #include "vcm-fake-iommu.h"

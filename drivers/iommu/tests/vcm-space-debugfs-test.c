@@ -10,6 +10,7 @@
 #include <linux/gfp.h>
 #include <linux/sizes.h>
 
+#include "../vcm-domain.h"
 #include "../vcm-space.h"
 #include "vcm-fake-iommu.h"
 #include "vcm-show.h"

@@ -3,6 +3,7 @@
  * Address spaces that are swapped under a device behind an IOMMU.
  */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -140,14 +141,26 @@
  * SUBTEST: refuses-import
  * Description: Imports to spaces with bad arguments are refused.
  *
- * SUBTEST: refuses-destroy
- * Description: A space that is in use is not destroyed, and is afterwards.
- *
  * SUBTEST: refuses-activate
  * Description: Spaces are activated and deactivated one at a time.
  *
  * SUBTEST: refuses-dma
  * Description: A driver knows that the device is in another space than a buffer.
+ *
+ * SUBTEST: destroy-active
+ * Description: An active space can be destroyed, and the device reaches nothing of it.
+ *
+ * SUBTEST: destroy-mapped
+ * Description: Who has buffers in a space that was destroyed lets them go as ever.
+ *
+ * SUBTEST: destroy-fixed
+ * Description: A space that is destroyed lets go of the buffers at fixed addresses.
+ *
+ * SUBTEST: destroy-other-heap
+ * Description: A space with buffers of another heap ends when the last one is released.
+ *
+ * SUBTEST: destroy-and-close
+ * Description: Files with buffers in spaces that were destroyed can be closed.
  *
  * SUBTEST: other-file
  * Description: The spaces of an open file are not there for another.
@@ -686,7 +699,6 @@ static void test_other_heap(int dev, int importer)
 		vcm_space_assert_dma(&buffer, i + 1);
 	}
 	vcm_space_deactivate(importer, space[1]);
-	igt_assert_eq(__vcm_space_op(importer, space[1], VCM_EDU_SPACE_DESTROY), -EBUSY);
 	vcm_importer_release(importer, import[0].handle);
 	vcm_space_buffer_fini(&buffer);
 	for (i = 0; i < 2; i++)
@@ -1132,7 +1144,6 @@ static void test_fixed_keeps(int dev, int importer)
 	igt_assert_eq_u64(copy, word);
 	vcm_space_deactivate(importer, space);
 
-	igt_assert_eq(__vcm_space_op(importer, space, VCM_EDU_SPACE_DESTROY), -EBUSY);
 	vcm_importer_release(importer, import.handle);
 	igt_assert(!__vcm_buffer_info_read(ino, &info));
 	vcm_space_destroy(importer, space);
@@ -1512,32 +1523,6 @@ static void test_refuses_import(int dev, int importer)
 	close(dmabuf);
 }
 
-static void test_refuses_destroy(int dev, int importer)
-{
-	struct vcm_space_buffer buffer;
-	uint32_t space = create(importer);
-
-	vcm_space_buffer_init(&buffer, dev, MIXED);
-	vcm_space_activate(importer, space);
-	igt_assert_eq(__vcm_space_op(importer, space, VCM_EDU_SPACE_DESTROY), -EBUSY);
-	vcm_space_buffer_import(&buffer, importer, space);
-	igt_assert_eq(__vcm_space_op(importer, space, VCM_EDU_SPACE_DESTROY), -EBUSY);
-	vcm_space_deactivate(importer, space);
-	igt_assert_eq(__vcm_space_op(importer, space, VCM_EDU_SPACE_DESTROY), -EBUSY);
-
-	/* Nothing has changed. */
-	vcm_space_activate(importer, space);
-	vcm_space_assert_dma(&buffer, 1);
-	vcm_space_deactivate(importer, space);
-	vcm_space_buffer_release(&buffer);
-
-	vcm_space_buffer_import_at(&buffer, importer, space, FIXED);
-	igt_assert_eq(__vcm_space_op(importer, space, VCM_EDU_SPACE_DESTROY), -EBUSY);
-	vcm_space_buffer_fini(&buffer);
-	vcm_space_destroy(importer, space);
-	vcm_spaces_assert_none();
-}
-
 static void test_refuses_activate(int dev, int importer)
 {
 	uint32_t one = create(importer), two = create(importer);
@@ -1556,7 +1541,6 @@ static void test_refuses_activate(int dev, int importer)
 
 	/* To switch from none is to activate. */
 	vcm_space_switch(importer, one);
-	igt_assert_eq(__vcm_space_op(importer, one, VCM_EDU_SPACE_DESTROY), -EBUSY);
 	vcm_space_destroy(importer, two);
 	vcm_space_deactivate(importer, one);
 	vcm_space_destroy(importer, one);
@@ -1588,6 +1572,201 @@ static void test_refuses_dma(int dev, int importer)
 	igt_assert_eq(try_dma(&own), 0);
 	vcm_space_buffer_fini(&own);
 	pair_fini(&pair);
+}
+
+/* --- The end of a space that is in use --------------------------------- */
+
+/* An import to a space that was destroyed. */
+static void assert_leads_nowhere(const struct vcm_space_buffer *buffer)
+{
+	uint32_t matches;
+
+	igt_assert_eq(try_dma(buffer), -ENXIO);
+	igt_assert_eq(try_check(buffer->importer, buffer->import.handle, 0, &matches), -ENXIO);
+}
+
+/*
+ * Destroys @space, which is active, and looks from another one for @victim, which
+ * is imported to it.
+ */
+static void destroy_under(int dev, int importer, uint32_t space, struct vcm_space_buffer *victim,
+			  uint64_t desk_iova)
+{
+	struct vcm_space_buffer desk, own;
+	uint32_t other = create(importer);
+
+	vcm_importer_require_probe(importer);
+	vcm_space_buffer_init(&desk, dev, KIB(64));
+	vcm_space_buffer_init(&own, dev, KIB(64));
+	vcm_space_buffer_import_at(&desk, importer, other, desk_iova);
+	vcm_space_buffer_import(&own, importer, 0);
+	vcm_space_activate(importer, space);
+	vcm_space_assert_dma(victim, 1);
+
+	vcm_space_destroy(importer, space);
+	assert_leads_nowhere(victim);
+	vcm_space_assert_dma(&own, 2);
+	vcm_space_activate(importer, other);
+	vcm_space_assert_unreached(&desk, victim, victim->import.iova);
+	vcm_space_destroy(importer, other);
+	vcm_space_assert_dma(&own, 3);
+	vcm_space_buffer_fini(&desk);
+	vcm_space_buffer_fini(&own);
+}
+
+static void test_destroy_active(int dev, int importer)
+{
+	uint32_t space = create(importer);
+	struct vcm_space_buffer victim;
+
+	vcm_space_buffer_init(&victim, dev, MIXED);
+	vcm_space_buffer_import(&victim, importer, space);
+	destroy_under(dev, importer, space, &victim, FIXED);
+	igt_assert_eq(attachments(dev, victim.dmabuf), 1);
+	vcm_space_buffer_release(&victim);
+	igt_assert_eq(attachments(dev, victim.dmabuf), 0);
+	vcm_space_buffer_fini(&victim);
+}
+
+static void test_destroy_mapped(int dev, int importer)
+{
+	uint32_t space = create(importer), again;
+	struct vcm_space_buffer buffer[3];
+	struct vcm_edu_import import;
+	uint64_t ino;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		vcm_space_buffer_init(&buffer[i], dev, MIXED);
+		vcm_space_buffer_import(&buffer[i], importer, space);
+		/* Twice to the same device */
+		vcm_space_import(importer, space, buffer[i].dmabuf, &import);
+	}
+	vcm_space_destroy(importer, space);
+	igt_assert_eq(__vcm_space_import(importer, space, buffer[0].dmabuf, &import), -ENOENT);
+	igt_assert_eq(__vcm_space_op(importer, space, VCM_EDU_SPACE_DESTROY), -ENOENT);
+
+	/* Released; used in another space first; closed first. */
+	vcm_space_buffer_release(&buffer[0]);
+	again = create(importer);
+	vcm_space_import(importer, again, buffer[1].dmabuf, &import);
+	vcm_space_activate(importer, again);
+	assert_leads_nowhere(&buffer[1]);
+	vcm_space_buffer_release(&buffer[1]);
+	buffer[1].import = import;
+	vcm_space_assert_dma(&buffer[1], 1);
+	vcm_space_deactivate(importer, again);
+	vcm_space_destroy(importer, again);
+	ino = vcm_buffer_ino(buffer[2].dmabuf);
+	vcm_buffer_unmap(buffer[2].words, buffer[2].length);
+	close(buffer[2].dmabuf);
+	assert_leads_nowhere(&buffer[2]);
+	vcm_space_buffer_release(&buffer[2]);
+	/* The second import of it is there still. */
+	igt_assert(__vcm_buffer_info_read(ino, &(struct vcm_buffer_info){}));
+
+	vcm_space_buffer_fini(&buffer[0]);
+	vcm_space_buffer_fini(&buffer[1]);
+}
+
+static void test_destroy_fixed(int dev, int importer)
+{
+	uint32_t space = create(importer);
+	struct vcm_buffer_info info;
+	struct vcm_space_buffer victim;
+	struct vcm_edu_import import;
+	uint64_t ino;
+
+	vcm_space_buffer_init(&victim, dev, MIXED);
+	vcm_space_buffer_import_at(&victim, importer, space, FIXED);
+	vcm_space_import_at(importer, space, victim.dmabuf, FIXED + MIB(4), &import);
+	igt_assert_eq(attachments(dev, victim.dmabuf), 2);
+	destroy_under(dev, importer, space, &victim, FIXED + MIB(8));
+	igt_assert_eq(attachments(dev, victim.dmabuf), 0);
+
+	ino = vcm_buffer_ino(victim.dmabuf);
+	vcm_importer_release(importer, import.handle);
+	vcm_space_buffer_fini(&victim);
+	igt_assert(!__vcm_buffer_info_read(ino, &info));
+}
+
+static unsigned int count_groups(void)
+{
+	DIR *dir = opendir("/sys/kernel/iommu_groups");
+	unsigned int n = 0;
+
+	igt_assert(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* The end of a space's device is not told: it is soon. */
+static void wait_for_groups(unsigned int groups)
+{
+	int i;
+
+	for (i = 0; i < 600 && count_groups() > groups; i++)
+		usleep(100000);
+	igt_assert_eq(count_groups(), groups);
+}
+
+static void test_destroy_other_heap(int dev, int importer)
+{
+	struct vcm_space_buffer buffer = { .length = MIB(3) };
+	int heap = __vcm_heap_open("system");
+	unsigned int groups = count_groups();
+	struct vcm_edu_import second, fixed;
+	uint32_t space;
+
+	igt_require_f(heap >= 0, "no heap \"system\"\n");
+	space = create(importer);
+	buffer.dmabuf = vcm_heap_alloc(heap, buffer.length);
+	buffer.words = vcm_buffer_map(buffer.dmabuf);
+	vcm_space_buffer_import(&buffer, importer, space);
+	vcm_space_import(importer, space, buffer.dmabuf, &second);
+	vcm_space_import_at(importer, space, buffer.dmabuf, FIXED, &fixed);
+	/* The space and its keeper */
+	igt_assert_eq(count_groups(), groups + 2);
+	destroy_under(dev, importer, space, &buffer, FIXED + MIB(8));
+	igt_assert_eq(count_groups(), groups + 1);
+
+	vcm_importer_release(importer, fixed.handle);
+	vcm_space_buffer_fini(&buffer);
+	sleep(3);
+	igt_assert_eq(count_groups(), groups + 1);
+	vcm_importer_release(importer, second.handle);
+	wait_for_groups(groups);
+	close(heap);
+}
+
+static void test_destroy_and_close(int dev, int unused)
+{
+	unsigned int groups = count_groups();
+	struct vcm_totals before;
+	int heap, i;
+
+	heap = __vcm_heap_open("system");
+	vcm_totals_read(&before);
+	for (i = 0; i < 4; i++) {
+		int importer = vcm_importer_open(0);
+		int dmabuf = i & 1 ? vcm_heap_alloc(heap, MIB(3)) :
+				     vcm_dev_alloc_policy(dev, MIXED, 0, 0, 0);
+		struct vcm_edu_import import;
+		uint32_t space = create(importer);
+
+		vcm_space_import(importer, space, dmabuf, &import);
+		vcm_space_import_at(importer, space, dmabuf, FIXED, &import);
+		if (i & 2)
+			vcm_space_activate(importer, space);
+		vcm_space_destroy(importer, space);
+		close(dmabuf);
+		close(importer);
+	}
+	close(heap);
+	vcm_totals_assert_back(&before);
+	wait_for_groups(groups);
 }
 
 /* --- Files and processes ----------------------------------------------- */
@@ -1873,12 +2052,20 @@ static const struct {
 	  "Spaces and operations that do not exist are refused" },
 	{ "refuses-import", test_refuses_import,
 	  "Imports to spaces with bad arguments are refused" },
-	{ "refuses-destroy", test_refuses_destroy,
-	  "A space that is in use is not destroyed, and is afterwards" },
 	{ "refuses-activate", test_refuses_activate,
 	  "Spaces are activated and deactivated one at a time" },
 	{ "refuses-dma", test_refuses_dma,
 	  "A driver knows that the device is in another space than a buffer" },
+	{ "destroy-active", test_destroy_active,
+	  "An active space can be destroyed, and the device reaches nothing of it" },
+	{ "destroy-mapped", test_destroy_mapped,
+	  "Who has buffers in a space that was destroyed lets them go as ever" },
+	{ "destroy-fixed", test_destroy_fixed,
+	  "A space that is destroyed lets go of the buffers at fixed addresses" },
+	{ "destroy-other-heap", test_destroy_other_heap,
+	  "A space with buffers of another heap ends when the last one is released" },
+	{ "destroy-and-close", test_destroy_and_close,
+	  "Files with buffers in spaces that were destroyed can be closed" },
 	{ "other-file", test_other_file,
 	  "The spaces of an open file are not there for another" },
 	{ "domain-type", test_domain_type,

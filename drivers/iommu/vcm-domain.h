@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The domain of a space
+ */
+#ifndef _VCM_DOMAIN_H
+#define _VCM_DOMAIN_H
+
+#include <linux/iommu.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+struct delayed_work;
+struct device;
+struct vcm_space;
+
+/**
+ * struct vcm_domain - a domain of a space's device, stacked on one of the
+ *	parent's IOMMU
+ * @domain: what the DMA API maps into
+ * @space: the space that it is of, constant
+ * @backing: what the parent is attached to
+ * @align: a block of this many bytes, one compound page, must be aligned in
+ *	the domain; constant
+ * @lock: protects what follows; mapping is allowed in atomic context
+ * @closed: nothing can be mapped any more
+ * @emptied: to be queued when the last mapping has gone, or NULL
+ * @mapped: bytes mapped
+ * @pgsizes: OR of the page sizes that mappings allowed
+ * @nr_refused: mappings that were refused for their alignment
+ */
+struct vcm_domain {
+	struct iommu_domain domain;
+	struct vcm_space *space;
+	struct iommu_domain *backing;
+	u64 align;
+
+	/* protects what follows */
+	spinlock_t lock;
+	bool closed;
+	struct delayed_work *emptied;
+	u64 mapped;
+	unsigned long pgsizes;
+	unsigned long nr_refused;
+};
+
+extern const struct iommu_domain_ops vcm_domain_ops;
+extern struct iommu_domain vcm_blocked_domain;
+
+struct iommu_domain *vcm_domain_alloc(struct device *dev);
+void vcm_domain_close(struct vcm_domain *domain);
+bool vcm_domain_abandon(struct vcm_domain *domain,
+			struct delayed_work *emptied);
+
+int vcm_domains_init(void);
+void vcm_domains_exit(void);
+
+#endif /* _VCM_DOMAIN_H */
