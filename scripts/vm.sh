@@ -105,10 +105,7 @@ parse_args() {
 set_option() {
 	case $1 in
 	append) append+=("$2") ;;
-	file) files+=("$2") ;;
-	module) modules+=("$2") ;;
-	device) devices+=("$2") ;;
-	disk) disks+=("$2") ;;
+	file | module | device | disk) declare -n list=$1s; list+=("$2") ;;
 	*) printf -v "$1" %s "$2" ;;
 	esac
 }
@@ -143,8 +140,7 @@ check_options() {
 	[[ -z $terminal ]] || : "${timeout:=$((30 * 24 * 3600))}"
 	: "${timeout:=$((TIMEOUT * slowness))}"
 	check_sizes "$mem" "${disks[@]}"
-	check_files
-	check_modules
+	check_contents
 }
 
 check_sizes() {
@@ -168,17 +164,12 @@ split_file() {
 	[[ -e $host ]] || die "--file: $host does not exist"
 }
 
-check_files() {
+check_contents() {
 	local spec host guest
 
 	for spec in "${files[@]}"; do
 		split_file "$spec"
 	done
-}
-
-check_modules() {
-	local spec
-
 	for spec in "${modules[@]}"; do
 		[[ $spec =~ ^[A-Za-z0-9_][A-Za-z0-9_-]*(:[A-Za-z0-9_.]+=.*)?$ ]] ||
 			die "--module '$spec': NAME[:PARAM=VALUE]... is needed"
@@ -188,13 +179,10 @@ check_modules() {
 load_kernel() {
 	local env
 
-	if [[ $kernel == stock ]]; then
-		load_kernel_env "$arch" guest
-	else
-		[[ -n $KDIR ]] || load_kernel_env "$arch" guest
-		env=$("$VCM_TOP/scripts/kernel.sh" --print "$kernel") || exit 1
-		eval "$env"
-	fi
+	[[ $kernel != stock && -n $KDIR ]] || load_kernel_env "$arch" guest
+	[[ $kernel != stock ]] || return 0
+	env=$("$VCM_TOP/scripts/kernel.sh" --print "$kernel") || exit 1
+	eval "$env"
 }
 
 # ---- initramfs -----------------------------------------------------------
@@ -246,9 +234,6 @@ add_file() {
 	local root=$1 spec=$2 host guest elf
 
 	split_file "$spec"
-	if [[ -z $guest ]]; then
-		guest=/$(basename "$host")
-	fi
 	guest=/${guest#/}
 	[[ $guest != */ ]] || guest+=$(basename "$host")
 	make_place "$root" "$guest"
@@ -307,24 +292,16 @@ add_kernel_module() {
 	done <<<"$out"
 }
 
-find_project_module() {
-	local dir=${VCM_MODULES:-$VCM_TOP/out/modules} file=
+add_project_module() {
+	local root=$1 dir=${VCM_MODULES:-$VCM_TOP/out/modules} file='' dep
 
 	[[ $kernel == stock ]] || dir=$KMODULES
-	[[ ! -d $dir ]] || file=$(find "$dir" -name "$1.ko" -print -quit)
-	[[ -n $file || $kernel != stock ]] || die "no $1.ko under $dir: run 'make' first"
-	echo "$file"
-}
-
-add_project_module() {
-	local root=$1 file dep
-
-	file=$(find_project_module "$2")
+	[[ ! -d $dir ]] || file=$(find "$dir" -name "$2.ko" -print -quit)
 	# What a kernel of scripts/kernel.sh has no module of is in its image.
-	[[ -n $file ]] || return 0
+	[[ -n $file || $kernel == stock ]] || return 0
+	[[ -n $file ]] || die "no $2.ko under $dir: run 'make' first"
 	while read -r dep; do
-		[[ -z $dep || " ${PROJECT_MODULES[*]//-/_} " == *" ${dep//-/_} "* ]] ||
-			add_kernel_module "$root" "$dep"
+		[[ -z $dep ]] || is_project_module "$dep" || add_kernel_module "$root" "$dep"
 	done < <(modinfo -F depends "$file" | tr , '\n')
 	add_module_file "$root" "$file"
 }
@@ -531,18 +508,18 @@ start_qemu() {
 	exec 5<&- 6>&-
 }
 
-stop_qemu() {
-	[[ -n $qemu_pid ]] || return 0
-	kill "$qemu_pid" 2>/dev/null || true
-	wait "$qemu_pid" 2>/dev/null || true
-	qemu_pid=
+# stop PID: waits too; there may be none
+stop() {
+	[[ -n $1 ]] || return 0
+	kill "$1" 2>/dev/null || true
+	wait "$1" 2>/dev/null || true
 }
 
 # shellcheck disable=SC2317 # the exit trap calls it
 cleanup() {
-	stop_qemu
+	stop "$qemu_pid"
 	[[ ${#readers[@]} -eq 0 ]] || kill "${readers[@]}" 2>/dev/null || true
-	stop_feeder
+	stop "$feeder"
 	[[ -z $terminal ]] || stty "$terminal" 2>/dev/null || true
 	[[ -z $work ]] || rm -rf "$work"
 }
@@ -560,20 +537,16 @@ watch_qemu() {
 
 	while kill -0 "$qemu_pid" 2>/dev/null; do
 		[[ -n $started ]] || started=$(marker "$console" START)
+		[[ -n $ended || -z $(marker "$console" END) ]] || ended=$SECONDS
 		if [[ -z $started && $((SECONDS - began)) -ge $((BOOT_TIMEOUT * slowness)) ]]; then
 			outcome=boot-timeout
-			return
-		fi
-		if [[ $((SECONDS - began)) -ge $timeout ]]; then
+		elif [[ $((SECONDS - began)) -ge $timeout ]]; then
 			outcome=timeout
-			return
+		elif [[ -z $ended || $((SECONDS - ended)) -lt $((20 * slowness)) ]]; then
+			sleep 0.2
+			continue
 		fi
-		if [[ -z $ended ]]; then
-			[[ -z $(marker "$console" END) ]] || ended=$SECONDS
-		elif [[ $((SECONDS - ended)) -ge $((20 * slowness)) ]]; then
-			return
-		fi
-		sleep 0.2
+		return
 	done
 }
 
@@ -596,13 +569,6 @@ start_feeder() {
 		}
 		sleep;' "$work/stdin" <&0 &
 	feeder=$!
-}
-
-stop_feeder() {
-	[[ -n $feeder ]] || return 0
-	kill "$feeder" 2>/dev/null || true
-	wait "$feeder" 2>/dev/null || true
-	feeder=
 }
 
 # Standard output and error come through two FIFOs.
@@ -642,8 +608,9 @@ boot_once() {
 	start_feeder
 	start_qemu "$console"
 	watch_qemu "$console"
-	stop_qemu
-	stop_feeder
+	stop "$qemu_pid"
+	stop "$feeder"
+	qemu_pid='' feeder=''
 	finish_readers
 	[[ $outcome == finished ]] || return 0
 	if [[ ! -s $console ]]; then
@@ -695,8 +662,11 @@ is_tainted_badly() {
 	(($1 & (1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14)))
 }
 
-show_tail() {
-	tail -n 30 "$1" | tr -d '\r' >&2
+# end_with STATUS WORDS: behind the last lines of the log
+end_with() {
+	tail -n 30 "$console" | tr -d '\r' >&2
+	say "$2 (log: $console)"
+	exit "$1"
 }
 
 # Ends the script with the status that the run deserves.
@@ -713,22 +683,10 @@ judge() {
 		exit $EXIT_KERNEL
 	fi
 	case $outcome in
-	timeout)
-		show_tail "$console"
-		say "not finished after $timeout s (log: $console)"
-		exit $EXIT_TIMEOUT
-		;;
-	boot | boot-timeout | guest)
-		show_tail "$console"
-		say "the guest died without a report (log: $console)"
-		exit $EXIT_GUEST
-		;;
+	timeout) end_with $EXIT_TIMEOUT "not finished after $timeout s" ;;
+	boot | boot-timeout | guest) end_with $EXIT_GUEST "the guest died without a report" ;;
 	esac
-	if is_tainted_badly "${end#*:}"; then
-		show_tail "$console"
-		say "the kernel is tainted (${end#*:}) (log: $console)"
-		exit $EXIT_KERNEL
-	fi
+	! is_tainted_badly "${end#*:}" || end_with $EXIT_KERNEL "the kernel is tainted (${end#*:})"
 	exit "${end%%:*}"
 }
 
