@@ -15,7 +15,7 @@
 ##   KERNEL=<name> the kernel for 'make soak' and 'make fuzz': debug, or that of 'make test'
 ##   LARGEST=<MB>  the largest buffer of 'make bench-count' (default 64)
 ##   UPDATE=1      'make bench-count' writes its table anew
-##   LINUX_DIR=<dir> source of a kernel, for 'make patches'
+##   LINUX_DIR=<dir> the kernel that 'make patches' is for (default: the downloaded one)
 KDIR ?=
 KIMAGE ?=
 KMODULES ?=
@@ -90,7 +90,7 @@ mutate: modules tests ## put small faults into the drivers: do the tests notice 
 	@$(call load_env,build tests guest mutate) && \
 	tools/vcm-mutate/mutate.py $(if $(N),--count $(N)) $(if $(SEED),--seed $(SEED))
 
-patches: ## write a patch series for the kernel tree LINUX_DIR into out/patches
+patches: ## write the project as a patch series into out/patches (cold: 5 minutes)
 	@scripts/patches.sh "$(LINUX_DIR)"
 
 check: ## checkpatch, kernel-doc, sparse, W=1, headers, shellcheck

@@ -11,8 +11,6 @@ set -euo pipefail
 
 readonly OUT=$VCM_TOP/out/check
 KDIR=${KDIR:-} KIMAGE=${KIMAGE:-} KSRC=${KSRC:-} KUAPI=${KUAPI:-}
-passed=0
-failed=0
 
 usage() {
 	cat <<'USAGE'
@@ -128,6 +126,13 @@ check_shellcheck() {
 	shellcheck -x "${files[@]}"
 }
 
+check_series() {
+	local parts
+
+	mapfile -t parts < <(series_parts)
+	series_files "${parts[@]}" >/dev/null
+}
+
 # Lines "structure, offsets and sizes of its members" of the debugging data in $1.
 layouts() {
 	pahole "$1" 2>/dev/null | awk '
@@ -163,27 +168,6 @@ check_layout() {
 	[[ ! -s $OUT/layout.differ ]]
 }
 
-# ---- running -------------------------------------------------------------
-
-# run_check NAME FUNCTION: in a subshell with errexit on, which a function
-# tested by `if` has not.
-run_check() {
-	local name=$1 log=$OUT/$2.log status start=$SECONDS
-
-	set +e
-	(set -e; "$2") >"$log" 2>&1
-	status=$?
-	set -e
-	if [[ $status -eq 0 ]]; then
-		echo "ok   $name ($((SECONDS - start)) s)"
-		passed=$((passed + 1))
-	else
-		echo "FAIL $name ($((SECONDS - start)) s)"
-		sed 's/^/    /' "$log"
-		failed=$((failed + 1))
-	fi
-}
-
 main() {
 	parse_args "$@"
 	cd "$VCM_TOP"
@@ -200,8 +184,8 @@ main() {
 	run_check "uapi headers alone as C90" check_uapi_c
 	run_check "uapi headers alone as C++98" check_uapi_cxx
 	run_check "shellcheck" check_shellcheck
-	echo "$passed passed, $failed failed"
-	[[ $failed -eq 0 ]]
+	run_check "each file has its patch" check_series
+	print_checks
 }
 
 main "$@"

@@ -49,7 +49,7 @@ readonly CACHE_MARK_TEXT="This directory was made by VCM's scripts/setup.sh; 'ma
 readonly CACHE_KERNEL='linux-+([0-9.])?(+deb+([0-9]))'
 readonly ANY='[[:alnum:]]'
 # shellcheck disable=SC2034 # for distclean.sh
-readonly CACHE_ENTRIES=(kernel.env lock log apt kunit kernels
+readonly CACHE_ENTRIES=(kernel.env lock log apt kunit kernels patches
 	'accel-+([0-9a-f])?(.+([0-9]))' "tmp.$ANY$ANY$ANY$ANY$ANY$ANY"
 	"$CACHE_KERNEL"/{debs,root,src,build,uapi} "$CACHE_KERNEL")
 
@@ -130,6 +130,44 @@ project_files() {
 		LC_ALL=C sort
 }
 
+# The project as a series of patches is described in this directory, a file for each
+# in order, 1-placement and so on: what the patch says, a line "---", and lines
+#   F: PATTERN       files that come with it (as in MAINTAINERS; the last patch counts)
+#   config: SYMBOL   options that do (a pattern)
+#   hook: FILE|BEFORE|LINE   the LINE that goes into FILE of the kernel's, at the end or
+#                    before the line BEFORE
+readonly SERIES_DIR=$VCM_TOP/scripts/series
+
+series_parts() { (cd "$SERIES_DIR" && printf '%s\n' [0-9]-*); }
+
+# series_lines KEY PART...: what the parts say to a key
+series_lines() {
+	local key=$1
+
+	shift
+	sed -n "s/^${key}[[:blank:]]*//p" "${@/#/$SERIES_DIR/}"
+}
+
+# The project's files that belong to the parts.
+series_files() {
+	local part pattern file files
+	local -A owner=()
+
+	mapfile -t files < <(project_files)
+	while read -r part; do
+		while read -r pattern; do
+			for file in "${files[@]}"; do
+				# shellcheck disable=SC2053 # a pattern is what it is
+				[[ $file != ${pattern/%\//\/*} ]] || owner[$file]=$part
+			done
+		done < <(series_lines F: "$part")
+	done < <(series_parts)
+	for file in "${files[@]}"; do
+		[[ -n ${owner[$file]:-} ]] || die "$file: in no part of scripts/series/"
+		[[ " $* " != *" ${owner[$file]} "* ]] || echo "$file"
+	done
+}
+
 # What a copy of the source is known by.
 source_origin() {
 	echo "$KSRC $(stat -c %Y "$KSRC/Makefile")"
@@ -143,11 +181,10 @@ copy_source() {
 
 	origin=$(source_origin)
 	[[ ! -f $dir/origin || $(<"$dir/origin") != "$origin" ]] || return 0
-	rm -rf "$dir/origin" "$dir/src"
-	cp -al "$KSRC" "$dir/src" 2>/dev/null || {
-		rm -rf "$dir/src"
-		cp -a "$KSRC" "$dir/src"
-	}
+	rm -f "$dir/origin"
+	# What a build in the tree left there would be in the way of one beside it.
+	rsync -a --delete --link-dest="$(realpath "$KSRC")" --exclude=/.git --exclude=/.config --exclude=/include/config \
+		--exclude='/arch/*/include/generated' "$KSRC/" "$dir/src/"
 	echo "$origin" >"$dir/origin"
 }
 
@@ -161,6 +198,33 @@ print_sum() {
 	done
 	echo "${count[0]} passed, ${count[1]} failed$([[ ${count[2]} -eq 0 ]] || echo ", ${count[2]} skipped")"
 	[[ ${count[0]} -gt 0 && ${count[1]} -eq 0 && ${count[2]} -eq 0 ]]
+}
+
+# run_check NAME COMMAND...: a line about a check, and what it says below it if it fails.
+# In a subshell with errexit on, which a function tested by `if` has not.
+checks_passed=0
+checks_failed=0
+run_check() {
+	local name=$1 log status start=$SECONDS
+
+	shift
+	set +e
+	log=$(set -e; "$@" 2>&1)
+	status=$?
+	set -e
+	if [[ $status -eq 0 ]]; then
+		echo "ok   $name ($((SECONDS - start)) s)"
+		checks_passed=$((checks_passed + 1))
+	else
+		echo "FAIL $name ($((SECONDS - start)) s)"
+		printf '%s\n' "$log" | sed 's/^/    /'
+		checks_failed=$((checks_failed + 1))
+	fi
+}
+
+print_checks() {
+	echo "$checks_passed passed, $checks_failed failed"
+	[[ $checks_failed -eq 0 ]]
 }
 
 # The file name of a project or kernel module as the kernel writes it.

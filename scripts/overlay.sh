@@ -3,9 +3,9 @@
 #
 # Puts the project into a kernel tree: copies its files, has the Kconfig and
 # Makefile of their directories read the fragments that come with them, and names
-# its documents in their indexes. What was copied is listed in the tree, so that
-# it can be taken out again. Every file is replaced, never written to: the tree
-# may share files with another one by hard links.
+# its documents in their indexes, as scripts/series/ says. What was copied is listed
+# in the tree, so that it can be taken out again. Every file is replaced, never
+# written to: the tree may share files with another one by hard links.
 
 set -euo pipefail
 
@@ -16,33 +16,20 @@ set -euo pipefail
 readonly OLDEST=7.3
 readonly LIST=.vcm-overlay
 
-# FILE|BEFORE|LINE: the LINE that goes into FILE, at the end or before the line
-# BEFORE. In a Kconfig with an empty line before it.
-readonly HOOKS=(
-	'drivers/iommu/Kconfig|endif # IOMMU_SUPPORT|source "drivers/iommu/Kconfig.vcm"'
-	"drivers/iommu/Makefile||include \$(src)/Makefile.vcm"
-	'drivers/dma-buf/heaps/Kconfig||source "drivers/dma-buf/heaps/Kconfig.vcm"'
-	"drivers/dma-buf/heaps/Makefile||include \$(src)/Makefile.vcm"
-	'samples/Kconfig|endif # SAMPLES|source "samples/vcm/Kconfig.vcm"'
-	'samples/Makefile||vcm-edu-src := vcm/'
-	"samples/Makefile||include \$(src)/vcm/Makefile.vcm"
-	'Documentation/driver-api/index.rst|   vfio-mediated-device|   vcm-iommu'
-	'Documentation/driver-api/index.rst|   vfio-mediated-device|   vcm-design'
-	'Documentation/userspace-api/index.rst|   fwctl/index|   dma-heap-vcm'
-)
-
 usage() {
 	cat <<USAGE
-usage: scripts/overlay.sh LINUX_DIR [--remove]
+usage: scripts/overlay.sh LINUX_DIR [--until PART | --remove]
 
 Copies the project into the kernel source tree LINUX_DIR (linux $OLDEST or later) and
 adds it to the tree's Kconfig and Makefile files; again to bring it up to date.
---remove takes it out and leaves the tree as it was.
+--until stops behind a part of scripts/series/. --remove takes all out and leaves the
+tree as it was.
 USAGE
 }
 
 tree=
 remove=
+parts=()
 copied=0
 removed=0
 edited=0
@@ -51,6 +38,11 @@ parse_args() {
 	while [[ $# -gt 0 ]]; do
 		case $1 in
 		--remove) remove=1 ;;
+		--until)
+			[[ -f $SERIES_DIR/${2:-none} ]] || die "--until '${2:-}': no part, there are: $(series_parts | xargs)"
+			mapfile -t parts < <(series_parts | sed "/^$2\$/q")
+			shift
+			;;
 		-h | --help) usage; exit 0 ;;
 		-*) die "unknown option '$1' (see --help)" ;;
 		*)
@@ -61,6 +53,7 @@ parse_args() {
 		shift
 	done
 	[[ -n $tree ]] || die "which kernel tree? (see --help)"
+	[[ ${#parts[@]} -gt 0 ]] || mapfile -t parts < <(series_parts)
 }
 
 # ---- the tree ------------------------------------------------------------
@@ -71,7 +64,7 @@ tree_version() {
 		END { if (v != "" && p != "") print v "." p }' "$tree/Makefile" 2>/dev/null
 }
 
-# Is hook $1 (FILE|BEFORE|LINE) possible in this tree?
+# Is the hook "FILE|BEFORE|LINE" possible in this tree?
 check_hook() {
 	local file before
 	IFS='|' read -r file before _ <<<"$1"
@@ -90,9 +83,9 @@ check_tree() {
 		die "$tree: not the source tree of a kernel"
 	[[ $(printf '%s\n' "$OLDEST" "$version" | sort -V | head -n 1) == "$OLDEST" ]] ||
 		die "$tree: linux $version, too old (needs $OLDEST or later)"
-	for hook in "${HOOKS[@]}"; do
+	while read -r hook; do
 		check_hook "$hook"
-	done
+	done < <(series_lines hook: "${parts[@]}")
 }
 
 # replace FILE: by what comes on standard input.
@@ -115,10 +108,28 @@ only_in() {
 	LC_ALL=C comm -23 <(printf '%s' "$1") <(printf '%s' "$2")
 }
 
+# File $1 as it is with the parts: what builds a directory grows with them. A block of
+# a fragment belongs to the first symbol of ours in it, or to the one before.
+content() {
+	case $1 in
+	*/Kconfig.vcm | */Makefile.vcm)
+		# shellcheck disable=SC2016 # Perl's variables
+		perl -00 -ne '
+			BEGIN { $symbols = shift; $on = 1 }
+			$on = $1 =~ /^($symbols)$/ if $ARGV =~ /Kconfig/ ? /^config (\w+)/m : /CONFIG_(\w*VCM\w*)/;
+			chomp;
+			push @blocks, $_ if $on;
+			END { print join("\n\n", @blocks), "\n" }' \
+			"$(series_lines config: "${parts[@]}" | sed 's/\*/.*/g' | paste -sd'|')" "$VCM_TOP/$1"
+		;;
+	*) cat "$VCM_TOP/$1" ;;
+	esac
+}
+
 copy_file() {
-	! cmp -s "$VCM_TOP/$1" "$tree/$1" || return 0
+	! cmp -s "$tree/$1" <(content "$1") || return 0
 	mkdir -p "$tree/${1%/*}"
-	replace "$tree/$1" <"$VCM_TOP/$1"
+	content "$1" | replace "$tree/$1"
 	copied=$((copied + 1))
 }
 
@@ -134,7 +145,7 @@ copy_files() {
 	local old new file
 
 	old=$(listed_files; echo x)
-	new=$(project_files; echo x)
+	new=$(series_files "${parts[@]}" && echo x) || exit 1
 	old=${old%x} new=${new%x}
 	while read -r file; do
 		[[ ! -e $tree/$file ]] || die "$tree: has a $file that is not from here"
@@ -161,57 +172,34 @@ remove_files() {
 
 # ---- hooks ---------------------------------------------------------------
 
-# Both print the edited FILE of a hook, given FILE, BEFORE and LINE. The line
-# goes behind the last one that is not empty.
-hooked() {
-	awk -v before="$2" -v line="$3" -v kconfig="${1##*/}" '
-		{ text[NR] = $0 }
-		END {
-			at = NR
-			if (before != "")
-				for (at = 1; text[at + 1] != before; at++)
-					;
-			while (at && text[at] == "")
-				at--
-			for (i = 1; i <= NR; i++) {
-				print text[i]
-				if (i != at)
-					continue
-				if (kconfig == "Kconfig")
-					print ""
-				print line
-			}
-		}' "$tree/$1"
-}
-
-unhooked() {
-	awk -v line="$3" -v kconfig="${1##*/}" '
-		# An empty line is kept back until it is known what follows.
-		$0 == line { empty = 0; next }
-		empty { print ""; empty = 0 }
-		kconfig == "Kconfig" && $0 == "" { empty = 1; next }
-		{ print }
-		END { if (empty) print "" }' "$tree/$1"
-}
-
-# set_hook hooked|unhooked HOOK
+# set_hook hooked|unhooked FILE|BEFORE|LINE: LINE goes to the end of FILE or before the
+# line BEFORE; in a Kconfig with an empty line before it.
 set_hook() {
-	local file before line text is=unhooked
+	local file before line is=unhooked
 	IFS='|' read -r file before line <<<"$2"
 
 	! grep -qxF -- "$line" "$tree/$file" || is=hooked
 	[[ $1 != "$is" ]] || return 0
-	text=$("$1" "$file" "$before" "$line"; echo x)
-	printf '%s' "${text%x}" | replace "$tree/$file"
+	# shellcheck disable=SC2016 # Perl's variables
+	perl -0777 -s -pe '
+		$line = ($kconfig ? "\n" : "") . "$line\n";
+		if ($to eq "unhooked") {
+			s/^\Q$line\E//m;
+		} elsif ($before eq "") {
+			$_ .= $line;
+		} else {
+			s/(?=^\n*\Q$before\E$)/$line/m;
+		}' -- -to="$1" -before="$before" -line="$line" \
+		-kconfig="$([[ $file != */Kconfig ]] || echo 1)" "$tree/$file" | replace "$tree/$file"
 	edited=$((edited + 1))
 }
 
 set_hooks() {
 	local hook
 
-	for hook in "${HOOKS[@]}"; do
-		set_hook "$1" "$hook"
-	done
+	while read -r hook; do
+		set_hook "$@" "$hook"
+	done < <(series_lines hook: "${parts[@]}")
 }
 
 main() {

@@ -23,11 +23,18 @@ before_test() {
 
 says_nothing_of() { ! says "$1" >/dev/null; }
 
-# It failed, with one line that has the words $1.
+# It failed, with one line that has the words $1, and make's own.
 refused() {
+	output=$(grep -v '^make' <<<"$output")
 	[[ $status -ne 0 && $(wc -l <<<"$output") -eq 1 ]] && says "$1" && return
-	printf '    status %d: %s\n' "$status" "$output"
+	printf 'status %d: %s\n' "$status" "$output"
 	return 1
+}
+
+# refuses WORDS SCRIPT [ARG]...
+refuses() {
+	run "$TOP/scripts/$2" "${@:3}"
+	check refused "$1"
 }
 
 is_missing() { [[ ! -e $1 ]]; }
@@ -78,12 +85,6 @@ fake_kernel() {
 setup() { run "$TOP/scripts/setup.sh" "$@"; }
 distclean() { run make -s -C "$TOP" OUT="$dir/out" distclean; }
 
-# make's own line is the second one.
-distclean_refused() {
-	output=$(grep -v '^make' <<<"$output")
-	refused "$1"
-}
-
 # ---- distclean -----------------------------------------------------------
 
 test_distclean() {
@@ -113,8 +114,7 @@ test_distclean_leaves_the_rest() {
 	check is_missing "$VCM_CACHE/linux-7.3.9/src"
 	check is_missing "$VCM_CACHE/kernels"
 	# It is still the cache that it was.
-	setup --for none
-	check refused "unknown purpose"
+	refuses "unknown purpose" setup.sh --for none
 	distclean
 	check test $status -eq 0
 }
@@ -162,14 +162,12 @@ test_distclean_of_a_link() {
 	# It is no reason to empty what is not ours.
 	touch "$dir/disk/letter"
 	distclean
-	check distclean_refused "nothing is removed"
+	check refused "nothing is removed"
 	check test -f "$dir/disk/letter"
 	rm "$dir/disk/letter"
-	setup --for none
-	check refused "unknown purpose"
+	refuses "unknown purpose" setup.sh --for none
 	fake_machine 1000
-	setup --for guest
-	check refused "as root run: apt-get install"
+	refuses "as root run: apt-get install" setup.sh --for guest
 }
 
 test_distclean_of_an_earlier_cache() {
@@ -186,13 +184,13 @@ test_distclean_refuses_a_home() {
 	mkdir -p "$dir/home"/{log,kernels,apt} "$dir/home/.cache"
 	echo letter >"$dir/home/letter"
 	HOME=$dir/home VCM_CACHE=$dir/home distclean
-	check distclean_refused "nothing is removed"
+	check refused "nothing is removed"
 	check test -d "$dir/home/kernels"
 	check test -f "$dir/home/letter"
 	# Of another form.
 	echo "something else" >"$dir/home/.vcm-cache"
 	HOME=$dir/home VCM_CACHE=$dir/home distclean
-	check distclean_refused "nothing is removed"
+	check refused "nothing is removed"
 	check test -f "$dir/home/letter"
 }
 
@@ -204,18 +202,18 @@ test_distclean_refuses_other_paths() {
 	stand_in rmdir <<<'echo "removed: $*"'
 	for path in / /etc "$dir" relative . ..; do
 		VCM_CACHE=$path distclean
-		check distclean_refused "$path"
+		check refused "$path"
 	done
 	mkdir -p "$dir/a b"
 	echo "$MARK" >"$dir/a b/.vcm-cache"
 	VCM_CACHE="$dir/a b" distclean
-	check distclean_refused "blank"
+	check refused "blank"
 	touch "$dir/file"
 	VCM_CACHE=$dir/file distclean
-	check distclean_refused "no directory"
+	check refused "no directory"
 	unset HOME
 	distclean
-	check distclean_refused "HOME"
+	check refused "HOME"
 }
 
 test_distclean_of_the_default() {
@@ -237,7 +235,7 @@ test_distclean_waits_for_no_setup() {
 	flock 5
 	distclean
 	exec 5<&-
-	check distclean_refused "set-up is at work"
+	check refused "set-up is at work"
 	check test -d "$VCM_CACHE/kernels"
 }
 
@@ -246,18 +244,13 @@ test_distclean_waits_for_no_setup() {
 test_setup_refuses_paths() {
 	fake_machine
 	mkdir -p "$dir/home/documents"
-	VCM_CACHE=$dir/home setup
-	check refused "no cache of ours"
+	VCM_CACHE=$dir/home refuses "no cache of ours" setup.sh
 	check test "$(ls -A "$dir/home")" = documents
-	VCM_CACHE=relative setup
-	check refused "no absolute path"
-	VCM_CACHE="$dir/a b" setup
-	check refused "blank"
+	VCM_CACHE=relative refuses "no absolute path" setup.sh
+	VCM_CACHE="$dir/a b" refuses "blank" setup.sh
 	touch "$dir/file"
-	VCM_CACHE=$dir/file setup
-	check refused "no directory"
-	VCM_CACHE=$dir/file/below setup
-	check refused "cannot make"
+	VCM_CACHE=$dir/file refuses "no directory" setup.sh
+	VCM_CACHE=$dir/file/below refuses "cannot make" setup.sh
 	(unset HOME; setup; check refused "no HOME"; exit $failures)
 	check test $? -eq 0
 }
@@ -279,8 +272,7 @@ test_setup_by_purpose() {
 	fake_machine 1000
 	export VCM_CACHE=$dir/cache
 	fake_cache "$VCM_CACHE"
-	setup
-	check refused "as root run: apt-get install"
+	refuses "as root run: apt-get install" setup.sh
 	check says flex
 	check says_nothing_of qemu
 	check says_nothing_of intel-gpu-tools
@@ -347,13 +339,11 @@ test_setup_space() {
 		echo Filesystem; echo "disk 9 9 100 9% /"
 	END
 	export VCM_CACHE=$dir/cache
-	setup
-	check refused "has 100 MB free, set-up needs 2540 more"
+	refuses "has 100 MB free, set-up needs 2540 more" setup.sh
 	# What is there already is not asked for again.
 	fake_cache "$VCM_CACHE"
 	rm -r "$VCM_CACHE/linux-7.3.9/src" "$VCM_CACHE/linux-7.3.9/build"
-	setup
-	check refused "set-up needs 2360 more"
+	refuses "set-up needs 2360 more" setup.sh
 }
 
 # A build tree names the places where it was made.
@@ -374,17 +364,15 @@ readonly EXPORTS=(dma_iova_try_alloc mem_accounting dma_heap_get_drvdata iommu_d
 
 test_old_kernel() {
 	fake_kernel "$dir/linux" 6.1.0-27-amd64 dma_heap_get_drvdata iommu_device_register
-	KDIR=$dir/linux setup
-	check refused "is Linux 6.1.0-27-amd64, too old: 7.3 or later is needed (not exported: dma_iova_try_alloc"
+	KDIR=$dir/linux refuses "is Linux 6.1.0-27-amd64, too old: 7.3 or later is needed (not exported: dma_iova_try_alloc" setup.sh
 	run make -s -C "$TOP" KDIR="$dir/linux" OUT="$dir/out"
-	check distclean_refused "too old"
+	check refused "too old"
 	check is_missing "$dir/out"
 }
 
 test_kernel_without_heaps() {
 	fake_kernel "$dir/linux" 7.4.0 dma_iova_try_alloc iommu_device_register
-	KDIR=$dir/linux setup
-	check refused "mem_accounting (CONFIG_DMABUF_HEAPS)"
+	KDIR=$dir/linux refuses "mem_accounting (CONFIG_DMABUF_HEAPS)" setup.sh
 	check says_nothing_of "too old"
 }
 
@@ -394,26 +382,67 @@ test_own_kernel() {
 	setup --print
 	check test $status -eq 0
 	check says "KDIR=$dir/linux"
-	setup --for guest
-	check refused "without KIMAGE"
-	KIMAGE=$dir/nothing setup --for guest
-	check refused "does not exist"
-	KMODULES=$dir/nothing setup
-	check refused "no directory"
+	refuses "without KIMAGE" setup.sh --for guest
+	KIMAGE=$dir/nothing refuses "does not exist" setup.sh --for guest
+	KMODULES=$dir/nothing refuses "no directory" setup.sh
 }
 
 test_own_kernel_refused() {
-	KDIR=$dir/nothing setup
-	check refused "is no directory"
+	KDIR=$dir/nothing refuses "is no directory" setup.sh
 	mkdir -p "$dir/empty"
-	KDIR=$dir/empty setup
-	check refused "no Module.symvers"
+	KDIR=$dir/empty refuses "no Module.symvers" setup.sh
 	fake_kernel "$dir/a b" 7.4.0 "${EXPORTS[@]}"
-	KDIR="$dir/a b" setup
-	check refused "blank"
+	KDIR="$dir/a b" refuses "blank" setup.sh
 	touch "$dir/image"
-	KIMAGE=$dir/image setup
-	check refused "without KDIR"
+	KIMAGE=$dir/image refuses "without KDIR" setup.sh
+}
+
+# ---- a kernel tree -------------------------------------------------------
+
+# What overlay.sh looks at, with an empty line before and behind each line it needs.
+fake_tree() {
+	local hook file before
+
+	mkdir -p "$1"
+	printf 'VERSION = 7\nPATCHLEVEL = 4\n' >"$1/Makefile"
+	touch "$1/Kbuild" "$1/MAINTAINERS"
+	while read -r hook; do
+		IFS='|' read -r file before _ <<<"$hook"
+		mkdir -p "$1/${file%/*}"
+		grep -sqxF -- "$before" "$1/$file" || printf 'first\n\n%s\n' "$before" >>"$1/$file"
+	done < <(sed -n 's/^hook: //p' "$TOP"/scripts/series/[0-9]-*)
+}
+
+test_overlay() {
+	local part file
+
+	fake_tree "$dir/linux"
+	cp -r "$dir/linux" "$dir/before"
+	cp -al "$dir/linux" "$dir/linked"
+	for part in 2-heap 6-documentation; do
+		run "$TOP/scripts/overlay.sh" "$dir/linux" --until $part
+		check test $status -eq 0
+	done
+	run diff -r "$dir/before" "$dir/linked"
+	check test $status -eq 0
+	# With all parts there is all, and nothing else to do.
+	run "$TOP/scripts/overlay.sh" "$dir/linux"
+	check says " 0 files copied, 0 removed, 0 lines hooked"
+	while read -r file; do
+		check cmp "$TOP/$file" "$dir/linux/$file"
+	done <"$dir/linux/.vcm-overlay"
+	check test -f "$dir/linux/drivers/iommu/tests/vcm-extent-test.c"
+	# A step back takes out what comes later.
+	run "$TOP/scripts/overlay.sh" "$dir/linux" --until 1-placement
+	check is_missing "$dir/linux/drivers/iommu/tests"
+	check test "$(grep -c '^config' "$dir/linux/drivers/iommu/Kconfig.vcm")" -eq 1
+	run "$TOP/scripts/overlay.sh" "$dir/linux" --remove
+	check test $status -eq 0
+	run diff -r "$dir/before" "$dir/linux"
+	check test $status -eq 0
+	refuses "no part" overlay.sh "$dir/linux" --until nothing
+	refuses "not the source tree" overlay.sh "$dir"
+	refuses "no such directory" patches.sh "$dir/nothing"
 }
 
 # ---- wrong use of the others ---------------------------------------------
@@ -425,7 +454,6 @@ test_path_with_a_blank() {
 		mkdir -p "$dir/$name"
 		cp -r "$TOP/Makefile" "$TOP/scripts" "$dir/$name/"
 		run make -C "$dir/$name"
-		output=$(grep -v '^make' <<<"$output")
 		check refused "no path with a blank or a colon"
 		run "$dir/$name/scripts/setup.sh"
 		check refused "no path with a blank or a colon"
@@ -433,42 +461,26 @@ test_path_with_a_blank() {
 }
 
 test_wrong_values() {
-	run "$TOP/scripts/test.sh" nosuch
-	check refused "no suite is called 'nosuch'; there are: "
+	refuses "no suite is called 'nosuch'; there are: " test.sh nosuch
 	check says vcm_alloc
-	run "$TOP/scripts/test.sh" vcm_alloc 'vcm_x*'
-	check refused "'vcm_x*'"
-	run "$TOP/scripts/kunit.sh" --seed abc
-	check refused "'abc'"
-	run "$TOP/scripts/kunit.sh" --seed
-	check refused "--seed"
-	run "$TOP/scripts/check.sh" --nothing
-	check refused "unknown argument"
-	run "$TOP/scripts/setup.sh" --for
-	check refused "--for needs a value"
-	run "$TOP/scripts/setup.sh" --arch vax
-	check refused "vax"
+	refuses "'vcm_x*'" test.sh vcm_alloc 'vcm_x*'
+	refuses "'abc'" kunit.sh --seed abc
+	refuses "--seed" kunit.sh --seed
+	refuses "unknown argument" check.sh --nothing
+	refuses "--for needs a value" setup.sh --for
+	refuses "vax" setup.sh --arch vax
 }
 
 test_wrong_guest() {
-	VCM_ACCEL=foo run "$TOP/scripts/vm.sh" -- true
-	check refused "VCM_ACCEL=foo"
-	run "$TOP/scripts/vm.sh" --mem 16M -- true
-	check refused "16M"
-	run "$TOP/scripts/vm.sh" --mem 1X -- true
-	check refused "'1X' is no size"
-	run "$TOP/scripts/vm.sh" --disk 0 -- true
-	check refused "'0' is no size"
-	run "$TOP/scripts/vm.sh" --iommu none
-	check refused "no command"
-	run "$TOP/scripts/vm.sh" --iommu foo -- true
-	check refused "'foo'"
-	run "$TOP/scripts/vm.sh" --timeout soon -- true
-	check refused "'soon'"
-	run "$TOP/scripts/vm.sh" --disk 99999999999G -- true
-	check refused "'99999999999G' is no size"
-	run "$TOP/scripts/vm.sh" --mem
-	check refused "--mem needs a value"
+	VCM_ACCEL=foo refuses "VCM_ACCEL=foo" vm.sh -- true
+	refuses "16M" vm.sh --mem 16M -- true
+	refuses "'1X' is no size" vm.sh --mem 1X -- true
+	refuses "'0' is no size" vm.sh --disk 0 -- true
+	refuses "no command" vm.sh --iommu none
+	refuses "'foo'" vm.sh --iommu foo -- true
+	refuses "'soon'" vm.sh --timeout soon -- true
+	refuses "'99999999999G' is no size" vm.sh --disk 99999999999G -- true
+	refuses "--mem needs a value" vm.sh --mem
 }
 
 # Before anything is set up, which this machine would refuse in other words.
@@ -477,13 +489,10 @@ test_guest_refused_before_setup() {
 
 	fake_machine 1000
 	export VCM_CACHE=$dir/cache
-	run "$TOP/scripts/vm.sh" --file /nonexist -- true
-	check refused "/nonexist does not exist"
-	run "$TOP/scripts/vm.sh" --file "$dir/nonexist:/here" -- true
-	check refused "$dir/nonexist does not exist"
+	refuses "/nonexist does not exist" vm.sh --file /nonexist -- true
+	refuses "$dir/nonexist does not exist" vm.sh --file "$dir/nonexist:/here" -- true
 	for spec in '' :a=b vgem:a 'vgem a=b' vcm-edu:=3; do
-		run "$TOP/scripts/vm.sh" --module "$spec" -- true
-		check refused "--module '$spec'"
+		refuses "--module '$spec'" vm.sh --module "$spec" -- true
 	done
 	check is_missing "$VCM_CACHE"
 }
@@ -494,27 +503,20 @@ test_soak_refused_before_setup() {
 	fake_machine 1000
 	export VCM_CACHE=$dir/cache
 	for seed in x -1 '' 1.5 08; do
-		run "$TOP/scripts/soak.sh" soak --seed "$seed"
-		check refused "'$seed' is no seed"
-		run "$TOP/scripts/soak.sh" fuzz --seed="$seed"
-		check refused "'$seed' is no seed"
+		refuses "'$seed' is no seed" soak.sh soak --seed "$seed"
+		refuses "'$seed' is no seed" soak.sh fuzz --seed="$seed"
 	done
-	run "$TOP/scripts/soak.sh" soak --seed
-	check refused "--seed needs a value"
-	run "$TOP/scripts/soak.sh" soak --seconds=soon
-	check refused "'soon' is no number of seconds"
+	refuses "--seed needs a value" soak.sh soak --seed
+	refuses "'soon' is no number of seconds" soak.sh soak --seconds=soon
 	check is_missing "$VCM_CACHE"
 	# One that is right comes as far as set-up.
-	run "$TOP/scripts/soak.sh" soak --seconds 1 --seed 4294967295
-	check refused "as root run: apt-get install"
+	refuses "as root run: apt-get install" soak.sh soak --seconds 1 --seed 4294967295
 }
 
 test_example_module_refused() {
 	run make -s -C "$TOP/tools/vcm-example" OUT="$dir/out" module
-	output=$(grep -v '^make' <<<"$output")
 	check refused "give KDIR="
 	run make -s -C "$TOP/tools/vcm-example" OUT="$dir/out" KDIR="$dir" VCM="$dir" module
-	output=$(grep -v '^make' <<<"$output")
 	check refused "run 'make' in $dir first"
 }
 
