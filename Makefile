@@ -15,6 +15,7 @@
 ##   KERNEL=<name> the kernel for 'make soak' and 'make fuzz': debug, or that of 'make test'
 ##   LARGEST=<MB>  the largest buffer of 'make bench-count' (default 64)
 ##   UPDATE=1      'make bench-count' writes its table anew
+##   PROFILE=<step>:<bytes> the functions of a step, as 'make bench-count PROFILE=map:4096'
 ##   LINUX_DIR=<dir> the kernel that 'make patches' is for (default: the downloaded one)
 KDIR ?=
 KIMAGE ?=
@@ -103,7 +104,7 @@ bench: modules ## measure the heap beside the other heaps: tables and pictures
 COUNT_LIMIT := 1.51
 
 bench-count: modules ## count the instructions of each step: no ratio to system may grow
-	@scripts/bench-count.sh --limit $(COUNT_LIMIT) $(if $(LARGEST),--largest $(LARGEST)) $(if $(UPDATE),--update)
+	@scripts/bench-count.sh --limit $(COUNT_LIMIT) $(if $(LARGEST),--largest $(LARGEST)) $(if $(UPDATE),--update) $(if $(PROFILE),--profile $(PROFILE))
 
 bench-iova: modules tests ## measure placement and mapping against the DMA API alone
 	@scripts/bench-iova.sh

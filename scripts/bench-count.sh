@@ -16,6 +16,7 @@ KIMAGE=${KIMAGE:-}
 limit=
 largest=64
 update=
+profile=
 
 usage() {
 	cat <<'USAGE'
@@ -30,6 +31,10 @@ tools/vcm-bench/bench-count.txt.
   --limit RATIO   fail when a ratio is above this one
   --largest MB    the largest buffer (default 64)
   --update        write the table instead of comparing
+  --profile STEP:BYTES
+                  instead: the functions that a step calls, each with how often and its
+                  instructions, for the peers side by side. STEP is alloc, free, mmap,
+                  vmap, map, remap, attach-map-unmap or sync
 USAGE
 }
 
@@ -38,6 +43,12 @@ parse_args() {
 		case $1 in
 		--update) update=--update ;;
 		-h | --help) usage; exit 0 ;;
+		--profile)
+			[[ ${2:-} =~ ^(alloc|free|mmap|vmap|map|remap|attach-map-unmap|sync):[1-9][0-9]*$ ]] ||
+				die "--profile ${2:-}: not STEP:BYTES (see --help)"
+			profile=$2
+			shift
+			;;
 		--limit | --largest)
 			[[ ${2:-} =~ ^[0-9]+(\.[0-9]+)?$ ]] || die "$1 needs a number (see --help)"
 			printf -v "${1#--}" %s "$2"
@@ -95,6 +106,11 @@ main() {
 	make -s -C "$VCM_TOP/tools" O="$OUT" vcm-bench
 	write_guest_script >"$OUT/guest.sh"
 	chmod +x "$OUT/guest.sh"
+	if [[ -n $profile ]]; then
+		largest=$((${profile#*:} / 1048576 + 1))
+		count profile "" --bytes "${profile#*:}" profile
+		exec python3 "$VCM_TOP/tools/vcm-bench/profile.py" "${profile%:*}" "$OUT/profile.tsv"
+	fi
 	count lazy "" steps scattered loop camera &
 	lazy=$!
 	count strict iommu.strict=1 devices scattered camera &

@@ -61,6 +61,8 @@ void section_count_devices(const struct options *options);
 void section_count_scattered(const struct options *options);
 /* A camera: its buffers are made, filled in turn, and freed. */
 void section_count_camera(const struct options *options);
+/* The functions that the steps of the largest buffer call, and what they take. */
+void section_count_profile(const struct options *options);
 /* Allocate and close in a loop, counted. */
 void section_count_loop(const struct options *options);
 /* Allocate and close in a loop. */

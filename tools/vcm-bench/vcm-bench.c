@@ -16,7 +16,7 @@ static const char usage[] =
 	"usage: vcm-bench iova [OPTION]... [pack|holes|map|leaves|rounds]...\n"
 	"       vcm-bench space [OPTION]...\n"
 	"       vcm-bench heap [OPTION]... [machine|overhead|steps|loop|frag|threads]...\n"
-	"       vcm-bench count [OPTION]... [steps|devices|scattered|loop|camera]...\n"
+	"       vcm-bench count [OPTION]... [steps|devices|scattered|loop|camera|profile]...\n"
 	"       vcm-bench loop [OPTION]... HEAP\n"
 	"\n"
 	"iova, space:\n"
@@ -26,6 +26,7 @@ static const char usage[] =
 	"heap, count, loop:\n"
 	"  --repeats N      how often each step is timed, small buffers more (default 15)\n"
 	"  --largest MB     the largest buffer (default 256)\n"
+	"  --bytes N        the same, finer\n"
 	"  --loops N        how often a loop allocates and closes (default 5000)\n"
 	"  --loop-seconds N when it ends at the latest (default 3 for heap)\n"
 	"  --without-pool   leave out what needs the warm pool\n"
@@ -35,7 +36,7 @@ static const char usage[] =
 	"heap, count and loop: lines of fields for a program. loop allocates and closes 4 KB,\n"
 	"1, 8 and 32 MB on the heap HEAP. count says how many instructions the steps take, in a\n"
 	"guest whose clock counts them; devices are those in which a device has a part,\n"
-	"scattered the same where memory is in pieces.\n";
+	"scattered the same where memory is in pieces. profile has to be named.\n";
 
 struct section {
 	const char *name;
@@ -72,6 +73,7 @@ static const struct section count_sections[] = {
 	{ "scattered", section_count_scattered },
 	{ "loop", section_count_loop },
 	{ "camera", section_count_camera },
+	{ "profile", section_count_profile },
 	{}
 };
 
@@ -94,7 +96,8 @@ static void run_sections(const struct section *sections, char **names,
 
 	if (!*names)
 		for (section = sections; section->name; section++)
-			section->run(options);
+			if (section->run != section_count_profile)
+				section->run(options);
 	for (; *names; names++)
 		run_section(sections, *names, options);
 }
@@ -117,6 +120,7 @@ static void parse_options(int argc, char **argv, struct options *options)
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "repeats", required_argument, NULL, 'R' },
 		{ "largest", required_argument, NULL, 'm' },
+		{ "bytes", required_argument, NULL, 'b' },
 		{ "loops", required_argument, NULL, 'l' },
 		{ "loop-seconds", required_argument, NULL, 't' },
 		{ "without-pool", no_argument, NULL, 'p' },
@@ -141,6 +145,9 @@ static void parse_options(int argc, char **argv, struct options *options)
 			break;
 		case 'm':
 			options->largest = MIB(number(optarg));
+			break;
+		case 'b':
+			options->largest = number(optarg);
 			break;
 		case 'l':
 			options->loops = number(optarg);
