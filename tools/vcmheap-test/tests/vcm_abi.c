@@ -13,48 +13,6 @@
 #include "vcm_dev.h"
 #include "vcm_heap.h"
 
-/**
- * TEST: vcm abi
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: The structures of /dev/vcm, shorter, longer and out of reach.
- *
- * SUBTEST: size-short-%s
- * Description: %arg[1] refuses structures shorter than the first version.
- *
- * SUBTEST: size-exact-%s
- * Description: %arg[1] touches no byte outside the structure.
- *
- * SUBTEST: size-long-%s
- * Description: %arg[1] takes longer structures with zeros at the end.
- *
- * SUBTEST: size-dirty-%s
- * Description: %arg[1] refuses longer structures with anything else at the end.
- *
- * SUBTEST: bad-pointer-%s
- * Description: %arg[1] of unreadable memory is an error and leaves nothing behind.
- *
- * SUBTEST: copy-back-%s
- * Description: %arg[1] into memory that cannot be written leaves nothing behind.
- *
- * arg[1]:
- *
- * @alloc: allocation
- * @query: query
- * @info:  information
- *
- * SUBTEST: first-query
- * Description: A query of the first version is answered as far as it goes.
- *
- * SUBTEST: future-field
- * Description: A field that the kernel does not know may be there if it is zero.
- *
- * SUBTEST: compat
- * Description: The same structures work through the system call of 32-bit programs.
- */
-
 IGT_TEST_DESCRIPTION("The structures of /dev/vcm, shorter, longer and out of reach.");
 
 /* Sizes of the first version, which no later one may refuse. */
@@ -388,17 +346,12 @@ int igt_main()
 			test_copy_back(dev, request);
 	}
 
-	igt_describe("A query of the first version is answered as far as it goes");
-	igt_subtest("first-query")
-		test_first_query(dev);
-
-	igt_describe("A field that the kernel does not know may be there if it is zero");
-	igt_subtest("future-field")
-		test_future_field(dev);
-
-	igt_describe("The same structures work through the system call of 32-bit programs");
-	igt_subtest("compat")
-		test_compat(dev);
+	vcm_subtest("first-query", test_first_query(dev),
+		    "A query of the first version is answered as far as it goes");
+	vcm_subtest("future-field", test_future_field(dev),
+		    "A field that the kernel does not know may be there if it is zero");
+	vcm_subtest("compat", test_compat(dev),
+		    "The same structures work through the system call of 32-bit programs");
 
 	igt_fixture() {
 		vcm_totals_assert_back(&before);

@@ -16,73 +16,6 @@
 #include "vcm_memory.h"
 #include "vcm_process.h"
 
-/**
- * TEST: vcm alloc
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: Allocation from the vcm heap, and what it refuses.
- *
- * SUBTEST: size-%s
- * Description: A buffer of %arg[1] has that size and can be used from end to end.
- *
- * arg[1]:
- *
- * @4k:   4 KiB
- * @64k:  64 KiB
- * @1m:   1 MiB
- * @2m:   2 MiB
- * @16m:  16 MiB
- * @64m:  64 MiB
- * @256m: 256 MiB
- *
- * SUBTEST: odd-lengths
- * Description: Any length is served, rounded up to whole pages.
- *
- * SUBTEST: many-at-once
- * Description: Buffers that live at the same time do not share memory.
- *
- * SUBTEST: fd-flags
- * Description: The access mode and the close-on-exec flag asked for are the ones that come.
- *
- * SUBTEST: heap-opened-read-only
- * Description: A heap that was opened for reading serves allocations.
- *
- * SUBTEST: refuses-fd
- * Description: A file descriptor handed in is refused.
- *
- * SUBTEST: refuses-fd-flags
- * Description: Open flags that mean nothing for a buffer are refused.
- *
- * SUBTEST: refuses-heap-flags
- * Description: Heap flags that nobody defined are refused.
- *
- * SUBTEST: refuses-length-zero
- * Description: A buffer of no bytes is refused.
- *
- * SUBTEST: refuses-length-overflow
- * Description: A length that wraps around when rounded up to pages is refused.
- *
- * SUBTEST: refuses-length-beyond-ram
- * Description: A buffer larger than memory is refused.
- *
- * SUBTEST: refuses-bad-pointer
- * Description: A bad argument pointer is an error and leaves nothing behind.
- *
- * SUBTEST: refuses-unknown-ioctl
- * Description: Requests other than an allocation are refused.
- *
- * SUBTEST: out-of-memory
- * Description: A buffer that memory cannot hold fails, and no process dies of it.
- *
- * SUBTEST: out-of-fds
- * Description: An allocation that finds no free file descriptor leaves nothing behind.
- *
- * SUBTEST: killed
- * Description: A process killed in the middle of an allocation leaves nothing behind.
- */
-
 IGT_TEST_DESCRIPTION("Allocation from the vcm heap, and what it refuses.");
 
 /* What other users of the machine may take while a test looks at free memory. */
@@ -422,65 +355,35 @@ int igt_main()
 			test_size(heap, sizes[i].len);
 	}
 
-	igt_describe("Any length is served, rounded up to whole pages");
-	igt_subtest("odd-lengths")
-		test_odd_lengths(heap);
-
-	igt_describe("Buffers that live at the same time do not share memory");
-	igt_subtest("many-at-once")
-		test_many_at_once(heap);
-
-	igt_describe("The access mode and close-on-exec flag asked for are the ones that come");
-	igt_subtest("fd-flags")
-		test_fd_flags(heap);
-
-	igt_describe("A heap opened for reading serves allocations, as some programs open it so");
-	igt_subtest("heap-opened-read-only")
-		test_heap_read_only();
-
-	igt_describe("A file descriptor handed in is refused");
-	igt_subtest("refuses-fd")
-		test_refuses_fd(heap);
-
-	igt_describe("Open flags that mean nothing for a buffer are refused");
-	igt_subtest("refuses-fd-flags")
-		test_refuses_fd_flags(heap);
-
-	igt_describe("Heap flags that nobody defined are refused");
-	igt_subtest("refuses-heap-flags")
-		test_refuses_heap_flags(heap);
-
-	igt_describe("A buffer of no bytes is refused");
-	igt_subtest("refuses-length-zero")
-		test_refuses_length_zero(heap);
-
-	igt_describe("A length that wraps around when rounded up to pages is refused");
-	igt_subtest("refuses-length-overflow")
-		test_refuses_length_overflow(heap);
-
-	igt_describe("A buffer larger than memory is refused");
-	igt_subtest("refuses-length-beyond-ram")
-		test_refuses_length_beyond_ram(heap);
-
-	igt_describe("A bad argument pointer is an error and leaves nothing behind");
-	igt_subtest("refuses-bad-pointer")
-		test_refuses_bad_pointer(heap);
-
-	igt_describe("Requests other than an allocation are refused");
-	igt_subtest("refuses-unknown-ioctl")
-		test_refuses_unknown_ioctl(heap);
-
-	igt_describe("A buffer that memory cannot hold fails, and no process dies of it");
-	igt_subtest("out-of-memory")
-		test_out_of_memory(heap);
-
-	igt_describe("An allocation that finds no free file descriptor leaves nothing behind");
-	igt_subtest("out-of-fds")
-		test_out_of_fds(heap);
-
-	igt_describe("A process killed in the middle of an allocation leaves nothing behind");
-	igt_subtest("killed")
-		test_killed(heap);
+	vcm_subtest("odd-lengths", test_odd_lengths(heap),
+		    "Any length is served, rounded up to whole pages");
+	vcm_subtest("many-at-once", test_many_at_once(heap),
+		    "Buffers that live at the same time do not share memory");
+	vcm_subtest("fd-flags", test_fd_flags(heap),
+		    "The access mode and the close-on-exec flag asked for are the ones that come");
+	vcm_subtest("heap-opened-read-only", test_heap_read_only(),
+		    "A heap opened for reading serves allocations, as some programs open it so");
+	vcm_subtest("refuses-fd", test_refuses_fd(heap), "A file descriptor handed in is refused");
+	vcm_subtest("refuses-fd-flags", test_refuses_fd_flags(heap),
+		    "Open flags that mean nothing for a buffer are refused");
+	vcm_subtest("refuses-heap-flags", test_refuses_heap_flags(heap),
+		    "Heap flags that nobody defined are refused");
+	vcm_subtest("refuses-length-zero", test_refuses_length_zero(heap),
+		    "A buffer of no bytes is refused");
+	vcm_subtest("refuses-length-overflow", test_refuses_length_overflow(heap),
+		    "A length that wraps around when rounded up to pages is refused");
+	vcm_subtest("refuses-length-beyond-ram", test_refuses_length_beyond_ram(heap),
+		    "A buffer larger than memory is refused");
+	vcm_subtest("refuses-bad-pointer", test_refuses_bad_pointer(heap),
+		    "A bad argument pointer is an error and leaves nothing behind");
+	vcm_subtest("refuses-unknown-ioctl", test_refuses_unknown_ioctl(heap),
+		    "Requests other than an allocation are refused");
+	vcm_subtest("out-of-memory", test_out_of_memory(heap),
+		    "A buffer that memory cannot hold fails, and no process dies of it");
+	vcm_subtest("out-of-fds", test_out_of_fds(heap),
+		    "An allocation that finds no free file descriptor leaves nothing behind");
+	vcm_subtest("killed", test_killed(heap),
+		    "A process killed in the middle of an allocation leaves nothing behind");
 
 	igt_fixture()
 		close(heap);

@@ -14,33 +14,6 @@
 #include "vcm_importer.h"
 #include "vcm_iova.h"
 
-/**
- * TEST: vcm bounce
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: Buffers of which the device has copies.
- *
- * SUBTEST: degraded
- * Description: A bounced buffer is degraded, one chunk or many.
- *
- * SUBTEST: strict
- * Description: A strict policy refuses to bounce.
- *
- * SUBTEST: no-address
- * Description: The place of the copy is not shown, and nobody gets at it.
- *
- * SUBTEST: contents
- * Description: Device and CPU see each other's writes when the CPU says when.
- *
- * SUBTEST: too-large
- * Description: What is too large to bounce is an error without a kernel warning.
- *
- * SUBTEST: bounce-memory-returned
- * Description: The memory of the copies goes back with the import.
- */
-
 IGT_TEST_DESCRIPTION("vcm heap buffers of which the device has copies.");
 
 /* In /proc/sys/kernel/tainted: the kernel has warned. */
@@ -229,29 +202,17 @@ int igt_main()
 		vcm_totals_read(&before);
 	}
 
-	igt_describe("A bounced buffer is degraded, one chunk or many");
-	igt_subtest("degraded")
-		test_degraded(dev, importer);
-
-	igt_describe("A strict policy refuses to bounce");
-	igt_subtest("strict")
-		test_strict(dev, importer);
-
-	igt_describe("The place of the copy is not shown, and nobody gets at it");
-	igt_subtest("no-address")
-		test_no_address(dev, importer);
-
-	igt_describe("Device and CPU see each other's writes when the CPU says when");
-	igt_subtest("contents")
-		test_contents(dev, importer);
-
-	igt_describe("What is too large to bounce is an error without a kernel warning");
-	igt_subtest("too-large")
-		test_too_large(dev, importer);
-
-	igt_describe("The memory of the copies goes back with the import");
-	igt_subtest("bounce-memory-returned")
-		test_returned(dev, importer);
+	vcm_subtest("degraded", test_degraded(dev, importer),
+		    "A bounced buffer is degraded, one chunk or many");
+	vcm_subtest("strict", test_strict(dev, importer), "A strict policy refuses to bounce");
+	vcm_subtest("no-address", test_no_address(dev, importer),
+		    "The place of the copy is not shown, and nobody gets at it");
+	vcm_subtest("contents", test_contents(dev, importer),
+		    "Device and CPU see each other's writes when the CPU says when");
+	vcm_subtest("too-large", test_too_large(dev, importer),
+		    "What is too large to bounce is an error without a kernel warning");
+	vcm_subtest("bounce-memory-returned", test_returned(dev, importer),
+		    "The memory of the copies goes back with the import");
 
 	igt_fixture() {
 		vcm_totals_assert_back(&before);

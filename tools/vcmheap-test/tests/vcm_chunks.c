@@ -7,43 +7,6 @@
 #include "vcm_debugfs.h"
 #include "vcm_heap.h"
 
-/**
- * TEST: vcm chunks
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: What buffers are made of.
- *
- * SUBTEST: exact-%s
- * Description: With free memory at hand, %arg[1] is made of the largest chunks that fit.
- *
- * arg[1]:
- *
- * @4k:            4 KiB
- * @60k:           60 KiB
- * @64k:           64 KiB
- * @68k:           68 KiB
- * @1m:            1 MiB
- * @1m-64k-4k:     1 MiB + 64 KiB + 4 KiB
- * @2m:            2 MiB
- * @2m-1m-64k-4k:  2 MiB + 1 MiB + 64 KiB + 4 KiB
- * @33m:           33 MiB
- * @odd:           a length that is no whole page
- *
- * SUBTEST: fragmented
- * Description: Without free large blocks a buffer still comes, and its chunks add up.
- *
- * SUBTEST: totals
- * Description: The totals follow buffers as they come and go.
- *
- * SUBTEST: line-per-buffer
- * Description: Each live buffer has its line, and only live buffers have one.
- *
- * SUBTEST: names
- * Description: A buffer's name is shown, and no name can break the file.
- */
-
 IGT_TEST_DESCRIPTION("What buffers of the vcm heap are made of, as debugfs shows it.");
 
 static const struct {
@@ -261,21 +224,13 @@ int igt_main()
 			test_exact(heap, exact[i].len);
 	}
 
-	igt_describe("Without free large blocks a buffer still comes, and its chunks add up");
-	igt_subtest("fragmented")
-		test_fragmented(heap);
-
-	igt_describe("The totals follow buffers as they come and go");
-	igt_subtest("totals")
-		test_totals(heap);
-
-	igt_describe("Each live buffer has its line, and only live buffers have one");
-	igt_subtest("line-per-buffer")
-		test_line_per_buffer(heap);
-
-	igt_describe("A buffer's name is shown, and no name can break the file");
-	igt_subtest("names")
-		test_names(heap);
+	vcm_subtest("fragmented", test_fragmented(heap),
+		    "Without free large blocks a buffer still comes, and its chunks add up");
+	vcm_subtest("totals", test_totals(heap), "The totals follow buffers as they come and go");
+	vcm_subtest("line-per-buffer", test_line_per_buffer(heap),
+		    "Each live buffer has its line, and only live buffers have one");
+	vcm_subtest("names", test_names(heap),
+		    "A buffer's name is shown, and no name can break the file");
 
 	igt_fixture()
 		close(heap);

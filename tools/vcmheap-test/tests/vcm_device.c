@@ -20,111 +20,6 @@
 #include "vcm_importer.h"
 #include "vcm_process.h"
 
-/**
- * TEST: vcm device
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: The requests of /dev/vcm: what they do, and what they refuse how.
- *
- * SUBTEST: mode
- * Description: The device is as open to users as the heap is.
- *
- * SUBTEST: opened-read-only
- * Description: A device that was opened for reading serves all requests.
- *
- * SUBTEST: info
- * Description: The kernel tells its version, chunk sizes, default policy and limits.
- *
- * SUBTEST: alloc
- * Description: A buffer has the length, the access mode and the policy asked for.
- *
- * SUBTEST: alloc-heap
- * Description: Buffers of the heap can be queried and have the default policy.
- *
- * SUBTEST: alloc-limits
- * Description: The largest alignment and guard that the kernel tells can be asked for.
- *
- * SUBTEST: lengths
- * Description: Lengths are rounded up to the page.
- *
- * SUBTEST: chunk-sizes
- * Description: A buffer is made of the chunk sizes that are allowed and no others.
- *
- * SUBTEST: chunk-sizes-largest-first
- * Description: Of the sizes that are allowed the largest come first.
- *
- * SUBTEST: name
- * Description: The name is the one that the kernel shows.
- *
- * SUBTEST: name-limits
- * Description: The shortest and the longest name are taken, wherever they lie in memory.
- *
- * SUBTEST: query-chunks
- * Description: Queried chunks and runs are those in debugfs.
- *
- * SUBTEST: query-attachments
- * Description: Devices that are attached are counted, and those that have it mapped.
- *
- * SUBTEST: query-read-only
- * Description: A buffer opened for reading can be queried.
- *
- * SUBTEST: refuses-unknown-ioctl
- * Description: Requests that nobody defined are refused.
- *
- * SUBTEST: refuses-flags
- * Description: Flags that nobody defined are refused.
- *
- * SUBTEST: refuses-chunk-sizes
- * Description: Chunk sizes that the heap does not have are refused.
- *
- * SUBTEST: refuses-fd-flags
- * Description: Open flags that mean nothing for a buffer are refused.
- *
- * SUBTEST: refuses-reserved
- * Description: Reserved fields must be zero.
- *
- * SUBTEST: refuses-length
- * Description: Lengths that no buffer of the chunks allowed can have are refused.
- *
- * SUBTEST: refuses-length-overflow
- * Description: A length that wraps around when rounded up to pages is refused.
- *
- * SUBTEST: refuses-length-beyond-ram
- * Description: A buffer larger than memory is refused.
- *
- * SUBTEST: refuses-align
- * Description: Alignments that no device can have are refused.
- *
- * SUBTEST: refuses-guard
- * Description: Guards larger than any address space are refused.
- *
- * SUBTEST: refuses-name
- * Description: Names that are too long or cannot be read are refused.
- *
- * SUBTEST: out-of-memory
- * Description: A buffer that memory has no chunks for fails, and no process dies of it.
- *
- * SUBTEST: out-of-fds
- * Description: An allocation that finds no free file descriptor leaves nothing behind.
- *
- * SUBTEST: refuses-query-closed
- * Description: A file descriptor that is not open is refused.
- *
- * SUBTEST: refuses-query-file
- * Description: A file that is no buffer is refused.
- *
- * SUBTEST: refuses-query-system
- * Description: A buffer of another heap is refused.
- *
- * SUBTEST: refuses-query-udmabuf
- * Description: A buffer made from user memory is refused.
- *
- * SUBTEST: refuses-query-vgem
- * Description: A buffer of a DRM driver is refused.
- */
-
 IGT_TEST_DESCRIPTION("The requests of /dev/vcm: what they do, and what they refuse how.");
 
 /* A chunk of each size. */
@@ -819,77 +714,41 @@ static void test_query_vgem(int dev)
 
 static void refusal_subtests(int dev, int heap)
 {
-	igt_describe("Requests that nobody defined are refused");
-	igt_subtest("refuses-unknown-ioctl")
-		test_refuses_unknown_ioctl(dev);
-
-	igt_describe("Flags that nobody defined are refused");
-	igt_subtest("refuses-flags")
-		test_refuses_flags(dev);
-
-	igt_describe("Chunk sizes that the heap does not have are refused");
-	igt_subtest("refuses-chunk-sizes")
-		test_refuses_chunk_sizes(dev);
-
-	igt_describe("Open flags that mean nothing for a buffer are refused");
-	igt_subtest("refuses-fd-flags")
-		test_refuses_fd_flags(dev);
-
-	igt_describe("Reserved fields must be zero");
-	igt_subtest("refuses-reserved")
-		test_refuses_reserved(dev);
-
-	igt_describe("Lengths that no buffer of the chunks allowed can have are refused");
-	igt_subtest("refuses-length")
-		test_refuses_length(dev);
-
-	igt_describe("A length that wraps around when rounded up to pages is refused");
-	igt_subtest("refuses-length-overflow")
-		test_refuses_length_overflow(dev);
-
-	igt_describe("A buffer larger than memory is refused");
-	igt_subtest("refuses-length-beyond-ram")
-		test_refuses_length_beyond_ram(dev);
-
-	igt_describe("Alignments that no device can have are refused");
-	igt_subtest("refuses-align")
-		test_refuses_align(dev);
-
-	igt_describe("Guards larger than any address space are refused");
-	igt_subtest("refuses-guard")
-		test_refuses_guard(dev);
-
-	igt_describe("Names that are too long or cannot be read are refused");
-	igt_subtest("refuses-name")
-		test_refuses_name(dev);
-
-	igt_describe("A buffer that memory has no chunks for fails, and no process dies of it");
-	igt_subtest("out-of-memory")
-		test_out_of_memory(dev);
-
-	igt_describe("An allocation that finds no free file descriptor leaves nothing behind");
-	igt_subtest("out-of-fds")
-		test_out_of_fds(dev);
-
-	igt_describe("A file descriptor that is not open is refused");
-	igt_subtest("refuses-query-closed")
-		test_query_closed(dev);
-
-	igt_describe("A file that is no buffer is refused");
-	igt_subtest("refuses-query-file")
-		test_query_file(dev, heap);
-
-	igt_describe("A buffer of another heap is refused");
-	igt_subtest("refuses-query-system")
-		test_query_system(dev);
-
-	igt_describe("A buffer made from user memory is refused");
-	igt_subtest("refuses-query-udmabuf")
-		test_query_udmabuf(dev);
-
-	igt_describe("A buffer of a DRM driver is refused");
-	igt_subtest("refuses-query-vgem")
-		test_query_vgem(dev);
+	vcm_subtest("refuses-unknown-ioctl", test_refuses_unknown_ioctl(dev),
+		    "Requests that nobody defined are refused");
+	vcm_subtest("refuses-flags", test_refuses_flags(dev),
+		    "Flags that nobody defined are refused");
+	vcm_subtest("refuses-chunk-sizes", test_refuses_chunk_sizes(dev),
+		    "Chunk sizes that the heap does not have are refused");
+	vcm_subtest("refuses-fd-flags", test_refuses_fd_flags(dev),
+		    "Open flags that mean nothing for a buffer are refused");
+	vcm_subtest("refuses-reserved", test_refuses_reserved(dev), "Reserved fields must be zero");
+	vcm_subtest("refuses-length", test_refuses_length(dev),
+		    "Lengths that no buffer of the chunks allowed can have are refused");
+	vcm_subtest("refuses-length-overflow", test_refuses_length_overflow(dev),
+		    "A length that wraps around when rounded up to pages is refused");
+	vcm_subtest("refuses-length-beyond-ram", test_refuses_length_beyond_ram(dev),
+		    "A buffer larger than memory is refused");
+	vcm_subtest("refuses-align", test_refuses_align(dev),
+		    "Alignments that no device can have are refused");
+	vcm_subtest("refuses-guard", test_refuses_guard(dev),
+		    "Guards larger than any address space are refused");
+	vcm_subtest("refuses-name", test_refuses_name(dev),
+		    "Names that are too long or cannot be read are refused");
+	vcm_subtest("out-of-memory", test_out_of_memory(dev),
+		    "A buffer that memory has no chunks for fails, and no process dies of it");
+	vcm_subtest("out-of-fds", test_out_of_fds(dev),
+		    "An allocation that finds no free file descriptor leaves nothing behind");
+	vcm_subtest("refuses-query-closed", test_query_closed(dev),
+		    "A file descriptor that is not open is refused");
+	vcm_subtest("refuses-query-file", test_query_file(dev, heap),
+		    "A file that is no buffer is refused");
+	vcm_subtest("refuses-query-system", test_query_system(dev),
+		    "A buffer of another heap is refused");
+	vcm_subtest("refuses-query-udmabuf", test_query_udmabuf(dev),
+		    "A buffer made from user memory is refused");
+	vcm_subtest("refuses-query-vgem", test_query_vgem(dev),
+		    "A buffer of a DRM driver is refused");
 }
 
 int igt_main()
@@ -905,61 +764,31 @@ int igt_main()
 		vcm_totals_read(&before);
 	}
 
-	igt_describe("The device is as open to users as the heap is");
-	igt_subtest("mode")
-		test_mode();
-
-	igt_describe("A device that was opened for reading serves all requests");
-	igt_subtest("opened-read-only")
-		test_opened_read_only();
-
-	igt_describe("The kernel tells its version, chunk sizes, default policy and limits");
-	igt_subtest("info")
-		test_info(dev);
-
-	igt_describe("A buffer has the length, the access mode and the policy asked for");
-	igt_subtest("alloc")
-		test_alloc(dev);
-
-	igt_describe("Buffers of the heap can be queried and have the default policy");
-	igt_subtest("alloc-heap")
-		test_alloc_heap(dev, heap);
-
-	igt_describe("The largest alignment and guard that the kernel tells can be asked for");
-	igt_subtest("alloc-limits")
-		test_alloc_limits(dev);
-
-	igt_describe("Lengths are rounded up to the page");
-	igt_subtest("lengths")
-		test_lengths(dev);
-
-	igt_describe("A buffer is made of the chunk sizes that are allowed and no others");
-	igt_subtest("chunk-sizes")
-		test_chunk_sizes(dev);
-
-	igt_describe("Of the sizes that are allowed the largest come first");
-	igt_subtest("chunk-sizes-largest-first")
-		test_largest_first(dev);
-
-	igt_describe("The name is the one that the kernel shows");
-	igt_subtest("name")
-		test_name(dev);
-
-	igt_describe("The shortest and the longest name are taken, wherever they lie in memory");
-	igt_subtest("name-limits")
-		test_name_limits(dev);
-
-	igt_describe("Queried chunks and runs are those in debugfs");
-	igt_subtest("query-chunks")
-		test_query_chunks(dev, heap);
-
-	igt_describe("Devices that are attached are counted, and those that have it mapped");
-	igt_subtest("query-attachments")
-		test_query_attachments(dev);
-
-	igt_describe("A buffer opened for reading can be queried");
-	igt_subtest("query-read-only")
-		test_query_read_only(dev);
+	vcm_subtest("mode", test_mode(), "The device is as open to users as the heap is");
+	vcm_subtest("opened-read-only", test_opened_read_only(),
+		    "A device that was opened for reading serves all requests");
+	vcm_subtest("info", test_info(dev),
+		    "The kernel tells its version, chunk sizes, default policy and limits");
+	vcm_subtest("alloc", test_alloc(dev),
+		    "A buffer has the length, the access mode and the policy asked for");
+	vcm_subtest("alloc-heap", test_alloc_heap(dev, heap),
+		    "Buffers of the heap can be queried and have the default policy");
+	vcm_subtest("alloc-limits", test_alloc_limits(dev),
+		    "The largest alignment and guard that the kernel tells can be asked for");
+	vcm_subtest("lengths", test_lengths(dev), "Lengths are rounded up to the page");
+	vcm_subtest("chunk-sizes", test_chunk_sizes(dev),
+		    "A buffer is made of the chunk sizes that are allowed and no others");
+	vcm_subtest("chunk-sizes-largest-first", test_largest_first(dev),
+		    "Of the sizes that are allowed the largest come first");
+	vcm_subtest("name", test_name(dev), "The name is the one that the kernel shows");
+	vcm_subtest("name-limits", test_name_limits(dev),
+		    "The shortest and the longest name are taken, wherever they lie in memory");
+	vcm_subtest("query-chunks", test_query_chunks(dev, heap),
+		    "Queried chunks and runs are those in debugfs");
+	vcm_subtest("query-attachments", test_query_attachments(dev),
+		    "Devices that are attached are counted, and those that have it mapped");
+	vcm_subtest("query-read-only", test_query_read_only(dev),
+		    "A buffer opened for reading can be queried");
 
 	refusal_subtests(dev, heap);
 

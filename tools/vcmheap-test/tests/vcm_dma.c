@@ -10,46 +10,6 @@
 #include "vcm_heap.h"
 #include "vcm_importer.h"
 
-/**
- * TEST: vcm dma
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: What a device sees of a buffer, and what it does to it.
- *
- * SUBTEST: edges-%s
- * Description: The device reads and writes right at both ends of a %arg[1] chunk.
- *
- * arg[1]:
- *
- * @2m:   2 MiB
- * @1m:   1 MiB
- * @64k:  64 KiB
- * @page: page
- *
- * SUBTEST: across-chunks
- * Description: A transfer may cross from one chunk into the next.
- *
- * SUBTEST: any-byte
- * Description: Transfers start at any byte and have any length.
- *
- * SUBTEST: large
- * Description: The ends of a buffer of many chunks are where the device expects them.
- *
- * SUBTEST: two-devices
- * Description: What one device writes another reads.
- *
- * SUBTEST: two-imports
- * Description: Two imports of one buffer are the same memory.
- *
- * SUBTEST: two-buffers
- * Description: Buffers imported at the same time are different memory.
- *
- * SUBTEST: outlives-fd
- * Description: The device works on a buffer when all file descriptors are closed.
- */
-
 IGT_TEST_DESCRIPTION("What a device sees of a vcm heap buffer, and what it does to it.");
 
 /* A chunk of each size. */
@@ -308,33 +268,20 @@ int igt_main()
 			test_edges(heap, importer, edges[i].chunk);
 	}
 
-	igt_describe("A transfer may cross from one chunk into the next");
-	igt_subtest("across-chunks")
-		test_across_chunks(heap, importer);
-
-	igt_describe("Transfers start at any byte and have any length");
-	igt_subtest("any-byte")
-		test_any_byte(heap, importer);
-
-	igt_describe("The ends of a buffer of many chunks are where the device expects them");
-	igt_subtest("large")
-		test_large(heap, importer);
-
-	igt_describe("What one device writes another reads");
-	igt_subtest("two-devices")
-		test_two_devices(heap, importer);
-
-	igt_describe("Two imports of one buffer are the same memory");
-	igt_subtest("two-imports")
-		test_two_imports(heap, importer);
-
-	igt_describe("Buffers imported at the same time are different memory");
-	igt_subtest("two-buffers")
-		test_two_buffers(heap, importer);
-
-	igt_describe("The device works on a buffer when all file descriptors are closed");
-	igt_subtest("outlives-fd")
-		test_outlives_fd(heap, importer);
+	vcm_subtest("across-chunks", test_across_chunks(heap, importer),
+		    "A transfer may cross from one chunk into the next");
+	vcm_subtest("any-byte", test_any_byte(heap, importer),
+		    "Transfers start at any byte and have any length");
+	vcm_subtest("large", test_large(heap, importer),
+		    "The ends of a buffer of many chunks are where the device expects them");
+	vcm_subtest("two-devices", test_two_devices(heap, importer),
+		    "What one device writes another reads");
+	vcm_subtest("two-imports", test_two_imports(heap, importer),
+		    "Two imports of one buffer are the same memory");
+	vcm_subtest("two-buffers", test_two_buffers(heap, importer),
+		    "Buffers imported at the same time are different memory");
+	vcm_subtest("outlives-fd", test_outlives_fd(heap, importer),
+		    "The device works on a buffer when all file descriptors are closed");
 
 	igt_fixture() {
 		vcm_totals_assert_back(&before);

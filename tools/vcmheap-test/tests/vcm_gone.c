@@ -16,52 +16,6 @@
 #include "vcm_iova.h"
 #include "vcm_space.h"
 
-/**
- * TEST: vcm gone
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: Buffers that are still mapped when their device goes.
- *
- * SUBTEST: %s-then-%s
- * Description: A device is %arg[1], and then %arg[2].
- *
- * arg[1]:
- *
- * @unbind:       unbound from its driver
- * @remove:       unplugged
- * @unbind-remove: unbound from its driver and unplugged
- *
- * arg[2]:
- *
- * @release:      its importer releases each buffer
- * @close:        its importer's file is closed
- * @close-buffers: the buffers are closed, and the importer's file after that
- * @return:       it comes back and has the same buffers, and the old file is closed
- *
- * SUBTEST: in-transfer
- * Description: A device goes while it writes to a buffer.
- *
- * SUBTEST: one-of-two
- * Description: The other device that has the buffers keeps them.
- *
- * SUBTEST: with-spaces
- * Description: A device goes with buffers in its spaces and in its own addresses.
- *
- * SUBTEST: new-domain
- * Description: A device without driver gets another domain before its importer lets go.
- *
- * SUBTEST: managed-new-domain
- * Description: A device of a driver that manages its DMA gets another domain.
- *
- * SUBTEST: many-times
- * Description: Devices that go use nothing up.
- *
- * SUBTEST: busy
- * Description: A device goes while processes map and unmap buffers for it.
- */
-
 IGT_TEST_DESCRIPTION("vcm heap buffers that are still mapped when their device goes.");
 
 #define MIXED (MIB(3) + KIB(64) + vcm_page_size())

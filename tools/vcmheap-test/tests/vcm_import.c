@@ -19,72 +19,6 @@
 #include "vcm_heap.h"
 #include "vcm_importer.h"
 
-/**
- * TEST: vcm import
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: Buffers imported by a device: attachments and their life.
- *
- * SUBTEST: lengths
- * Description: Buffers of all sizes import, and the importer learns their length.
- *
- * SUBTEST: visible
- * Description: An import is shown with the device's address and segments.
- *
- * SUBTEST: no-physical-address
- * Description: No address is shown but the ones that an IOMMU translates.
- *
- * SUBTEST: within-device-reach
- * Description: The device's address of a buffer is one that the device can reach.
- *
- * SUBTEST: twice
- * Description: Importing a buffer twice gives two imports that live apart.
- *
- * SUBTEST: two-devices
- * Description: Two devices import one buffer at the same time.
- *
- * SUBTEST: with-vgem
- * Description: A device and a DRM driver import one buffer at the same time.
- *
- * SUBTEST: release
- * Description: A released import is gone, and its handle is refused.
- *
- * SUBTEST: close-releases
- * Description: Closing the device lets go of what is still imported.
- *
- * SUBTEST: outlives-fd
- * Description: An import keeps the buffer when all file descriptors are closed.
- *
- * SUBTEST: cpu-access
- * Description: CPU access periods work on a buffer that devices have mapped.
- *
- * SUBTEST: again-and-again
- * Description: Importing and releasing many times uses nothing up.
- *
- * SUBTEST: as-many-as-allowed
- * Description: The number of imports has a limit, and reaching it leaves nothing behind.
- *
- * SUBTEST: refuses-import
- * Description: Imports with bad arguments are refused.
- *
- * SUBTEST: user-memory-holds-nobody-up
- * Description: Who is slow to give or take what is copied keeps nobody waiting.
- *
- * SUBTEST: refuses-dma
- * Description: Transfers outside the buffer or the device, or of another file, are refused.
- *
- * SUBTEST: refuses-access
- * Description: Copies outside the buffer or to bad memory are refused.
- *
- * SUBTEST: refuses-release
- * Description: Only an import can be released, and only once.
- *
- * SUBTEST: refuses-unknown-ioctl
- * Description: Requests that nobody defined are refused.
- */
-
 IGT_TEST_DESCRIPTION("vcm heap buffers imported by a device: attachments and their life.");
 
 #define MIXED (MIB(3) + KIB(68))
@@ -692,86 +626,51 @@ int igt_main()
 		vcm_totals_read(&before);
 	}
 
-	igt_describe("Buffers of all sizes import, and the importer learns their length");
-	igt_subtest("lengths")
-		test_lengths(heap, importer);
+	vcm_subtest("lengths", test_lengths(heap, importer),
+		    "Buffers of all sizes import, and the importer learns their length");
 
 	igt_subtest_group() {
 		igt_fixture()
 			vcm_importer_require_translation(importer);
 
-		igt_describe("An import is shown with the device's address and segments");
-		igt_subtest("visible")
-			test_visible(heap, importer);
-
-		igt_describe("The device's address of a buffer is one that the device can reach");
-		igt_subtest("within-device-reach")
-			test_within_reach(heap, importer);
-
-		igt_describe("Importing a buffer twice gives two imports that live apart");
-		igt_subtest("twice")
-			test_twice(heap, importer);
-
-		igt_describe("Two devices import one buffer at the same time");
-		igt_subtest("two-devices")
-			test_two_devices(heap, importer);
+		vcm_subtest("visible", test_visible(heap, importer),
+			    "An import is shown with the device's address and segments");
+		vcm_subtest("within-device-reach", test_within_reach(heap, importer),
+			    "The device's address of a buffer is one that the device can reach");
+		vcm_subtest("twice", test_twice(heap, importer),
+			    "Importing a buffer twice gives two imports that live apart");
+		vcm_subtest("two-devices", test_two_devices(heap, importer),
+			    "Two devices import one buffer at the same time");
 	}
 
-	igt_describe("No address is shown but the ones that an IOMMU translates");
-	igt_subtest("no-physical-address")
-		test_no_physical_address(heap);
-
-	igt_describe("A device and a DRM driver import one buffer at the same time");
-	igt_subtest("with-vgem")
-		test_with_vgem(heap, importer);
-
-	igt_describe("A released import is gone, and its handle is refused");
-	igt_subtest("release")
-		test_release(heap, importer);
-
-	igt_describe("Closing the device lets go of what is still imported");
-	igt_subtest("close-releases")
-		test_close_releases(heap);
-
-	igt_describe("An import keeps the buffer when all file descriptors are closed");
-	igt_subtest("outlives-fd")
-		test_outlives_fd(heap, importer);
-
-	igt_describe("CPU access periods work on a buffer that devices have mapped");
-	igt_subtest("cpu-access")
-		test_cpu_access(heap, importer);
-
-	igt_describe("Importing and releasing many times uses nothing up");
-	igt_subtest("again-and-again")
-		test_again(heap, importer);
-
-	igt_describe("The number of imports has a limit, and reaching it leaves nothing behind");
-	igt_subtest("as-many-as-allowed")
-		test_as_many_as_allowed(heap);
-
-	igt_describe("Imports with bad arguments are refused");
-	igt_subtest("refuses-import")
-		test_refuses_import(heap, importer);
-
-	igt_describe("Who is slow to give or take what is copied keeps nobody waiting");
-	igt_subtest("user-memory-holds-nobody-up")
-		test_slow_user(heap, importer);
-
-	igt_describe("Transfers outside the buffer or the device are refused");
-	igt_subtest("refuses-dma")
-		test_refuses_dma(heap, importer);
-
-	igt_describe("Copies outside the buffer or to bad memory are refused");
-	igt_subtest("refuses-access")
-		test_refuses_access(heap, importer);
-
-	igt_describe("Only an import can be released, and only once");
-	igt_subtest("refuses-release")
-		test_refuses_release(heap, importer);
-
-	igt_describe("Requests that nobody defined are refused");
-	igt_subtest("refuses-unknown-ioctl")
-		test_refuses_unknown_ioctl(importer);
+	vcm_subtest("no-physical-address", test_no_physical_address(heap),
+		    "No address is shown but the ones that an IOMMU translates");
+	vcm_subtest("with-vgem", test_with_vgem(heap, importer),
+		    "A device and a DRM driver import one buffer at the same time");
+	vcm_subtest("release", test_release(heap, importer),
+		    "A released import is gone, and its handle is refused");
+	vcm_subtest("close-releases", test_close_releases(heap),
+		    "Closing the device lets go of what is still imported");
+	vcm_subtest("outlives-fd", test_outlives_fd(heap, importer),
+		    "An import keeps the buffer when all file descriptors are closed");
+	vcm_subtest("cpu-access", test_cpu_access(heap, importer),
+		    "CPU access periods work on a buffer that devices have mapped");
+	vcm_subtest("again-and-again", test_again(heap, importer),
+		    "Importing and releasing many times uses nothing up");
+	vcm_subtest("as-many-as-allowed", test_as_many_as_allowed(heap),
+		    "The number of imports has a limit, and reaching it leaves nothing behind");
+	vcm_subtest("refuses-import", test_refuses_import(heap, importer),
+		    "Imports with bad arguments are refused");
+	vcm_subtest("user-memory-holds-nobody-up", test_slow_user(heap, importer),
+		    "Who is slow to give or take what is copied keeps nobody waiting");
+	vcm_subtest("refuses-dma", test_refuses_dma(heap, importer),
+		    "Transfers outside the buffer or the device, or of another file, are refused");
+	vcm_subtest("refuses-access", test_refuses_access(heap, importer),
+		    "Copies outside the buffer or to bad memory are refused");
+	vcm_subtest("refuses-release", test_refuses_release(heap, importer),
+		    "Only an import can be released, and only once");
+	vcm_subtest("refuses-unknown-ioctl", test_refuses_unknown_ioctl(importer),
+		    "Requests that nobody defined are refused");
 
 	igt_fixture() {
 		vcm_totals_assert_back(&before);

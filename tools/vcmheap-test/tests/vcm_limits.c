@@ -19,56 +19,6 @@
 #include "vcm_pool.h"
 #include "vcm_process.h"
 
-/**
- * TEST: vcm limits
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: Buffers that are larger than what there is.
- *
- * SUBTEST: beyond-ram
- * Description: A buffer beyond the machine's memory is refused at once.
- *
- * SUBTEST: beyond-free-%s
- * Description: A buffer of %arg[1] beyond free memory fails, and nobody else suffers.
- *
- * arg[1]:
- *
- * @heap: chunks of all sizes, by the interface of all heaps
- * @all:  chunks of all sizes
- * @page: pages
- * @64k:  chunks of 64 KiB
- * @2m:   chunks of 2 MiB
- *
- * SUBTEST: step-by-step
- * Description: Buffers until memory is full: the last one fails, and nobody else suffers.
- *
- * SUBTEST: many-ask
- * Description: Where processes together ask for more than there is, none is killed.
- *
- * SUBTEST: many-small-chunks
- * Description: A list of many chunks makes nobody wait for a block that is as large.
- *
- * SUBTEST: full-pool
- * Description: Memory that the heap keeps is there for a buffer that needs it.
- *
- * SUBTEST: full-pool-others
- * Description: Memory that the heap keeps is there for others.
- *
- * SUBTEST: group-charge
- * Description: A buffer is charged to who allocates it, if that is what was asked for.
- *
- * SUBTEST: group-limit
- * Description: A buffer beyond the limit of a group fails for that group, and only there.
- *
- * SUBTEST: group-edge
- * Description: Nobody dies of a buffer that just fits the limit of a group, or just not.
- *
- * SUBTEST: group-import
- * Description: Nobody dies of imports that use up the limit of a group.
- */
-
 IGT_TEST_DESCRIPTION("Buffers of the vcm heap that are larger than what there is.");
 
 #define ACCOUNTING "/sys/module/dma_heap/parameters/mem_accounting"
@@ -538,9 +488,8 @@ int igt_main()
 		vcm_require_pool();
 	}
 
-	igt_describe("A buffer beyond the machine's memory is refused at once");
-	igt_subtest("beyond-ram")
-		test_beyond_ram(dev, heap);
+	vcm_subtest("beyond-ram", test_beyond_ram(dev, heap),
+		    "A buffer beyond the machine's memory is refused at once");
 
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		igt_describe("A buffer beyond free memory fails, and nobody else suffers");
@@ -548,41 +497,24 @@ int igt_main()
 			test_beyond_free(dev, kinds[i].heap ? heap : -1, kinds[i].chunk_sizes);
 	}
 
-	igt_describe("Buffers until memory is full: the last one fails, nobody else suffers");
-	igt_subtest("step-by-step")
-		test_step_by_step(heap);
-
-	igt_describe("Where processes together ask for more than there is, none is killed");
-	igt_subtest("many-ask")
-		test_many_ask(heap);
-
-	igt_describe("A list of many chunks makes nobody wait for a block that is as large");
-	igt_subtest("many-small-chunks")
-		test_many_small_chunks(dev);
-
-	igt_describe("Memory that the heap keeps is there for a buffer that needs it");
-	igt_subtest("full-pool")
-		test_full_pool(heap);
-
-	igt_describe("Memory that the heap keeps is there for others");
-	igt_subtest("full-pool-others")
-		test_full_pool_others(heap);
-
-	igt_describe("A buffer is charged to who allocates it, if that is what was asked for");
-	igt_subtest("group-charge")
-		test_group_charge(heap);
-
-	igt_describe("A buffer beyond a group's limit fails for that group, and only there");
-	igt_subtest("group-limit")
-		test_group_limit(dev, heap);
-
-	igt_describe("Nobody dies of a buffer that just fits a group's limit, or just not");
-	igt_subtest("group-edge")
-		test_group_edge(heap);
-
-	igt_describe("Nobody dies of imports that use up a group's limit");
-	igt_subtest("group-import")
-		test_group_import(dev);
+	vcm_subtest("step-by-step", test_step_by_step(heap),
+		    "Buffers until memory is full: the last one fails, and nobody else suffers");
+	vcm_subtest("many-ask", test_many_ask(heap),
+		    "Where processes together ask for more than there is, none is killed");
+	vcm_subtest("many-small-chunks", test_many_small_chunks(dev),
+		    "A list of many chunks makes nobody wait for a block that is as large");
+	vcm_subtest("full-pool", test_full_pool(heap),
+		    "Memory that the heap keeps is there for a buffer that needs it");
+	vcm_subtest("full-pool-others", test_full_pool_others(heap),
+		    "Memory that the heap keeps is there for others");
+	vcm_subtest("group-charge", test_group_charge(heap),
+		    "A buffer is charged to who allocates it, if that is what was asked for");
+	vcm_subtest("group-limit", test_group_limit(dev, heap),
+		    "A buffer beyond the limit of a group fails for that group, and only there");
+	vcm_subtest("group-edge", test_group_edge(heap),
+		    "Nobody dies of a buffer that just fits the limit of a group, or just not");
+	vcm_subtest("group-import", test_group_import(dev),
+		    "Nobody dies of imports that use up the limit of a group");
 
 	igt_fixture() {
 		close(heap);

@@ -12,24 +12,6 @@
 #include "vcm_heap.h"
 #include "vcm_inject.h"
 
-/**
- * TEST: vcm load
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: Modules that are loaded while something fails.
- *
- * SUBTEST: fail-iova
- * Description: Whatever fails when vcm_iova is loaded, it is loaded or not there at all.
- *
- * SUBTEST: fail-iommu
- * Description: Whatever fails when vcm_iommu is loaded, it is loaded or not there at all.
- *
- * SUBTEST: fail-heap
- * Description: Whatever keeps vcm_heap from being loaded, nothing of it is there.
- */
-
 IGT_TEST_DESCRIPTION("Modules that are loaded while something fails.");
 
 /* More would be a loop. */
@@ -129,15 +111,10 @@ int igt_main()
 		vcm_inject_never_in("__create_object");
 	}
 
-	igt_describe("Whatever fails when vcm_iova is loaded, it is loaded or not there at all");
-	igt_subtest("fail-iova")
-		sweep(&vcm_iova);
-
-	igt_describe("Whatever fails when vcm_iommu is loaded, it is loaded or not there at all");
-	igt_subtest("fail-iommu")
-		sweep(&vcm_iommu);
-
-	igt_describe("Whatever keeps vcm_heap from being loaded, nothing of it is there");
-	igt_subtest("fail-heap")
-		sweep(&vcm_heap);
+	vcm_subtest("fail-iova", sweep(&vcm_iova),
+		    "Whatever fails when vcm_iova is loaded, it is loaded or not there at all");
+	vcm_subtest("fail-iommu", sweep(&vcm_iommu),
+		    "Whatever fails when vcm_iommu is loaded, it is loaded or not there at all");
+	vcm_subtest("fail-heap", sweep(&vcm_heap),
+		    "Whatever keeps vcm_heap from being loaded, nothing of it is there");
 }

@@ -19,114 +19,6 @@
 #include "vcm_heap.h"
 #include "vcm_view.h"
 
-/**
- * TEST: vcm mmap
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: Mappings of buffers into a process.
- *
- * SUBTEST: whole
- * Description: A mapping of the whole buffer reaches each of its bytes once.
- *
- * SUBTEST: partial
- * Description: A mapping of a part shows that part, wherever it starts.
- *
- * SUBTEST: repeated
- * Description: Mappings of the same buffer show the same memory.
- *
- * SUBTEST: pieces-of-a-mapping
- * Description: Parts of a mapping can be unmapped and the rest goes on to work.
- *
- * SUBTEST: fixed-address
- * Description: A buffer can be mapped at an address the process chose.
- *
- * SUBTEST: private-refused
- * Description: A private copy cannot be had.
- *
- * SUBTEST: past-the-end-refused
- * Description: No mapping reaches beyond the buffer.
- *
- * SUBTEST: offset-overflow-refused
- * Description: Offsets near the end of the number range do not wrap around.
- *
- * SUBTEST: unaligned-offset-refused
- * Description: A mapping starts at a page.
- *
- * SUBTEST: cannot-grow
- * Description: A mapping cannot be made to grow beyond what was mapped.
- *
- * SUBTEST: moves
- * Description: A mapping can be moved to another address.
- *
- * SUBTEST: flags
- * Description: Mappings are shared, stay out of core dumps and cannot grow.
- *
- * SUBTEST: huge-at-aligned-address
- * Description: A chunk of 2 MiB is one page-table entry and one fault, where addresses agree.
- *
- * SUBTEST: huge-flags
- * Description: Such a mapping is shared, stays out of core dumps and cannot grow.
- *
- * SUBTEST: filled-at-other-addresses
- * Description: At any other address the mapping is complete before it is touched.
- *
- * SUBTEST: huge-read-only
- * Description: ... also through a descriptor that only reads, for reading.
- *
- * SUBTEST: huge-read-then-write
- * Description: What was read first can be written.
- *
- * SUBTEST: huge-in-a-mixture
- * Description: Chunks of other sizes behind the large ones are where they belong.
- *
- * SUBTEST: huge-from-the-middle
- * Description: A mapping that begins inside a chunk has large entries for the next ones.
- *
- * SUBTEST: huge-cut-short
- * Description: A mapping that ends inside a chunk shows nothing behind its end.
- *
- * SUBTEST: huge-unmap-part
- * Description: A part of a large entry can be unmapped and the rest goes on to work.
- *
- * SUBTEST: huge-protect-part
- * Description: A part of a large entry can be made read-only, and writable again.
- *
- * SUBTEST: huge-move-%s
- * Description: A touched mapping can be moved to %arg[1].
- *
- * arg[1]:
- *
- * @aligned: an address of the same kind
- * @skewed:  an address of another kind
- * @part:    elsewhere, a part of it
- *
- * SUBTEST: huge-fork
- * Description: A child sees the same memory, also when its parent has unmapped it.
- *
- * SUBTEST: huge-advice
- * Description: No advice takes memory out of a mapping.
- *
- * SUBTEST: huge-locked
- * Description: A mapping can be locked, which changes nothing.
- *
- * SUBTEST: huge-threads
- * Description: Threads that touch the same entry first do no harm.
- *
- * SUBTEST: huge-pages-disabled
- * Description: A process that wants no huge pages gets the same contents.
- *
- * SUBTEST: no-pages-for-others
- * Description: The kernel hands out no references to a mapping's pages.
- *
- * SUBTEST: permissions
- * Description: A mapping allows no more than the file descriptor does.
- *
- * SUBTEST: protection
- * Description: A mapping's protection can be changed within what the descriptor allows.
- */
-
 IGT_TEST_DESCRIPTION("Mappings of vcm heap buffers into a process.");
 
 /* One chunk of each size on a machine with free memory. */
@@ -975,61 +867,32 @@ int igt_main()
 	igt_fixture()
 		heap = vcm_heap_open();
 
-	igt_describe("A mapping of the whole buffer reaches each of its bytes once");
-	igt_subtest("whole")
-		test_whole(heap);
-
-	igt_describe("A mapping of a part shows that part, wherever it starts");
-	igt_subtest("partial")
-		test_partial(heap);
-
-	igt_describe("Mappings of the same buffer show the same memory");
-	igt_subtest("repeated")
-		test_repeated(heap);
-
-	igt_describe("Parts of a mapping can be unmapped and the rest goes on to work");
-	igt_subtest("pieces-of-a-mapping")
-		test_pieces(heap);
-
-	igt_describe("A buffer can be mapped at an address the process chose");
-	igt_subtest("fixed-address")
-		test_fixed(heap);
-
-	igt_describe("A private copy cannot be had");
-	igt_subtest("private-refused")
-		test_private_refused(heap);
-
-	igt_describe("No mapping reaches beyond the buffer");
-	igt_subtest("past-the-end-refused")
-		test_past_the_end(heap);
-
-	igt_describe("Offsets near the end of the number range do not wrap around");
-	igt_subtest("offset-overflow-refused")
-		test_offset_overflow(heap);
-
-	igt_describe("A mapping starts at a page");
-	igt_subtest("unaligned-offset-refused")
-		test_unaligned_offset(heap);
-
-	igt_describe("A mapping cannot be made to grow beyond what was mapped");
-	igt_subtest("cannot-grow")
-		test_cannot_grow(heap);
-
-	igt_describe("A mapping can be moved to another address");
-	igt_subtest("moves")
-		test_moves(heap);
-
-	igt_describe("Mappings are shared, stay out of core dumps and cannot grow");
-	igt_subtest("flags")
-		test_flags(heap);
-
-	igt_describe("A mapping allows no more than the file descriptor does");
-	igt_subtest("permissions")
-		test_permissions(heap);
-
-	igt_describe("A mapping's protection can change within what the descriptor allows");
-	igt_subtest("protection")
-		test_protection(heap);
+	vcm_subtest("whole", test_whole(heap),
+		    "A mapping of the whole buffer reaches each of its bytes once");
+	vcm_subtest("partial", test_partial(heap),
+		    "A mapping of a part shows that part, wherever it starts");
+	vcm_subtest("repeated", test_repeated(heap),
+		    "Mappings of the same buffer show the same memory");
+	vcm_subtest("pieces-of-a-mapping", test_pieces(heap),
+		    "Parts of a mapping can be unmapped and the rest goes on to work");
+	vcm_subtest("fixed-address", test_fixed(heap),
+		    "A buffer can be mapped at an address the process chose");
+	vcm_subtest("private-refused", test_private_refused(heap), "A private copy cannot be had");
+	vcm_subtest("past-the-end-refused", test_past_the_end(heap),
+		    "No mapping reaches beyond the buffer");
+	vcm_subtest("offset-overflow-refused", test_offset_overflow(heap),
+		    "Offsets near the end of the number range do not wrap around");
+	vcm_subtest("unaligned-offset-refused", test_unaligned_offset(heap),
+		    "A mapping starts at a page");
+	vcm_subtest("cannot-grow", test_cannot_grow(heap),
+		    "A mapping cannot be made to grow beyond what was mapped");
+	vcm_subtest("moves", test_moves(heap), "A mapping can be moved to another address");
+	vcm_subtest("flags", test_flags(heap),
+		    "Mappings are shared, stay out of core dumps and cannot grow");
+	vcm_subtest("permissions", test_permissions(heap),
+		    "A mapping allows no more than the file descriptor does");
+	vcm_subtest("protection", test_protection(heap),
+		    "A mapping's protection can be changed within what the descriptor allows");
 
 	igt_subtest_group() {
 		igt_fixture() {
@@ -1040,81 +903,44 @@ int igt_main()
 			vcm_compact_memory();
 		}
 
-		igt_describe("A chunk of 2 MiB is one entry and one fault where addresses agree");
-		igt_subtest("huge-at-aligned-address")
-			test_huge_aligned();
-
-		igt_describe("Large entries are shared, stay out of core dumps and cannot grow");
-		igt_subtest("huge-flags")
-			test_huge_flags();
-
-		igt_describe("At other addresses the mapping is complete before it is touched");
-		igt_subtest("filled-at-other-addresses")
-			test_filled(heap);
-
-		igt_describe("Large entries through a descriptor that only reads");
-		igt_subtest("huge-read-only")
-			test_huge_read_only();
-
-		igt_describe("What was read first can be written");
-		igt_subtest("huge-read-then-write")
-			test_huge_read_then_write();
-
-		igt_describe("Chunks of other sizes behind large ones are where they belong");
-		igt_subtest("huge-in-a-mixture")
-			test_huge_mixture(heap);
-
-		igt_describe("A mapping from inside a chunk has large entries for the next");
-		igt_subtest("huge-from-the-middle")
-			test_huge_middle();
-
-		igt_describe("A mapping that ends inside a chunk shows nothing behind its end");
-		igt_subtest("huge-cut-short")
-			test_huge_short();
-
-		igt_describe("A part of a large entry can be unmapped");
-		igt_subtest("huge-unmap-part")
-			test_huge_unmap();
-
-		igt_describe("A part of a large entry can be made read-only, and writable again");
-		igt_subtest("huge-protect-part")
-			test_huge_protect();
-
-		igt_describe("A touched mapping can be moved to an address of the same kind");
-		igt_subtest("huge-move-aligned")
-			test_huge_move(0, 0, 3 * HUGE);
-
-		igt_describe("A touched mapping can be moved to an address of another kind");
-		igt_subtest("huge-move-skewed")
-			test_huge_move(KIB(64), 0, 3 * HUGE);
-
-		igt_describe("A part of a touched mapping can be moved");
-		igt_subtest("huge-move-part")
-			test_huge_move(0, MIB(1), 2 * HUGE);
-
-		igt_describe("A child sees the same memory, also without its parent");
-		igt_subtest("huge-fork")
-			test_huge_fork();
-
-		igt_describe("No advice takes memory out of a mapping");
-		igt_subtest("huge-advice")
-			test_huge_advice();
-
-		igt_describe("A mapping can be locked, which changes nothing");
-		igt_subtest("huge-locked")
-			test_huge_locked();
-
-		igt_describe("Threads that touch the same entry first do no harm");
-		igt_subtest("huge-threads")
-			test_huge_threads();
-
-		igt_describe("A process that wants no huge pages gets the same contents");
-		igt_subtest("huge-pages-disabled")
-			test_huge_disabled();
-
-		igt_describe("The kernel hands out no references to a mapping's pages");
-		igt_subtest("no-pages-for-others")
-			test_no_pages();
+		vcm_subtest("huge-at-aligned-address", test_huge_aligned(),
+			    "A chunk of 2 MiB is one entry and one fault where addresses agree");
+		vcm_subtest("huge-flags", test_huge_flags(),
+			    "Such a mapping is shared, stays out of core dumps and cannot grow");
+		vcm_subtest("filled-at-other-addresses", test_filled(heap),
+			    "At any other address the mapping is complete before it is touched");
+		vcm_subtest("huge-read-only", test_huge_read_only(),
+			    "Large entries through a descriptor that only reads");
+		vcm_subtest("huge-read-then-write", test_huge_read_then_write(),
+			    "What was read first can be written");
+		vcm_subtest("huge-in-a-mixture", test_huge_mixture(heap),
+			    "Chunks of other sizes behind the large ones are where they belong");
+		vcm_subtest("huge-from-the-middle", test_huge_middle(),
+			    "A mapping from inside a chunk has large entries for the next");
+		vcm_subtest("huge-cut-short", test_huge_short(),
+			    "A mapping that ends inside a chunk shows nothing behind its end");
+		vcm_subtest("huge-unmap-part", test_huge_unmap(),
+			    "A part of a large entry can be unmapped and the rest goes on to work");
+		vcm_subtest("huge-protect-part", test_huge_protect(),
+			    "A part of a large entry can be made read-only, and writable again");
+		vcm_subtest("huge-move-aligned", test_huge_move(0, 0, 3 * HUGE),
+			    "A touched mapping can be moved to an address of the same kind");
+		vcm_subtest("huge-move-skewed", test_huge_move(KIB(64), 0, 3 * HUGE),
+			    "A touched mapping can be moved to an address of another kind");
+		vcm_subtest("huge-move-part", test_huge_move(0, MIB(1), 2 * HUGE),
+			    "A part of a touched mapping can be moved");
+		vcm_subtest("huge-fork", test_huge_fork(),
+			    "A child sees the same memory, also when its parent has unmapped it");
+		vcm_subtest("huge-advice", test_huge_advice(),
+			    "No advice takes memory out of a mapping");
+		vcm_subtest("huge-locked", test_huge_locked(),
+			    "A mapping can be locked, which changes nothing");
+		vcm_subtest("huge-threads", test_huge_threads(),
+			    "Threads that touch the same entry first do no harm");
+		vcm_subtest("huge-pages-disabled", test_huge_disabled(),
+			    "A process that wants no huge pages gets the same contents");
+		vcm_subtest("no-pages-for-others", test_no_pages(),
+			    "The kernel hands out no references to a mapping's pages");
 
 		igt_fixture()
 			close(dev);

@@ -16,21 +16,6 @@
 #include "vcm_pool.h"
 #include "vcm_process.h"
 
-/**
- * TEST: vcm movable
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: Buffers on a machine that has memory for movable pages only.
- *
- * SUBTEST: others-live
- * Description: Nobody dies of buffers that take what is not for movable pages only.
- *
- * SUBTEST: plugged-in
- * Description: Memory for movable pages that is plugged in makes no room for buffers.
- */
-
 IGT_TEST_DESCRIPTION("Buffers of the vcm heap with memory for movable pages only.");
 
 #define BLOCKS "/sys/devices/system/memory"
@@ -170,13 +155,10 @@ int igt_main()
 		vcm_totals_read(&before);
 	}
 
-	igt_describe("Nobody dies of buffers that take what is not for movable pages only");
-	igt_subtest("others-live")
-		test_others_live();
-
-	igt_describe("Memory for movable pages that is plugged in makes no room for buffers");
-	igt_subtest("plugged-in")
-		test_plugged_in();
+	vcm_subtest("others-live", test_others_live(),
+		    "Nobody dies of buffers that take what is not for movable pages only");
+	vcm_subtest("plugged-in", test_plugged_in(),
+		    "Memory for movable pages that is plugged in makes no room for buffers");
 
 	igt_fixture() {
 		vcm_totals_assert_back(&before);

@@ -15,35 +15,6 @@
 #include "vcm_memory.h"
 #include "vcm_pool.h"
 
-/**
- * TEST: vcm nodes
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: What buffers leave to others on a machine with two memory nodes.
- *
- * SUBTEST: %s-spare
- * Description: Who may use one node only, by %arg[1], gets what is spare there.
- *
- * SUBTEST: %s-beyond
- * Description: ... and no more, and nobody who may use that node only is killed.
- *
- * arg[1]:
- *
- * @cpuset: cpuset
- * @policy: memory policy
- *
- * SUBTEST: preferred
- * Description: Who only prefers a node gets what is spare on all.
- *
- * SUBTEST: a-part-on-each
- * Description: Each node keeps its part of the reserve, for those who may use no other one.
- *
- * SUBTEST: pool-of-the-other-node
- * Description: What is kept on a node is no memory for those who may not use that node.
- */
-
 IGT_TEST_DESCRIPTION("What buffers of the vcm heap leave to others on two memory nodes.");
 
 #define NODE	1
@@ -238,17 +209,12 @@ int igt_main()
 			test_beyond(ways[i].bind);
 	}
 
-	igt_describe("Who only prefers a node gets what is spare on all");
-	igt_subtest("preferred")
-		test_preferred();
-
-	igt_describe("Each node keeps its part of the reserve");
-	igt_subtest("a-part-on-each")
-		test_a_part_on_each();
-
-	igt_describe("What is kept on a node is no memory for those who may not use it");
-	igt_subtest("pool-of-the-other-node")
-		test_other_pool();
+	vcm_subtest("preferred", test_preferred(),
+		    "Who only prefers a node gets what is spare on all");
+	vcm_subtest("a-part-on-each", test_a_part_on_each(),
+		    "Each node keeps its part of the reserve, for those who may use no other one");
+	vcm_subtest("pool-of-the-other-node", test_other_pool(),
+		    "What is kept on a node is no memory for those who may not use that node");
 
 	igt_fixture() {
 		vcm_pool_renew(0);

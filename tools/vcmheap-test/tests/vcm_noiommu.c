@@ -13,42 +13,6 @@
 #include "vcm_importer.h"
 #include "vcm_iova.h"
 
-/**
- * TEST: vcm noiommu
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: Buffers and devices that no IOMMU translates for.
- *
- * SUBTEST: strict-%s
- * Description: A strict policy with %arg[1] is refused, and the buffer stays as it was.
- *
- * SUBTEST: degraded-%s
- * Description: A policy with %arg[1] is mapped as it can be, and that is counted.
- *
- * arg[1]:
- *
- * @guard:     a guard
- * @align:     an alignment that the memory does not have
- * @scattered: memory in several places
- *
- * SUBTEST: one-chunk
- * Description: A buffer of one chunk keeps the policy, strict or not.
- *
- * SUBTEST: retry
- * Description: Where a strict buffer was refused another one maps.
- *
- * SUBTEST: works
- * Description: A degraded buffer is the memory that the device reads and writes.
- *
- * SUBTEST: no-address
- * Description: No address of a buffer is shown.
- *
- * SUBTEST: out-of-reach
- * Description: Memory that the device cannot reach is an error without a kernel warning.
- */
-
 IGT_TEST_DESCRIPTION("vcm heap buffers and devices that no IOMMU translates for.");
 
 /* Aligned to this, memory would begin at 0 or beyond what the machine has. */
@@ -353,25 +317,16 @@ int igt_main()
 			test_degraded(dev, importer, &impossible[i]);
 	}
 
-	igt_describe("A buffer of one chunk keeps the policy, strict or not");
-	igt_subtest("one-chunk")
-		test_one_chunk(dev, importer);
-
-	igt_describe("Where a strict buffer was refused another one maps");
-	igt_subtest("retry")
-		test_retry(dev, importer);
-
-	igt_describe("A degraded buffer is the memory that the device reads and writes");
-	igt_subtest("works")
-		test_works(dev, importer);
-
-	igt_describe("No address of a buffer is shown");
-	igt_subtest("no-address")
-		test_no_address(dev, importer);
-
-	igt_describe("Memory that the device cannot reach is an error without a kernel warning");
-	igt_subtest("out-of-reach")
-		test_out_of_reach(dev);
+	vcm_subtest("one-chunk", test_one_chunk(dev, importer),
+		    "A buffer of one chunk keeps the policy, strict or not");
+	vcm_subtest("retry", test_retry(dev, importer),
+		    "Where a strict buffer was refused another one maps");
+	vcm_subtest("works", test_works(dev, importer),
+		    "A degraded buffer is the memory that the device reads and writes");
+	vcm_subtest("no-address", test_no_address(dev, importer),
+		    "No address of a buffer is shown");
+	vcm_subtest("out-of-reach", test_out_of_reach(dev),
+		    "Memory that the device cannot reach is an error without a kernel warning");
 
 	igt_fixture() {
 		vcm_totals_assert_back(&before);

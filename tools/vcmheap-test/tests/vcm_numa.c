@@ -14,33 +14,6 @@
 #include "vcm_heap.h"
 #include "vcm_pool.h"
 
-/**
- * TEST: vcm numa
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: The pool on a machine with two memory nodes.
- *
- * SUBTEST: stays-on-its-node
- * Description: What is released on a node is kept on that node.
- *
- * SUBTEST: local-only
- * Description: What is kept on another node is not given out.
- *
- * SUBTEST: cpuset-is-respected
- * Description: What is kept here is not given to who may not use this node.
- *
- * SUBTEST: room-on-both
- * Description: What one node keeps takes no room from the other.
- *
- * SUBTEST: zeroed-on-both
- * Description: What is dirty is zeroed on all nodes.
- *
- * SUBTEST: shrinks-on-both
- * Description: All nodes give back what is above the cap.
- */
-
 IGT_TEST_DESCRIPTION("The pool on a machine with two memory nodes.");
 
 #define LEN MIB(8)
@@ -220,27 +193,20 @@ int igt_main()
 		test_stays_on_its_node(1);
 	}
 
-	igt_describe("What is kept on another node is not given out");
-	igt_subtest("local-only")
-		test_local_only();
-
-	igt_describe("What is kept here is not given to who may not use this node");
-	igt_subtest("cpuset-is-respected")
-		test_cpuset_is_respected();
-
+	vcm_subtest("local-only", test_local_only(),
+		    "What is kept on another node is not given out");
+	vcm_subtest("cpuset-is-respected", test_cpuset_is_respected(),
+		    "What is kept here is not given to who may not use this node");
 	igt_describe("What one node keeps takes no room from the other");
 	igt_subtest("room-on-both") {
 		test_room_on_both(0);
 		test_room_on_both(1);
 	}
 
-	igt_describe("What is dirty is zeroed on all nodes");
-	igt_subtest("zeroed-on-both")
-		test_zeroed_on_both();
-
-	igt_describe("All nodes give back what is above the cap");
-	igt_subtest("shrinks-on-both")
-		test_shrinks_on_both();
+	vcm_subtest("zeroed-on-both", test_zeroed_on_both(),
+		    "What is dirty is zeroed on all nodes");
+	vcm_subtest("shrinks-on-both", test_shrinks_on_both(),
+		    "All nodes give back what is above the cap");
 
 	igt_fixture() {
 		vcm_pool_renew(0);

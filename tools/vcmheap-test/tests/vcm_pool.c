@@ -15,74 +15,6 @@
 #include "vcm_importer.h"
 #include "vcm_pool.h"
 
-/**
- * TEST: vcm pool
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: The pool in which the heap keeps chunks for later buffers.
- *
- * SUBTEST: comes-back
- * Description: What a buffer was made of is in the pool, and makes the next one.
- *
- * SUBTEST: zero-%s-%s
- * Description: A recycled buffer is zero when %arg[1] reads it, %arg[2].
- *
- * arg[1]:
- *
- * @cpu:    the CPU
- * @kernel: a driver, through the kernel's own mapping,
- * @device: a device
- *
- * arg[2]:
- *
- * @dirty: taken before the worker zeroed it
- * @clean: taken after the worker zeroed it
- *
- * SUBTEST: zero-thousands
- * Description: Thousands of recycled buffers of all sizes are zero and keep what is theirs.
- *
- * SUBTEST: worker-cleans
- * Description: All that is released is zeroed in the background.
- *
- * SUBTEST: reclaimable
- * Description: The kernel counts what is in the pool, exactly, as memory it can have back.
- *
- * SUBTEST: cap-kept
- * Description: Many that release at the same time do not fill the pool above its cap.
- *
- * SUBTEST: cap-too-small
- * Description: A chunk that does not fit under the cap is freed, a smaller one is kept.
- *
- * SUBTEST: cap-lowered
- * Description: What is above a lowered cap is free memory at once.
- *
- * SUBTEST: cap-lowered-in-refill
- * Description: Nothing stays above the cap that was on its way in when it was lowered.
- *
- * SUBTEST: off
- * Description: With a cap of nothing released memory is free at once.
- *
- * SUBTEST: bad-parameters
- * Description: Values that are no number of MiB are refused and change nothing.
- *
- * SUBTEST: drain
- * Description: On request all of the pool is given back, also while it is being zeroed.
- *
- * SUBTEST: refill
- * Description: The pool fills itself up to the high mark when it is below the low one.
- *
- * SUBTEST: refill-respects-cap
- * Description: ... and not above the cap.
- *
- * SUBTEST: refill-after-pressure
- * Description: ... and again after memory was short.
- *
- * SUBTEST: memory-policy
- * Description: Who chose where memory comes from gets none from the pool, and gives.
- */
-
 IGT_TEST_DESCRIPTION("The pool in which the vcm heap keeps chunks for later buffers.");
 
 /* What other users of the machine may take while a test looks at free memory. */
@@ -710,9 +642,8 @@ int igt_main()
 		vcm_compact_memory();
 	}
 
-	igt_describe("What a buffer was made of is in the pool, and makes the next one");
-	igt_subtest("comes-back")
-		test_comes_back();
+	vcm_subtest("comes-back", test_comes_back(),
+		    "What a buffer was made of is in the pool, and makes the next one");
 
 	for (i = 0; i < ARRAY_SIZE(readers); i++) {
 		igt_describe("A recycled buffer is zero before the worker was there");
@@ -724,61 +655,32 @@ int igt_main()
 			test_zero(&readers[i], true);
 	}
 
-	igt_describe("Thousands of recycled buffers are zero and keep what is theirs");
-	igt_subtest("zero-thousands")
-		test_zero_thousands();
-
-	igt_describe("All that is released is zeroed in the background");
-	igt_subtest("worker-cleans")
-		test_worker_cleans();
-
-	igt_describe("The kernel counts what is in the pool as memory it can have back");
-	igt_subtest("reclaimable")
-		test_reclaimable();
-
-	igt_describe("Many that release at once do not fill the pool above its cap");
-	igt_subtest("cap-kept")
-		test_cap_kept();
-
-	igt_describe("A chunk that does not fit under the cap is freed");
-	igt_subtest("cap-too-small")
-		test_cap_too_small();
-
-	igt_describe("What is above a lowered cap is free memory at once");
-	igt_subtest("cap-lowered")
-		test_cap_lowered();
-
-	igt_describe("Nothing stays above a cap that is lowered during a refill");
-	igt_subtest("cap-lowered-in-refill")
-		test_cap_lowered_in_refill();
-
-	igt_describe("With a cap of nothing released memory is free at once");
-	igt_subtest("off")
-		test_off();
-
-	igt_describe("Values that are no number of MiB are refused");
-	igt_subtest("bad-parameters")
-		test_bad_parameters();
-
-	igt_describe("On request all is given back, also while it is being zeroed");
-	igt_subtest("drain")
-		test_drain();
-
-	igt_describe("The pool fills itself to the high mark when it is below the low one");
-	igt_subtest("refill")
-		test_refill();
-
-	igt_describe("A refill does not exceed the cap");
-	igt_subtest("refill-respects-cap")
-		test_refill_cap();
-
-	igt_describe("A refill comes again after memory was short");
-	igt_subtest("refill-after-pressure")
-		test_refill_after_pressure();
-
-	igt_describe("Who chose where memory comes from gets none from the pool, and gives");
-	igt_subtest("memory-policy")
-		test_memory_policy();
+	vcm_subtest("zero-thousands", test_zero_thousands(),
+		    "Thousands of recycled buffers of all sizes are zero and keep what is theirs");
+	vcm_subtest("worker-cleans", test_worker_cleans(),
+		    "All that is released is zeroed in the background");
+	vcm_subtest("reclaimable", test_reclaimable(),
+		    "The kernel counts what is in the pool, exactly, as memory it can have back");
+	vcm_subtest("cap-kept", test_cap_kept(),
+		    "Many that release at the same time do not fill the pool above its cap");
+	vcm_subtest("cap-too-small", test_cap_too_small(),
+		    "A chunk that does not fit under the cap is freed, a smaller one is kept");
+	vcm_subtest("cap-lowered", test_cap_lowered(),
+		    "What is above a lowered cap is free memory at once");
+	vcm_subtest("cap-lowered-in-refill", test_cap_lowered_in_refill(),
+		    "Nothing stays above the cap that was on its way in when it was lowered");
+	vcm_subtest("off", test_off(), "With a cap of nothing released memory is free at once");
+	vcm_subtest("bad-parameters", test_bad_parameters(),
+		    "Values that are no number of MiB are refused and change nothing");
+	vcm_subtest("drain", test_drain(),
+		    "On request all of the pool is given back, also while it is being zeroed");
+	vcm_subtest("refill", test_refill(),
+		    "The pool fills itself up to the high mark when it is below the low one");
+	vcm_subtest("refill-respects-cap", test_refill_cap(), "A refill does not exceed the cap");
+	vcm_subtest("refill-after-pressure", test_refill_after_pressure(),
+		    "A refill comes again after memory was short");
+	vcm_subtest("memory-policy", test_memory_policy(),
+		    "Who chose where memory comes from gets none from the pool, and gives");
 
 	igt_fixture() {
 		vcm_pool_renew(0);

@@ -14,27 +14,6 @@
 #include "vcm_heap.h"
 #include "vcm_pool.h"
 
-/**
- * TEST: vcm pool accounting
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: The heap where a chunk must not outlive its buffer.
- *
- * SUBTEST: nothing-kept
- * Description: Released memory is free at once.
- *
- * SUBTEST: no-cap
- * Description: No cap makes the heap keep something.
- *
- * SUBTEST: no-refill
- * Description: No mark makes the heap take something in advance.
- *
- * SUBTEST: zero
- * Description: Buffers are zero.
- */
-
 IGT_TEST_DESCRIPTION("The vcm heap where a chunk must not outlive its buffer.");
 
 static int dev = -1;
@@ -128,21 +107,12 @@ int igt_main()
 			      "no dma_heap.mem_accounting=1 or init_on_free=1\n");
 	}
 
-	igt_describe("Released memory is free at once");
-	igt_subtest("nothing-kept")
-		assert_nothing_kept(vcm_ram_reclaimable());
-
-	igt_describe("No cap makes the heap keep something");
-	igt_subtest("no-cap")
-		test_no_cap();
-
-	igt_describe("No mark makes the heap take something in advance");
-	igt_subtest("no-refill")
-		test_no_refill();
-
-	igt_describe("Buffers are zero");
-	igt_subtest("zero")
-		test_zero();
+	vcm_subtest("nothing-kept", assert_nothing_kept(vcm_ram_reclaimable()),
+		    "Released memory is free at once");
+	vcm_subtest("no-cap", test_no_cap(), "No cap makes the heap keep something");
+	vcm_subtest("no-refill", test_no_refill(),
+		    "No mark makes the heap take something in advance");
+	vcm_subtest("zero", test_zero(), "Buffers are zero");
 
 	igt_fixture()
 		close(dev);

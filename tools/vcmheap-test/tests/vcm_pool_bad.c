@@ -13,31 +13,6 @@
 #include "vcm_heap.h"
 #include "vcm_pool.h"
 
-/**
- * TEST: vcm pool bad
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: The heap and memory in which the hardware finds errors.
- *
- * SUBTEST: %s-%s
- * Description: A %arg[1] chunk with a page that was given up %arg[2] is not used again.
- *
- * arg[1]:
- *
- * @2m:   2 MiB
- * @64k:  64 KiB
- * @page: page-sized
- *
- * arg[2]:
- *
- * @used:  while a buffer had it
- * @dirty: while it was in the pool, not zeroed yet
- * @clean: while it was in the pool, zeroed
- * @drained: while it was in the pool, from where it was then given back
- */
-
 IGT_TEST_DESCRIPTION("The vcm heap and memory in which the hardware finds errors.");
 
 #define SIZE_2M		DMA_HEAP_VCM_CHUNK_2M

@@ -12,42 +12,6 @@
 #include "vcm_heap.h"
 #include "vcm_pool.h"
 
-/**
- * TEST: vcm pool keep
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: What the heap's pool keeps, for how long, and what it does not keep.
- *
- * SUBTEST: taken-from-the-worker
- * Description: A chunk that is being zeroed is there for the next buffer.
- *
- * SUBTEST: large-before-small
- * Description: Smaller chunks make room for larger ones, and not the other way round.
- *
- * SUBTEST: share-of-pages
- * Description: Pages have a sixteenth of the pool.
- *
- * SUBTEST: idle-goes
- * Description: What nobody needs is given back after a while, what is needed stays.
- *
- * SUBTEST: idle-goes-but-refilled
- * Description: What was filled in advance stays.
- *
- * SUBTEST: default-cap
- * Description: The default is a sixteenth of RAM, 512 MiB at most, and can be set again.
- *
- * SUBTEST: not-under-pressure
- * Description: While memory is short nothing is kept, also if there was nothing to give.
- *
- * SUBTEST: failing-keeps
- * Description: Who asks in vain for large chunks does not cost others the pool.
- *
- * SUBTEST: pieces-do-not-stay
- * Description: Memory that was left in pieces on purpose comes together again.
- */
-
 IGT_TEST_DESCRIPTION("What the vcm heap's pool keeps, for how long, and what it does not keep.");
 
 #define ALL_SIZES	0
@@ -379,41 +343,24 @@ int igt_main()
 		vcm_compact_memory();
 	}
 
-	igt_describe("A chunk that is being zeroed is there for the next buffer");
-	igt_subtest("taken-from-the-worker")
-		test_taken_from_the_worker();
-
-	igt_describe("Smaller chunks make room for larger ones");
-	igt_subtest("large-before-small")
-		test_large_before_small();
-
-	igt_describe("Pages have a small share of the pool");
-	igt_subtest("share-of-pages")
-		test_share_of_pages();
-
-	igt_describe("What nobody needs is given back after a while");
-	igt_subtest("idle-goes")
-		test_idle_goes();
-
-	igt_describe("What was filled in advance stays");
-	igt_subtest("idle-goes-but-refilled")
-		test_idle_goes_but_refilled();
-
-	igt_describe("The default cap is small, and can be set again");
-	igt_subtest("default-cap")
-		test_default_cap();
-
-	igt_describe("While memory is short nothing is kept");
-	igt_subtest("not-under-pressure")
-		test_not_under_pressure();
-
-	igt_describe("Who asks in vain for large chunks does not cost others the pool");
-	igt_subtest("failing-keeps")
-		test_failing_keeps();
-
-	igt_describe("Memory that was left in pieces on purpose comes together again");
-	igt_subtest("pieces-do-not-stay")
-		test_pieces_do_not_stay();
+	vcm_subtest("taken-from-the-worker", test_taken_from_the_worker(),
+		    "A chunk that is being zeroed is there for the next buffer");
+	vcm_subtest("large-before-small", test_large_before_small(),
+		    "Smaller chunks make room for larger ones, and not the other way round");
+	vcm_subtest("share-of-pages", test_share_of_pages(),
+		    "Pages have a small share of the pool");
+	vcm_subtest("idle-goes", test_idle_goes(),
+		    "What nobody needs is given back after a while, what is needed stays");
+	vcm_subtest("idle-goes-but-refilled", test_idle_goes_but_refilled(),
+		    "What was filled in advance stays");
+	vcm_subtest("default-cap", test_default_cap(),
+		    "The default is a sixteenth of RAM, 512 MiB at most, and can be set again");
+	vcm_subtest("not-under-pressure", test_not_under_pressure(),
+		    "While memory is short nothing is kept, also if there was nothing to give");
+	vcm_subtest("failing-keeps", test_failing_keeps(),
+		    "Who asks in vain for large chunks does not cost others the pool");
+	vcm_subtest("pieces-do-not-stay", test_pieces_do_not_stay(),
+		    "Memory that was left in pieces on purpose comes together again");
 
 	igt_fixture() {
 		vcm_pool_renew(0);

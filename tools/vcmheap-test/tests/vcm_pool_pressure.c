@@ -13,42 +13,6 @@
 #include "vcm_pool.h"
 #include "vcm_process.h"
 
-/**
- * TEST: vcm pool pressure
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: The heap's pool where memory is short, and where many use it at once.
- *
- * SUBTEST: drop-caches
- * Description: Dropping the kernel's caches drops the pool.
- *
- * SUBTEST: cheapest-first
- * Description: Under pressure dirty chunks go before clean ones, and small before large.
- *
- * SUBTEST: before-the-oom-killer
- * Description: A process gets the pool's memory before another would have to die.
- *
- * SUBTEST: other-sizes-%s
- * Description: Memory that the pool has as %arg[1] is had, too.
- *
- * arg[1]:
- *
- * @large-as-64k:  2 MiB chunks, by a buffer of 64 KiB chunks,
- * @large-as-page: 2 MiB chunks, by a buffer of pages,
- * @64k-as-large:  64 KiB chunks, by a buffer of 2 MiB chunks,
- *
- * SUBTEST: other-sizes-together
- * Description: ... by two processes at the same time.
- *
- * SUBTEST: killed
- * Description: A process killed while it takes from the pool leaves nothing behind.
- *
- * SUBTEST: contention
- * Description: Nothing is lost where many allocate, release, drain and change the cap.
- */
-
 IGT_TEST_DESCRIPTION("The vcm heap's pool where memory is short, and where many use it at once.");
 
 /* What other users of the machine may take while a test looks at free memory. */
@@ -442,17 +406,12 @@ int igt_main()
 		vcm_compact_memory();
 	}
 
-	igt_describe("Dropping the kernel's caches drops the pool");
-	igt_subtest("drop-caches")
-		test_drop_caches();
-
-	igt_describe("Under pressure dirty goes before clean, and small before large");
-	igt_subtest("cheapest-first")
-		test_cheapest_first();
-
-	igt_describe("A process gets the pool's memory before another would have to die");
-	igt_subtest("before-the-oom-killer")
-		test_before_oom();
+	vcm_subtest("drop-caches", test_drop_caches(),
+		    "Dropping the kernel's caches drops the pool");
+	vcm_subtest("cheapest-first", test_cheapest_first(),
+		    "Under pressure dirty chunks go before clean ones, and small before large");
+	vcm_subtest("before-the-oom-killer", test_before_oom(),
+		    "A process gets the pool's memory before another would have to die");
 
 	for (i = 0; i < ARRAY_SIZE(conversions); i++) {
 		igt_describe("Memory that the pool has in other chunks is had, too");
@@ -460,17 +419,12 @@ int igt_main()
 			test_other_sizes(conversions[i].pooled, conversions[i].wanted);
 	}
 
-	igt_describe("Two processes get what the pool has in other chunks");
-	igt_subtest("other-sizes-together")
-		test_other_sizes_together();
-
-	igt_describe("A process killed while it takes from the pool leaves nothing behind");
-	igt_subtest("killed")
-		test_killed();
-
-	igt_describe("Nothing is lost where many allocate, release, drain and change the cap");
-	igt_subtest("contention")
-		test_contention();
+	vcm_subtest("other-sizes-together", test_other_sizes_together(),
+		    "Two processes get what the pool has in other chunks");
+	vcm_subtest("killed", test_killed(),
+		    "A process killed while it takes from the pool leaves nothing behind");
+	vcm_subtest("contention", test_contention(),
+		    "Nothing is lost where many allocate, release, drain and change the cap");
 
 	igt_fixture() {
 		vcm_pool_renew(0);

@@ -17,38 +17,6 @@
 #include "vcm_pool.h"
 #include "vcm_process.h"
 
-/**
- * TEST: vcm reserve
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: What buffers leave to others.
- *
- * SUBTEST: all-but-the-reserve
- * Description: What is beyond the reserve can be had, in one buffer.
- *
- * SUBTEST: into-the-reserve-%s
- * Description: A buffer of %arg[1] that would take a part of the reserve is refused.
- *
- * arg[1]:
- *
- * @all:  chunks of all sizes
- * @page: pages
- *
- * SUBTEST: step-by-step
- * Description: Many buffers leave what one has to leave.
- *
- * SUBTEST: parameter
- * Description: The reserve is as large as the administrator says.
- *
- * SUBTEST: two-at-once
- * Description: Two that ask at once for more than there is: one of them gets it.
- *
- * SUBTEST: beside-an-eater
- * Description: Whoever takes memory meanwhile is not killed, and the reserve is left.
- */
-
 IGT_TEST_DESCRIPTION("What buffers of the vcm heap leave to others.");
 
 #define RESERVE "/sys/module/vcm_heap/parameters/reserve_mb"
@@ -285,33 +253,20 @@ int igt_main()
 		vcm_totals_read(&before);
 	}
 
-	igt_describe("What is beyond the reserve can be had, in one buffer");
-	igt_subtest("all-but-the-reserve")
-		test_all_but_the_reserve();
-
-	igt_describe("A buffer that would take a part of the reserve is refused");
-	igt_subtest("into-the-reserve-all")
-		test_into_the_reserve(0);
-
-	igt_describe("A buffer of pages that would take a part of the reserve is refused");
-	igt_subtest("into-the-reserve-page")
-		test_into_the_reserve(vcm_page_size());
-
-	igt_describe("Many buffers leave what one has to leave");
-	igt_subtest("step-by-step")
-		test_step_by_step();
-
-	igt_describe("The reserve is as large as the administrator says");
-	igt_subtest("parameter")
-		test_parameter();
-
-	igt_describe("Two that ask at once for more than there is: one of them gets it");
-	igt_subtest("two-at-once")
-		test_two_at_once();
-
-	igt_describe("Whoever takes memory meanwhile is not killed, and the reserve is left");
-	igt_subtest("beside-an-eater")
-		test_beside_an_eater();
+	vcm_subtest("all-but-the-reserve", test_all_but_the_reserve(),
+		    "What is beyond the reserve can be had, in one buffer");
+	vcm_subtest("into-the-reserve-all", test_into_the_reserve(0),
+		    "A buffer that would take a part of the reserve is refused");
+	vcm_subtest("into-the-reserve-page", test_into_the_reserve(vcm_page_size()),
+		    "A buffer of pages that would take a part of the reserve is refused");
+	vcm_subtest("step-by-step", test_step_by_step(),
+		    "Many buffers leave what one has to leave");
+	vcm_subtest("parameter", test_parameter(),
+		    "The reserve is as large as the administrator says");
+	vcm_subtest("two-at-once", test_two_at_once(),
+		    "Two that ask at once for more than there is: one of them gets it");
+	vcm_subtest("beside-an-eater", test_beside_an_eater(),
+		    "Whoever takes memory meanwhile is not killed, and the reserve is left");
 
 	igt_fixture() {
 		vcm_totals_assert_back(&before);

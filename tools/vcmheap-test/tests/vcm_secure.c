@@ -27,65 +27,6 @@
 #include "vcm_pool.h"
 #include "vcm_space.h"
 
-/**
- * TEST: vcm secure
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: What nobody may learn or reach through vcm heap buffers.
- *
- * SUBTEST: nodes-of-root
- * Description: Devices and debugfs files belong to root and are closed to all others.
- *
- * SUBTEST: nodes-refuse
- * Description: An unprivileged process can open none of them.
- *
- * SUBTEST: buffer-passed-on
- * Description: An unprivileged process can use a buffer that it was given, as far as it was.
- *
- * SUBTEST: no-address
- * Description: What an unprivileged process can read has no kernel or physical address.
- *
- * SUBTEST: no-address-in-log
- * Description: The kernel log has none either.
- *
- * SUBTEST: stale-%s
- * Description: New buffers are zero for the CPU, the kernel and a device, %arg[1].
- *
- * arg[1]:
- *
- * @pool:    with memory that waits in the pool
- * @no-pool: without a pool
- *
- * SUBTEST: unreachable-guard
- * Description: A device reaches nothing in the guard of a buffer.
- *
- * SUBTEST: unreachable-around
- * Description: A device reaches nothing beside a buffer, nor at its physical addresses.
- *
- * SUBTEST: unreachable-released
- * Description: A device reaches nothing where a buffer was.
- *
- * SUBTEST: unreachable-others
- * Description: A device reaches nothing that another device has mapped.
- *
- * SUBTEST: overflow-heap
- * Description: Lengths near powers of two are refused or served, never cut.
- *
- * SUBTEST: overflow-alloc
- * Description: The same for every field of an allocation with a policy.
- *
- * SUBTEST: overflow-map
- * Description: The same for mappings by the CPU.
- *
- * SUBTEST: overflow-transfer
- * Description: The same for offsets and lengths that a device is given.
- *
- * SUBTEST: overflow-space
- * Description: The same for the windows of address spaces.
- */
-
 IGT_TEST_DESCRIPTION("What nobody may learn or reach through vcm heap buffers.");
 
 #define NOBODY 65534
@@ -1011,65 +952,36 @@ int igt_main()
 		assert_all_known("/sys/kernel/debug/vcm");
 	}
 
-	igt_describe("An unprivileged process can open none of them");
-	igt_subtest("nodes-refuse")
-		test_nodes_refuse();
-
-	igt_describe("An unprivileged process can use a buffer it was given, as far as it was");
-	igt_subtest("buffer-passed-on")
-		test_buffer_passed_on(heap);
-
-	igt_describe("What an unprivileged process can read has no kernel or physical address");
-	igt_subtest("no-address")
-		test_no_address(dev, importers[0]);
-
-	igt_describe("The kernel log has none either");
-	igt_subtest("no-address-in-log")
-		test_no_address_in_log(dev, importers[0]);
-
-	igt_describe("New buffers are zero for all, with memory that waits in the pool");
-	igt_subtest("stale-pool")
-		test_stale(dev, heap, importers[0], true, vcm_repeats(10000));
-
-	igt_describe("New buffers are zero for all, without a pool");
-	igt_subtest("stale-no-pool")
-		test_stale(dev, heap, importers[0], false, 1000);
-
-	igt_describe("A device reaches nothing in the guard of a buffer");
-	igt_subtest("unreachable-guard")
-		test_unreachable_guard(dev, importers[0]);
-
-	igt_describe("A device reaches nothing beside a buffer, nor at its physical addresses");
-	igt_subtest("unreachable-around")
-		test_unreachable_around(dev, importers[1]);
-
-	igt_describe("A device reaches nothing where a buffer was");
-	igt_subtest("unreachable-released")
-		test_unreachable_released(dev, importers[0]);
-
-	igt_describe("A device reaches nothing that another device has mapped");
-	igt_subtest("unreachable-others")
-		test_unreachable_others(dev, importers);
-
-	igt_describe("Lengths near powers of two are refused or served, never cut");
-	igt_subtest("overflow-heap")
-		test_overflow_heap(heap);
-
-	igt_describe("No field of an allocation is cut");
-	igt_subtest("overflow-alloc")
-		test_overflow_alloc(dev, importers[1]);
-
-	igt_describe("No offset or length of a mapping is cut");
-	igt_subtest("overflow-map")
-		test_overflow_map(heap);
-
-	igt_describe("No offset or length that a device is given is cut");
-	igt_subtest("overflow-transfer")
-		test_overflow_transfer(heap, importers[0]);
-
-	igt_describe("No window of an address space is cut");
-	igt_subtest("overflow-space")
-		test_overflow_space(heap, importers[0]);
+	vcm_subtest("nodes-refuse", test_nodes_refuse(),
+		    "An unprivileged process can open none of them");
+	vcm_subtest("buffer-passed-on", test_buffer_passed_on(heap),
+		    "An unprivileged process can use a buffer that it was given, as far as it was");
+	vcm_subtest("no-address", test_no_address(dev, importers[0]),
+		    "What an unprivileged process can read has no kernel or physical address");
+	vcm_subtest("no-address-in-log", test_no_address_in_log(dev, importers[0]),
+		    "The kernel log has none either");
+	vcm_subtest("stale-pool", test_stale(dev, heap, importers[0], true, vcm_repeats(10000)),
+		    "New buffers are zero for all, with memory that waits in the pool");
+	vcm_subtest("stale-no-pool", test_stale(dev, heap, importers[0], false, 1000),
+		    "New buffers are zero for all, without a pool");
+	vcm_subtest("unreachable-guard", test_unreachable_guard(dev, importers[0]),
+		    "A device reaches nothing in the guard of a buffer");
+	vcm_subtest("unreachable-around", test_unreachable_around(dev, importers[1]),
+		    "A device reaches nothing beside a buffer, nor at its physical addresses");
+	vcm_subtest("unreachable-released", test_unreachable_released(dev, importers[0]),
+		    "A device reaches nothing where a buffer was");
+	vcm_subtest("unreachable-others", test_unreachable_others(dev, importers),
+		    "A device reaches nothing that another device has mapped");
+	vcm_subtest("overflow-heap", test_overflow_heap(heap),
+		    "Lengths near powers of two are refused or served, never cut");
+	vcm_subtest("overflow-alloc", test_overflow_alloc(dev, importers[1]),
+		    "The same for every field of an allocation with a policy");
+	vcm_subtest("overflow-map", test_overflow_map(heap),
+		    "No offset or length of a mapping is cut");
+	vcm_subtest("overflow-transfer", test_overflow_transfer(heap, importers[0]),
+		    "The same for offsets and lengths that a device is given");
+	vcm_subtest("overflow-space", test_overflow_space(heap, importers[0]),
+		    "The same for the windows of address spaces");
 
 	igt_fixture() {
 		close(importers[1]);

@@ -12,39 +12,6 @@
 #include "vcm_debugfs.h"
 #include "vcm_heap.h"
 
-/**
- * TEST: vcm share
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: Buffers shared between processes, and how long they live.
- *
- * SUBTEST: fork-mapping
- * Description: Parent and child see each other's writes through an inherited mapping.
- *
- * SUBTEST: fork-fd
- * Description: A child can map the inherited file descriptor itself.
- *
- * SUBTEST: socket
- * Description: A buffer sent over a UNIX socket arrives with its contents.
- *
- * SUBTEST: socket-only-reference
- * Description: A buffer that is only in flight over a socket lives on.
- *
- * SUBTEST: mapping-outlives-fd
- * Description: A mapping keeps the buffer when all file descriptors are closed.
- *
- * SUBTEST: duplicate-outlives-fd
- * Description: A duplicate file descriptor keeps the buffer.
- *
- * SUBTEST: exit-releases
- * Description: A process that ends gives back all that only it had.
- *
- * SUBTEST: last-reference-releases
- * Description: The memory is given back with the last reference and not before.
- */
-
 IGT_TEST_DESCRIPTION("vcm heap buffers shared between processes, and how long they live.");
 
 #define SIZE (MIB(1) + KIB(68))
@@ -277,21 +244,14 @@ int igt_main()
 	igt_fixture()
 		heap = vcm_heap_open();
 
-	igt_describe("Parent and child see each other's writes through an inherited mapping");
-	igt_subtest("fork-mapping")
-		test_fork_mapping(heap);
-
-	igt_describe("A child can map the inherited file descriptor itself");
-	igt_subtest("fork-fd")
-		test_fork_fd(heap);
-
-	igt_describe("A buffer sent over a UNIX socket arrives with its contents");
-	igt_subtest("socket")
-		test_socket(heap);
-
-	igt_describe("A duplicate file descriptor keeps the buffer");
-	igt_subtest("duplicate-outlives-fd")
-		test_duplicate_outlives_fd(heap);
+	vcm_subtest("fork-mapping", test_fork_mapping(heap),
+		    "Parent and child see each other's writes through an inherited mapping");
+	vcm_subtest("fork-fd", test_fork_fd(heap),
+		    "A child can map the inherited file descriptor itself");
+	vcm_subtest("socket", test_socket(heap),
+		    "A buffer sent over a UNIX socket arrives with its contents");
+	vcm_subtest("duplicate-outlives-fd", test_duplicate_outlives_fd(heap),
+		    "A duplicate file descriptor keeps the buffer");
 
 	igt_subtest_group() {
 		igt_fixture() {
@@ -299,21 +259,14 @@ int igt_main()
 			vcm_totals_read(&before);
 		}
 
-		igt_describe("A buffer that is only in flight over a socket lives on");
-		igt_subtest("socket-only-reference")
-			test_socket_only_reference(heap);
-
-		igt_describe("A mapping keeps the buffer when all file descriptors are closed");
-		igt_subtest("mapping-outlives-fd")
-			test_mapping_outlives_fd(heap);
-
-		igt_describe("A process that ends gives back all that only it had");
-		igt_subtest("exit-releases")
-			test_exit_releases(heap);
-
-		igt_describe("The memory is given back with the last reference and not before");
-		igt_subtest("last-reference-releases")
-			test_last_reference(heap);
+		vcm_subtest("socket-only-reference", test_socket_only_reference(heap),
+			    "A buffer that is only in flight over a socket lives on");
+		vcm_subtest("mapping-outlives-fd", test_mapping_outlives_fd(heap),
+			    "A mapping keeps the buffer when all file descriptors are closed");
+		vcm_subtest("exit-releases", test_exit_releases(heap),
+			    "A process that ends gives back all that only it had");
+		vcm_subtest("last-reference-releases", test_last_reference(heap),
+			    "The memory is given back with the last reference and not before");
 
 		igt_fixture()
 			vcm_totals_assert_back(&before);

@@ -22,159 +22,6 @@
 #include "vcm_iova.h"
 #include "vcm_space.h"
 
-/**
- * TEST: vcm space
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: Address spaces that are swapped under a device behind an IOMMU.
- *
- * SUBTEST: create
- * Description: Spaces can be made behind an IOMMU and nowhere else.
- *
- * SUBTEST: create-many-times
- * Description: Making and destroying spaces uses nothing up.
- *
- * SUBTEST: shown
- * Description: Spaces, what is mapped in them and which is active are shown.
- *
- * SUBTEST: window
- * Description: Buffers are mapped inside the window of their space.
- *
- * SUBTEST: out-of-reach
- * Description: What does not fit into a space is refused and leaves nothing.
- *
- * SUBTEST: same-address
- * Description: A device switched a thousand times sees two buffers at one address in turn.
- *
- * SUBTEST: interrupts
- * Description: A device's interrupts arrive while a space is active.
- *
- * SUBTEST: hides-other-space
- * Description: A device does not reach what only another space has mapped.
- *
- * SUBTEST: hides-default
- * Description: A device in a space does not reach what the DMA API has mapped for it.
- *
- * SUBTEST: hides-inactive
- * Description: A device that is in no space does not reach what a space has mapped.
- *
- * SUBTEST: hides-released
- * Description: What was released in the active space can not be reached any more.
- *
- * SUBTEST: default-restored
- * Description: Mappings from before an activation work after a deactivation.
- *
- * SUBTEST: default-meanwhile
- * Description: Mappings made and released while a space is active are right afterwards.
- *
- * SUBTEST: freed-while-inactive
- * Description: A buffer that is closed while an inactive space has it mapped lives there.
- *
- * SUBTEST: three-spaces-and-default
- * Description: One buffer in three spaces and the default at once is one memory.
- *
- * SUBTEST: other-heap
- * Description: A buffer of a heap that knows nothing of spaces is mapped in them as well.
- *
- * SUBTEST: two-devices
- * Description: The spaces of two devices are of no concern to each other.
- *
- * SUBTEST: translation
- * Description: What a space says of its addresses is where the buffer is.
- *
- * SUBTEST: coherent
- * Description: A driver's own memory in a space is what the device finds there.
- *
- * SUBTEST: probe-needs-root
- * Description: DMA at any address is for root, whoever has got the device's file.
- *
- * SUBTEST: foreign-driver
- * Description: Who binds another driver to a space's device is refused, and does no harm.
- *
- * SUBTEST: fault-handler
- * Description: A fault is told to the space that is active, and to no other.
- *
- * SUBTEST: fixed-dma
- * Description: A device finds a buffer at the address that was chosen for it.
- *
- * SUBTEST: fixed-overlap
- * Description: Nothing is mapped over anything in the fixed window.
- *
- * SUBTEST: fixed-range
- * Description: Nothing is mapped at fixed addresses outside the fixed window.
- *
- * SUBTEST: fixed-misaligned
- * Description: Fixed addresses are multiples of the page and of the space's alignment.
- *
- * SUBTEST: fixed-reserved
- * Description: Nothing is mapped where the platform has its own use for the addresses.
- *
- * SUBTEST: fixed-kept-free
- * Description: The DMA API never maps in the fixed window.
- *
- * SUBTEST: fixed-keeps
- * Description: A buffer at a fixed address lives as long as it is there.
- *
- * SUBTEST: fixed-again
- * Description: Fixed addresses are free again when the buffer is released.
- *
- * SUBTEST: align
- * Description: In a space with an alignment large chunks are aligned.
- *
- * SUBTEST: align-any-chunks
- * Description: Buffers of chunks smaller than the alignment are never refused.
- *
- * SUBTEST: align-refuses
- * Description: A mapping that wastes an aligned block is refused and counted.
- *
- * SUBTEST: as-many-as-allowed
- * Description: The number of spaces has a limit, and reaching it leaves nothing behind.
- *
- * SUBTEST: refuses-create
- * Description: Spaces with bad arguments are refused.
- *
- * SUBTEST: refuses-op
- * Description: Spaces and operations that do not exist are refused.
- *
- * SUBTEST: refuses-import
- * Description: Imports to spaces with bad arguments are refused.
- *
- * SUBTEST: refuses-activate
- * Description: Spaces are activated and deactivated one at a time.
- *
- * SUBTEST: refuses-dma
- * Description: A driver knows that the device is in another space than a buffer.
- *
- * SUBTEST: destroy-active
- * Description: An active space can be destroyed, and the device reaches nothing of it.
- *
- * SUBTEST: destroy-mapped
- * Description: Who has buffers in a space that was destroyed lets them go as ever.
- *
- * SUBTEST: destroy-fixed
- * Description: A space that is destroyed lets go of the buffers at fixed addresses.
- *
- * SUBTEST: destroy-other-heap
- * Description: A space with buffers of another heap ends when the last one is released.
- *
- * SUBTEST: destroy-and-close
- * Description: Files with buffers in spaces that were destroyed can be closed.
- *
- * SUBTEST: other-file
- * Description: The spaces of an open file are not there for another.
- *
- * SUBTEST: close-destroys
- * Description: Closing the file destroys its spaces, whatever is in them.
- *
- * SUBTEST: kill-destroys
- * Description: So does a process that is killed.
- *
- * SUBTEST: domain-type
- * Description: The kernel's switch for the type of domain does no harm to a space.
- */
-
 IGT_TEST_DESCRIPTION("Address spaces that are swapped under a device behind an IOMMU.");
 
 /* A chunk of each size. */
@@ -2099,9 +1946,7 @@ int igt_main()
 		vcm_totals_read(&before);
 	}
 
-	igt_describe("Spaces can be made behind an IOMMU and nowhere else");
-	igt_subtest("create")
-		test_create();
+	vcm_subtest("create", test_create(), "Spaces can be made behind an IOMMU and nowhere else");
 
 	igt_subtest_group() {
 		igt_fixture() {
@@ -2117,13 +1962,10 @@ int igt_main()
 				run(dev, i);
 		}
 
-		igt_describe("Closing the file destroys its spaces, whatever is in them");
-		igt_subtest("close-destroys")
-			test_close_destroys(dev);
-
-		igt_describe("So does a process that is killed");
-		igt_subtest("kill-destroys")
-			test_kill_destroys(dev);
+		vcm_subtest("close-destroys", test_close_destroys(dev),
+			    "Closing the file destroys its spaces, whatever is in them");
+		vcm_subtest("kill-destroys", test_kill_destroys(dev),
+			    "So does a process that is killed");
 	}
 
 	igt_fixture() {

@@ -19,60 +19,6 @@
 #include "vcm_iova.h"
 #include "vcm_space.h"
 
-/**
- * TEST: vcm space life
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: Address spaces whose device comes and goes, or is used by many at once.
- *
- * SUBTEST: managed-gap
- * Description: A device of a driver that manages its DMA reaches nothing between spaces.
- *
- * SUBTEST: managed-until-last
- * Description: The device's own addresses are back with the end of its last space.
- *
- * SUBTEST: managed-switch
- * Description: A device of such a driver can be switched many times.
- *
- * SUBTEST: managed-unbind
- * Description: Such a device loses its driver while a space is active.
- *
- * SUBTEST: managed-unbind-dma
- * Description: DMA that is under way when the driver goes changes nothing but its buffer.
- *
- * SUBTEST: unbind
- * Description: A device loses its driver while a space is active and others have buffers.
- *
- * SUBTEST: unbind-many-times
- * Description: That uses nothing up, however often.
- *
- * SUBTEST: unbind-one-of-two
- * Description: That another device lost its driver is of no concern to a device.
- *
- * SUBTEST: unbind-busy
- * Description: A device loses its driver while processes use its spaces.
- *
- * SUBTEST: close-after-bind
- * Description: A file from before is closed when the device has new spaces.
- *
- * SUBTEST: bind-in-any-order
- * Description: A device is the same whichever of them is bound first.
- *
- * SUBTEST: remove
- * Description: A device is unplugged while a space is active, and plugged in again.
- *
- * SUBTEST: unload-refused
- * Description: Modules stay loaded while they are needed.
- *
- * SUBTEST: unload
- * Description: A driver can be unloaded and loaded, and its devices have spaces again.
- *
- * SUBTEST: parallel
- * Description: Buffers come and go in spaces that a device is switched between.
- */
-
 IGT_TEST_DESCRIPTION("Address spaces whose device comes and goes, or is used by many at once.");
 
 /* A chunk of each size. */

@@ -18,28 +18,6 @@
 #include "vcm_pool.h"
 #include "vcm_swap.h"
 
-/**
- * TEST: vcm swap
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: Buffers on a machine that has swap.
- *
- * SUBTEST: %s
- * Description: Nobody dies of buffers that memory is too little for, with swap on %arg[1].
- *
- * arg[1]:
- *
- * @zram-random: compressed memory, which does not get smaller
- * @zram-text:   compressed memory, which gets smaller
- * @zram-cache:  the first, where much of what is available is page cache
- * @disk:        a disk
- *
- * SUBTEST: pool-with-swap
- * Description: Chunks of the pool are memory like others: they leave the reserve, too.
- */
-
 IGT_TEST_DESCRIPTION("Buffers of the vcm heap on a machine that has swap.");
 
 /* How long a buffer is held; the watch looks every few milliseconds. */
@@ -241,9 +219,8 @@ int igt_main()
 				  kinds[i].cache);
 	}
 
-	igt_describe("Chunks of the pool leave the reserve, too");
-	igt_subtest("pool-with-swap")
-		test_pool();
+	vcm_subtest("pool-with-swap", test_pool(),
+		    "Chunks of the pool are memory like others: they leave the reserve, too");
 
 	igt_fixture() {
 		vcm_totals_assert_back(&before);

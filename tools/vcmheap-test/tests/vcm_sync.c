@@ -11,48 +11,6 @@
 #include "igt.h"
 #include "vcm_heap.h"
 
-/**
- * TEST: vcm sync
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: CPU access periods, names and other calls on a buffer.
- *
- * SUBTEST: legal
- * Description: Each kind of access can be begun and ended.
- *
- * SUBTEST: unpaired
- * Description: Periods may nest, overlap, and end without having begun.
- *
- * SUBTEST: illegal
- * Description: Flags without a direction and unknown flags are refused.
- *
- * SUBTEST: any-access-mode
- * Description: The calls do not depend on the access mode of the file descriptor.
- *
- * SUBTEST: name
- * Description: A buffer can be named, and the name is shown with its file descriptor.
- *
- * SUBTEST: name-refused
- * Description: Names that are too long are refused and change nothing.
- *
- * SUBTEST: fdinfo
- * Description: The file descriptor tells the buffer's size and the heap it is from.
- *
- * SUBTEST: seek
- * Description: Seeking finds the end and the start, and nothing else.
- *
- * SUBTEST: no-read-write
- * Description: A buffer is mapped, not read and written.
- *
- * SUBTEST: idle
- * Description: A buffer that no device works on is ready.
- *
- * SUBTEST: unknown-ioctl
- * Description: Requests that nobody defined are refused.
- */
-
 IGT_TEST_DESCRIPTION("CPU access periods, names and other calls on vcm heap buffers.");
 
 static const uint64_t accesses[] = { DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE, DMA_BUF_SYNC_RW };
@@ -233,49 +191,26 @@ int igt_main()
 	igt_fixture()
 		heap = vcm_heap_open();
 
-	igt_describe("Each kind of access can be begun and ended");
-	igt_subtest("legal")
-		test_legal(heap);
-
-	igt_describe("Periods may nest, overlap, and end without having begun");
-	igt_subtest("unpaired")
-		test_unpaired(heap);
-
-	igt_describe("Flags without a direction and unknown flags are refused");
-	igt_subtest("illegal")
-		test_illegal(heap);
-
-	igt_describe("The calls do not depend on the access mode of the file descriptor");
-	igt_subtest("any-access-mode")
-		test_any_access_mode(heap);
-
-	igt_describe("A buffer can be named, and the name is shown with its file descriptor");
-	igt_subtest("name")
-		test_name(heap);
-
-	igt_describe("Names that are too long are refused and change nothing");
-	igt_subtest("name-refused")
-		test_name_refused(heap);
-
-	igt_describe("The file descriptor tells the buffer's size and the heap it is from");
-	igt_subtest("fdinfo")
-		test_fdinfo(heap);
-
-	igt_describe("Seeking finds the end and the start, and nothing else");
-	igt_subtest("seek")
-		test_seek(heap);
-
-	igt_describe("A buffer is mapped, not read and written");
-	igt_subtest("no-read-write")
-		test_no_read_write(heap);
-
-	igt_describe("A buffer that no device works on is ready");
-	igt_subtest("idle")
-		test_idle(heap);
-
-	igt_describe("Requests that nobody defined are refused");
-	igt_subtest("unknown-ioctl")
-		test_unknown_ioctl(heap);
+	vcm_subtest("legal", test_legal(heap), "Each kind of access can be begun and ended");
+	vcm_subtest("unpaired", test_unpaired(heap),
+		    "Periods may nest, overlap, and end without having begun");
+	vcm_subtest("illegal", test_illegal(heap),
+		    "Flags without a direction and unknown flags are refused");
+	vcm_subtest("any-access-mode", test_any_access_mode(heap),
+		    "The calls do not depend on the access mode of the file descriptor");
+	vcm_subtest("name", test_name(heap),
+		    "A buffer can be named, and the name is shown with its file descriptor");
+	vcm_subtest("name-refused", test_name_refused(heap),
+		    "Names that are too long are refused and change nothing");
+	vcm_subtest("fdinfo", test_fdinfo(heap),
+		    "The file descriptor tells the buffer's size and the heap it is from");
+	vcm_subtest("seek", test_seek(heap),
+		    "Seeking finds the end and the start, and nothing else");
+	vcm_subtest("no-read-write", test_no_read_write(heap),
+		    "A buffer is mapped, not read and written");
+	vcm_subtest("idle", test_idle(heap), "A buffer that no device works on is ready");
+	vcm_subtest("unknown-ioctl", test_unknown_ioctl(heap),
+		    "Requests that nobody defined are refused");
 
 	igt_fixture()
 		close(heap);

@@ -10,33 +10,6 @@
 #include "vcm_debugfs.h"
 #include "vcm_heap.h"
 
-/**
- * TEST: vcm vgem
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: Buffers imported into a DRM driver that knows nothing of the heap.
- *
- * SUBTEST: import
- * Description: A buffer imports, shows its importer, and lets go of it.
- *
- * SUBTEST: contents
- * Description: The CPU sees the same contents through the importer.
- *
- * SUBTEST: same-handle
- * Description: Importing a buffer twice into one DRM file gives the same handle.
- *
- * SUBTEST: two-files
- * Description: Two DRM files import one buffer at the same time.
- *
- * SUBTEST: outlives-fd
- * Description: The importer keeps the buffer when all file descriptors are closed.
- *
- * SUBTEST: close-releases
- * Description: Closing the DRM file lets go of what is still imported.
- */
-
 IGT_TEST_DESCRIPTION("vcm heap buffers imported into a DRM driver that knows nothing of the heap.");
 
 #define SIZE (MIB(3) + KIB(68))
@@ -184,29 +157,18 @@ int igt_main()
 		vcm_totals_read(&before);
 	}
 
-	igt_describe("A buffer imports, shows its importer, and lets go of it");
-	igt_subtest("import")
-		test_import(heap, vgem);
-
-	igt_describe("The CPU sees the same contents through the importer");
-	igt_subtest("contents")
-		test_contents(heap, vgem);
-
-	igt_describe("Importing a buffer twice into one DRM file gives the same handle");
-	igt_subtest("same-handle")
-		test_same_handle(heap, vgem);
-
-	igt_describe("Two DRM files import one buffer at the same time");
-	igt_subtest("two-files")
-		test_two_files(heap, vgem);
-
-	igt_describe("The importer keeps the buffer when all file descriptors are closed");
-	igt_subtest("outlives-fd")
-		test_outlives_fd(heap, vgem);
-
-	igt_describe("Closing the DRM file lets go of what is still imported");
-	igt_subtest("close-releases")
-		test_close_releases(heap);
+	vcm_subtest("import", test_import(heap, vgem),
+		    "A buffer imports, shows its importer, and lets go of it");
+	vcm_subtest("contents", test_contents(heap, vgem),
+		    "The CPU sees the same contents through the importer");
+	vcm_subtest("same-handle", test_same_handle(heap, vgem),
+		    "Importing a buffer twice into one DRM file gives the same handle");
+	vcm_subtest("two-files", test_two_files(heap, vgem),
+		    "Two DRM files import one buffer at the same time");
+	vcm_subtest("outlives-fd", test_outlives_fd(heap, vgem),
+		    "The importer keeps the buffer when all file descriptors are closed");
+	vcm_subtest("close-releases", test_close_releases(heap),
+		    "Closing the DRM file lets go of what is still imported");
 
 	igt_fixture() {
 		vcm_totals_assert_back(&before);

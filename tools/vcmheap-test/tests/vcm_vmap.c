@@ -9,44 +9,6 @@
 #include "vcm_heap.h"
 #include "vcm_importer.h"
 
-/**
- * TEST: vcm vmap
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: The kernel's own mapping of buffers.
- *
- * SUBTEST: read-%s
- * Description: The kernel reads what the CPU wrote, in a buffer of %arg[1].
- *
- * SUBTEST: write-%s
- * Description: The CPU reads what the kernel wrote, in a buffer of %arg[1].
- *
- * arg[1]:
- *
- * @one-page:    one page
- * @one-chunk:   one chunk of 64 KiB
- * @large-chunk: one chunk of 2 MiB
- * @many-chunks: chunks of different sizes
- * @many-pages:  chunks and many single pages
- *
- * SUBTEST: large
- * Description: A large buffer is mapped from end to end.
- *
- * SUBTEST: again-and-again
- * Description: Mapping many times uses nothing up.
- *
- * SUBTEST: chunks-that-touch
- * Description: The kernel copies across the border of two chunks that touch in memory.
- *
- * SUBTEST: one-chunk-for-nothing
- * Description: A buffer of one chunk needs no mapping.
- *
- * SUBTEST: two-importers
- * Description: Two importers that map one buffer see each other's writes.
- */
-
 IGT_TEST_DESCRIPTION("The kernel's own mapping of vcm heap buffers.");
 
 static const struct {
@@ -329,25 +291,16 @@ int igt_main()
 			test_write(heap, importer, buffers[i].len);
 	}
 
-	igt_describe("A large buffer is mapped from end to end");
-	igt_subtest("large")
-		test_large(heap, importer);
-
-	igt_describe("Mapping many times uses nothing up");
-	igt_subtest("again-and-again")
-		test_again(heap, importer);
-
-	igt_describe("The kernel copies across the border of two chunks that touch in memory");
-	igt_subtest("chunks-that-touch")
-		test_chunks_that_touch(heap, importer);
-
-	igt_describe("A buffer of one chunk needs no mapping");
-	igt_subtest("one-chunk-for-nothing")
-		test_one_chunk(heap, importer);
-
-	igt_describe("Two importers that map one buffer see each other's writes");
-	igt_subtest("two-importers")
-		test_two_importers(heap, importer);
+	vcm_subtest("large", test_large(heap, importer),
+		    "A large buffer is mapped from end to end");
+	vcm_subtest("again-and-again", test_again(heap, importer),
+		    "Mapping many times uses nothing up");
+	vcm_subtest("chunks-that-touch", test_chunks_that_touch(heap, importer),
+		    "The kernel copies across the border of two chunks that touch in memory");
+	vcm_subtest("one-chunk-for-nothing", test_one_chunk(heap, importer),
+		    "A buffer of one chunk needs no mapping");
+	vcm_subtest("two-importers", test_two_importers(heap, importer),
+		    "Two importers that map one buffer see each other's writes");
 
 	igt_fixture() {
 		vcm_totals_assert_back(&before);

@@ -10,36 +10,6 @@
 #include "vcm_dev.h"
 #include "vcm_heap.h"
 
-/**
- * TEST: vcm zero
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: New buffers show nothing of what memory held before.
- *
- * SUBTEST: first-use
- * Description: A new buffer is zero.
- *
- * SUBTEST: reuse-same-size
- * Description: Memory that a buffer of the same size held before comes back zero.
- *
- * SUBTEST: reuse-other-size
- * Description: Memory that buffers of other sizes held before comes back zero.
- *
- * SUBTEST: reuse-most-of-memory
- * Description: Zero also when most of the machine's memory was in use before.
- *
- * SUBTEST: reuse-each-chunk-size
- * Description: Memory comes back zero in chunks of each size.
- *
- * SUBTEST: reuse-by-others
- * Description: Processes that allocate and release at the same time see nothing of each other.
- *
- * SUBTEST: tail
- * Description: The bytes from the length asked for to the end of the page are zero.
- */
-
 IGT_TEST_DESCRIPTION("New buffers of the vcm heap show nothing of what memory held before.");
 
 #define DIRT 0xa5
@@ -166,21 +136,13 @@ int igt_main()
 	igt_fixture()
 		heap = vcm_heap_open();
 
-	igt_describe("A new buffer is zero");
-	igt_subtest("first-use")
-		test_first_use(heap);
-
-	igt_describe("Memory that a buffer of the same size held before comes back zero");
-	igt_subtest("reuse-same-size")
-		test_reuse_same_size(heap);
-
-	igt_describe("Memory that buffers of other sizes held before comes back zero");
-	igt_subtest("reuse-other-size")
-		test_reuse_other_size(heap);
-
-	igt_describe("Zero also when most of the machine's memory was in use before");
-	igt_subtest("reuse-most-of-memory")
-		test_reuse_most(heap);
+	vcm_subtest("first-use", test_first_use(heap), "A new buffer is zero");
+	vcm_subtest("reuse-same-size", test_reuse_same_size(heap),
+		    "Memory that a buffer of the same size held before comes back zero");
+	vcm_subtest("reuse-other-size", test_reuse_other_size(heap),
+		    "Memory that buffers of other sizes held before comes back zero");
+	vcm_subtest("reuse-most-of-memory", test_reuse_most(heap),
+		    "Zero also when most of the machine's memory was in use before");
 
 	igt_subtest_group() {
 		static int dev;
@@ -192,21 +154,17 @@ int igt_main()
 			vcm_compact_memory();
 		}
 
-		igt_describe("Memory comes back zero in chunks of each size");
-		igt_subtest("reuse-each-chunk-size")
-			test_reuse_chunks(dev);
-
-		igt_describe("Processes that allocate and release see nothing of each other");
-		igt_subtest("reuse-by-others")
-			test_reuse_others(dev);
+		vcm_subtest("reuse-each-chunk-size", test_reuse_chunks(dev),
+			    "Memory comes back zero in chunks of each size");
+		vcm_subtest("reuse-by-others", test_reuse_others(dev),
+			    "Processes that allocate and release see nothing of each other");
 
 		igt_fixture()
 			close(dev);
 	}
 
-	igt_describe("The bytes from the length asked for to the end of the page are zero");
-	igt_subtest("tail")
-		test_tail(heap);
+	vcm_subtest("tail", test_tail(heap),
+		    "The bytes from the length asked for to the end of the page are zero");
 
 	igt_fixture()
 		close(heap);
