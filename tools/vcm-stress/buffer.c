@@ -28,8 +28,8 @@ static bool hostile(const struct thread *t)
 
 /* --- Contents ---------------------------------------------------------- */
 
-/**
- * word_of - what a filled buffer has at an offset
+/*
+ * What a filled buffer has at an offset.
  * @tag: what it was filled with, 0 for a new one
  * @offset: a multiple of 8
  */
@@ -38,8 +38,8 @@ uint64_t word_of(uint64_t tag, uint64_t offset)
 	return tag ? rng_mix(tag + offset) | 1 : 0;
 }
 
-/**
- * offset_of - where in a page a buffer has its third word
+/*
+ * Where in a page a buffer has its third word.
  * @tag: what it was filled with
  * @page: number of the page
  */
@@ -106,14 +106,9 @@ static bool fill(struct thread *t, struct buffer *b, uint64_t tag)
 	return true;
 }
 
-/**
- * check_contents - read from all pages of a buffer
- * @t: the thread
- * @b: the buffer
- *
- * Anything else in it than what it was filled with is a failure.
- *
- * Returns: whether it could be mapped.
+/*
+ * Read from all pages of a buffer. Anything else in it than what it was filled with is a
+ * failure. Returns whether it could be mapped.
  */
 bool check_contents(struct thread *t, struct buffer *b)
 {
@@ -249,11 +244,7 @@ static bool do_alloc(struct thread *t, struct buffer *b)
 	return true;
 }
 
-/**
- * buffer_free - let go of a buffer
- * @t: the thread
- * @b: the buffer
- */
+/* Let go of a buffer. */
 void buffer_free(struct thread *t, struct buffer *b)
 {
 	release(t, b);
@@ -425,13 +416,7 @@ static bool do_send(struct thread *t, struct buffer *b)
 	return true;
 }
 
-/**
- * receive - take a buffer that was sent to the worker
- * @t: the thread
- * @b: set
- *
- * Returns: whether there was one.
- */
+/* Take a buffer that was sent to the worker. Returns whether there was one. */
 bool receive(struct thread *t, struct buffer *b)
 {
 	struct worker *w = t->w;
@@ -480,10 +465,7 @@ static bool do_import_sync_file(struct thread *t, struct buffer *b)
 	return call(t, DMABUF, b->fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &args, sizeof(args));
 }
 
-/**
- * forget_map - unmap what a hostile worker has mapped of a buffer
- * @b: the buffer
- */
+/* Unmap what a hostile worker has mapped of a buffer. */
 void forget_map(struct buffer *b)
 {
 	if (b->map)

@@ -45,11 +45,7 @@ static void unlock_device(struct thread *t, unsigned int edu)
 
 /* --- Imports ----------------------------------------------------------- */
 
-/**
- * do_release - end an import
- * @t: the thread
- * @b: the buffer
- */
+/* End an import. */
 bool do_release(struct thread *t, struct buffer *b)
 {
 	struct vcm_edu_release args = { .handle = b->handle };
@@ -62,11 +58,7 @@ bool do_release(struct thread *t, struct buffer *b)
 	return true;
 }
 
-/**
- * release - end an import, if there is one
- * @t: the thread
- * @b: the buffer
- */
+/* End an import, if there is one. */
 void release(struct thread *t, struct buffer *b)
 {
 	if (b->handle)
@@ -97,9 +89,8 @@ static uint32_t some_space(struct thread *t, unsigned int *edu)
 	return raw % 16 == 15 ? raw >> 32 : t->w->spaces[n].number;
 }
 
-/**
- * do_import - have a device import a buffer
- * @t: the thread
+/*
+ * Have a device import a buffer.
  * @b: the buffer; the import it had before is released
  */
 bool do_import(struct thread *t, struct buffer *b)
@@ -114,11 +105,7 @@ bool do_import(struct thread *t, struct buffer *b)
 	return b->handle;
 }
 
-/**
- * do_kernel_read - read a word through a mapping of the kernel's
- * @t: the thread
- * @b: the buffer
- */
+/* Read a word through a mapping of the kernel's. */
 bool do_kernel_read(struct thread *t, struct buffer *b)
 {
 	static char memory[VCM_EDU_ACCESS_MAX];
@@ -215,11 +202,7 @@ static bool hostile_transfer(struct thread *t, struct buffer *b)
 	return edu_call(t, b->edu, VCM_EDU_IOC_DMA, &args, sizeof(args));
 }
 
-/**
- * do_device_copy - have a device copy a word
- * @t: the thread
- * @b: the buffer
- */
+/* Have a device copy a word. */
 bool do_device_copy(struct thread *t, struct buffer *b)
 {
 	struct desk desk;
@@ -285,11 +268,7 @@ static bool copy_across(struct thread *t, struct buffer *b, const struct desk *d
 	return done;
 }
 
-/**
- * do_space_switch - have a device copy a word from one address space to another
- * @t: the thread
- * @b: the buffer
- */
+/* Have a device copy a word from one address space to another. */
 bool do_space_switch(struct thread *t, struct buffer *b)
 {
 	uint64_t at = offset_of(b->tag, rng_below(&t->rng, b->len / PAGE));
@@ -323,11 +302,7 @@ bool do_space_switch(struct thread *t, struct buffer *b)
 
 /* --- What only hostile ones do ----------------------------------------- */
 
-/**
- * do_hostile_space - make a space, or do something to one
- * @t: the thread
- * @b: not used
- */
+/* Make a space, or do something to one. */
 bool do_hostile_space(struct thread *t, struct buffer *b)
 {
 	unsigned int n = rng_below(&t->rng, SPACES), edu = rng_below(&t->rng, EDUS);
@@ -346,9 +321,8 @@ bool do_hostile_space(struct thread *t, struct buffer *b)
 	return true;
 }
 
-/**
- * do_hostile_device - any call of the importer, with any contents
- * @t: the thread
+/*
+ * Any call of the importer, with any contents.
  * @b: a buffer that it may know
  */
 bool do_hostile_device(struct thread *t, struct buffer *b)

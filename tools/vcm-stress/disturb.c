@@ -207,8 +207,8 @@ const char *disturbance(unsigned int n)
 	return all[n].name;
 }
 
-/**
- * can_disturb - is a disturbance possible on this machine
+/*
+ * Returns whether a disturbance is possible on this machine.
  * @n: its number
  */
 bool can_disturb(unsigned int n)
@@ -216,10 +216,8 @@ bool can_disturb(unsigned int n)
 	return !access(all[n].file, F_OK);
 }
 
-/**
- * disturb - disturb the workers in every way, in any order
- * @shared: what all see
- * @rng: random numbers
+/*
+ * Disturb the workers in every way, in any order.
  * @workers: the workers
  * @done: counts what was done
  */
@@ -241,9 +239,7 @@ void disturb(struct shared *shared, struct rng *rng, const pid_t *workers, unsig
 	}
 }
 
-/**
- * disturb_end - leave the machine as it was found
- */
+/* Leave the machine as it was found. */
 void disturb_end(void)
 {
 	if (pool_mb)

@@ -61,10 +61,7 @@ static struct {
 
 /* --- Values ------------------------------------------------------------ */
 
-/**
- * odd_value - a number that is near some limit, or any
- * @rng: random numbers
- */
+/* A number that is near some limit, or any. */
 uint64_t odd_value(struct rng *rng)
 {
 	static const uint64_t limits[] = {
@@ -82,12 +79,10 @@ uint64_t odd_value(struct rng *rng)
 	return kind == 14 ? raw % 4096 : raw;
 }
 
-/**
- * cap_length - keep a hostile length from being one that takes seconds to zero
- * @shared: what all see
+/*
+ * Keep a hostile length from being one that takes seconds to zero. Returns @length if it
+ * is short, or longer than memory.
  * @length: any length
- *
- * Returns: @length if it is short, or longer than memory.
  */
 uint64_t cap_length(const struct shared *shared, uint64_t length)
 {
@@ -96,8 +91,8 @@ uint64_t cap_length(const struct shared *shared, uint64_t length)
 	return length % 0x20000 + 1;
 }
 
-/**
- * mutate - change a word of a structure, or two, or half of the time none
+/*
+ * Change a word of a structure, or two, or half of the time none.
  * @t: the thread; if it is not hostile nothing is changed
  * @arg: the structure
  * @size: bytes in it
@@ -115,11 +110,7 @@ void mutate(struct thread *t, void *arg, size_t size)
 	}
 }
 
-/**
- * some_fd - a file descriptor: a buffer, and of a hostile thread another file, or none
- * @t: the thread
- * @fd: the buffer
- */
+/* A file descriptor: a buffer, and of a hostile thread another file, or none. */
 int some_fd(struct thread *t, int fd)
 {
 	uint64_t kind = rng_below(&t->rng, 32), raw = rng_next(&t->rng);
@@ -282,10 +273,7 @@ static void slow_init(void)
 	start_thread(keeper_run);
 }
 
-/**
- * hostile_init - get memory for arguments, and the threads that change it
- * @w: the worker
- */
+/* Get memory for arguments, and the threads that change it. */
 void hostile_init(struct worker *w)
 {
 	int fd = memfd_create("arena", 0);
@@ -308,9 +296,7 @@ void hostile_init(struct worker *w)
 	slow_init();
 }
 
-/**
- * end_of_memory - where memory for arguments ends; what follows is not there
- */
+/* Where memory for arguments ends; what follows is not there. */
 char *end_of_memory(void)
 {
 	return arena.rw + ARENA;
@@ -453,16 +439,13 @@ static void count(struct thread *t, enum target target, int next, int ret)
 		       (unsigned long long)t->step, strerror(-ret), next);
 }
 
-/**
- * hostile_call - make an ioctl of another number, with its argument somewhere
- * @t: the thread
+/*
+ * Make an ioctl of another number, with its argument somewhere. Returns whether it was
+ * that ioctl, and succeeded, and @arg is what the kernel wrote.
  * @target: what @fd is
- * @fd: the file
  * @command: number of the ioctl, mostly
  * @arg: the argument, at least 8 bytes; what came back on success
  * @len: bytes in it
- *
- * Returns: whether it was that ioctl, and succeeded, and @arg is what the kernel wrote.
  */
 bool hostile_call(struct thread *t, enum target target, int fd, unsigned long command,
 		  void *arg, size_t len)

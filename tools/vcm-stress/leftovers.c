@@ -15,10 +15,9 @@
 #define SETTLE_STEPS	100
 #define SETTLE_STEP_US	50000
 
-/**
- * drain_pool - have the heap give all chunks back that it keeps
- *
- * Returns: false, with a line that says so, if some are left.
+/*
+ * Have the heap give all chunks back that it keeps. Returns false, with a line that says
+ * so, if some are left.
  */
 bool drain_pool(void)
 {
@@ -52,10 +51,9 @@ static bool all_gone(void)
 	return gone;
 }
 
-/**
- * no_leftovers - is there no buffer, attachment, address or space in use
- *
- * Returns: true, or false with lines that say what is left.
+/*
+ * Returns whether no buffer, attachment, address or space is in use; else prints what is
+ * left.
  */
 bool no_leftovers(void)
 {

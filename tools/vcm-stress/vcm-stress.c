@@ -60,12 +60,9 @@ struct options {
 	uint64_t seed;
 };
 
-/**
- * fail - a check failed
- * @shared: what all see
+/*
+ * A check failed. All go on, so that more is seen.
  * @fmt: what is wrong
- *
- * All go on, so that more is seen.
  */
 void fail(struct shared *shared, const char *fmt, ...)
 {

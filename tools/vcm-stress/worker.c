@@ -41,19 +41,14 @@ static int patient_ioctl(enum target target, int fd, unsigned long command, void
 	return ret;
 }
 
-/**
- * call - make an ioctl
- * @t: the thread
+/*
+ * Make an ioctl. It has to succeed, but where memory is short, or room in 28 bits of
+ * addresses; a hostile worker makes another one of it. Returns whether it succeeded and
+ * @arg is what the kernel wrote.
  * @target: what @fd is
- * @fd: the file
  * @command: number of the ioctl
  * @arg: the argument, at least 8 bytes; what came back on success
  * @size: bytes in it
- *
- * It has to succeed, but where memory is short, or room in 28 bits of addresses; a
- * hostile worker makes another one of it.
- *
- * Returns: whether it succeeded and @arg is what the kernel wrote.
  */
 bool call(struct thread *t, enum target target, int fd, unsigned long command, void *arg,
 	  size_t size)
@@ -258,12 +253,9 @@ static void run_hostile(struct worker *w)
 	forget_all(w);
 }
 
-/**
- * worker_run - be a worker until the time is over
- * @shared: what all see
+/*
+ * Be a worker until the time is over. All buffers are checked and closed at the end.
  * @id: number of the worker
- *
- * All buffers are checked and closed at the end.
  */
 void worker_run(struct shared *shared, unsigned int id)
 {

@@ -12,11 +12,9 @@
 #include "vcm_dev.h"
 #include "vcm_heap.h"
 
-/**
- * vcm_random:
+/*
+ * Returns numbers that look random and are the same in each run.
  * @state: any number in the beginning
- *
- * Returns: numbers that look random and are the same in each run.
  */
 uint64_t vcm_random(uint64_t *state)
 {
@@ -24,12 +22,10 @@ uint64_t vcm_random(uint64_t *state)
 	return *state >> 33;
 }
 
-/**
- * vcm_random_length:
+/*
+ * Returns a length in bytes: often a small one, seldom a large one, of whole chunks and
+ * of others.
  * @state: of vcm_random()
- *
- * Returns: a length in bytes: often a small one, seldom a large one, of whole
- * chunks and of others.
  */
 uint64_t vcm_random_length(uint64_t *state)
 {
@@ -84,14 +80,11 @@ static void keeper_empty(struct keeper *keeper)
 	keeper->dmabuf = -1;
 }
 
-/**
- * vcm_churn:
- * @dev: /dev/vcm
+/*
+ * Allocates and releases buffers of all lengths in no order. Each has to be zero when it
+ * comes, and to have its own contents when it goes.
  * @seed: of what looks random
  * @rounds: how many buffers
- *
- * Allocates and releases buffers of all lengths in no order. Each has to be
- * zero when it comes, and to have its own contents when it goes.
  */
 void vcm_churn(int dev, uint64_t seed, unsigned int rounds)
 {
@@ -111,11 +104,7 @@ void vcm_churn(int dev, uint64_t seed, unsigned int rounds)
 		keeper_empty(&keepers[i]);
 }
 
-/**
- * vcm_crew_init:
- * @crew: filled in
- * @size: number of children that igt_fork() is going to make
- */
+/* @size: number of children that igt_fork() is going to make */
 void vcm_crew_init(struct vcm_crew *crew, unsigned int size)
 {
 	crew->size = size;
@@ -124,21 +113,12 @@ void vcm_crew_init(struct vcm_crew *crew, unsigned int size)
 	igt_assert(crew->count != MAP_FAILED);
 }
 
-/**
- * vcm_crew_fini:
- * @crew: a crew
- */
 void vcm_crew_fini(struct vcm_crew *crew)
 {
 	vcm_buffer_unmap(crew->count, vcm_page_size());
 }
 
-/**
- * vcm_crew_count:
- * @crew: a crew
- *
- * Called by each child once.
- */
+/* Called by each child once. */
 void vcm_crew_count(struct vcm_crew *crew)
 {
 	__atomic_add_fetch(crew->count, 1, __ATOMIC_SEQ_CST);
@@ -153,24 +133,15 @@ static bool child_failed(void)
 	       (info.si_code != CLD_EXITED || info.si_status);
 }
 
-/**
- * vcm_crew_complete:
- * @crew: a crew
- *
- * Returns: whether all children have called vcm_crew_count(), or one has
- * failed.
- */
+/* Returns whether all children have called vcm_crew_count(), or one has failed. */
 bool vcm_crew_complete(const struct vcm_crew *crew)
 {
 	return __atomic_load_n(crew->count, __ATOMIC_SEQ_CST) >= crew->size || child_failed();
 }
 
-/**
- * vcm_crew_meet:
- * @crew: a crew
- *
- * Called by each child in place of vcm_crew_count(): returns when the last one
- * has called it.
+/*
+ * Called by each child in place of vcm_crew_count(): returns when the last one has
+ * called it.
  */
 void vcm_crew_meet(struct vcm_crew *crew)
 {

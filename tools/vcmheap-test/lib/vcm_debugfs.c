@@ -14,12 +14,7 @@
 #define SETTLE_STEPS	100
 #define SETTLE_STEP_US	50000
 
-/**
- * vcm_chunk_size:
- * @chunk: one of the sizes
- *
- * Returns: its bytes.
- */
+/* Returns its bytes. */
 uint64_t vcm_chunk_size(enum vcm_chunk chunk)
 {
 	switch (chunk) {
@@ -34,21 +29,15 @@ uint64_t vcm_chunk_size(enum vcm_chunk chunk)
 	}
 }
 
-/**
- * vcm_require_debugfs:
- *
- * Skips the test where the heap shows nothing in debugfs.
- */
+/* Skips the test where the heap shows nothing in debugfs. */
 void vcm_require_debugfs(void)
 {
 	igt_require_f(!access(VCM_DEBUGFS "totals", R_OK), "no vcm/ in debugfs\n");
 }
 
-/**
- * vcm_debugfs_read:
+/*
+ * Returns its contents, to be freed by the caller.
  * @file: a file below vcm/
- *
- * Returns: its contents, to be freed by the caller.
  */
 char *vcm_debugfs_read(const char *file)
 {
@@ -60,12 +49,10 @@ char *vcm_debugfs_read(const char *file)
 	return text;
 }
 
-/**
- * vcm_debugfs_figure:
+/*
+ * Returns the number behind it.
  * @text: what vcm_debugfs_read() returned
  * @key: what a line begins with
- *
- * Returns: the number behind it.
  */
 uint64_t vcm_debugfs_figure(const char *text, const char *key)
 {
@@ -75,10 +62,6 @@ uint64_t vcm_debugfs_figure(const char *text, const char *key)
 	return value;
 }
 
-/**
- * vcm_totals_read:
- * @totals: filled in
- */
 void vcm_totals_read(struct vcm_totals *totals)
 {
 	char *text = vcm_debugfs_read("totals");
@@ -107,11 +90,9 @@ static bool settled(const struct vcm_totals *before, struct vcm_totals *now)
 	return false;
 }
 
-/**
- * vcm_totals_assert_back:
- * @before: totals read at some earlier time
- *
+/*
  * Asserts that everything allocated and attached since then is gone.
+ * @before: totals read at some earlier time
  */
 void vcm_totals_assert_back(const struct vcm_totals *before)
 {
@@ -234,62 +215,38 @@ static unsigned int find_lines(uint64_t ino, struct vcm_buffer_info *info)
 	return found;
 }
 
-/**
- * vcm_buffer_lines:
- * @dmabuf: a buffer
- *
- * Returns: in how many lines of vcm/buffers it appears. Lines that are not in
- * the form of the file fail the test.
+/*
+ * Returns in how many lines of vcm/buffers it appears. Lines that are not in the form of
+ * the file fail the test.
  */
 unsigned int vcm_buffer_lines(int dmabuf)
 {
 	return find_lines(vcm_buffer_ino(dmabuf), NULL);
 }
 
-/**
- * __vcm_buffer_info_read:
+/*
+ * Returns whether vcm/buffers has that buffer.
  * @ino: inode number of a dma-buf
- * @info: filled in
- *
- * Returns: whether vcm/buffers has that buffer.
  */
 bool __vcm_buffer_info_read(uint64_t ino, struct vcm_buffer_info *info)
 {
 	return find_lines(ino, info) > 0;
 }
 
-/**
- * vcm_buffer_info_read:
- * @dmabuf: a buffer
- * @info: filled in
- *
- * Like __vcm_buffer_info_read(), but asserts that the buffer has its line.
- */
+/* Like __vcm_buffer_info_read(), but asserts that the buffer has its line. */
 void vcm_buffer_info_read(int dmabuf, struct vcm_buffer_info *info)
 {
 	igt_assert_f(__vcm_buffer_info_read(vcm_buffer_ino(dmabuf), info),
 		     "buffer not in vcm/buffers\n");
 }
 
-/**
- * vcm_chunk_bytes:
- * @info: a buffer
- * @chunk: one of the sizes
- *
- * Returns: bytes of the buffer that are in chunks of this size.
- */
+/* Returns bytes of the buffer that are in chunks of this size. */
 uint64_t vcm_chunk_bytes(const struct vcm_buffer_info *info, enum vcm_chunk chunk)
 {
 	return info->chunks[chunk] * vcm_chunk_size(chunk);
 }
 
-/**
- * vcm_chunk_start:
- * @info: a buffer
- * @chunk: one of the sizes
- *
- * Returns: offset of the first chunk of this size; the largest come first.
- */
+/* Returns offset of the first chunk of this size; the largest come first. */
 uint64_t vcm_chunk_start(const struct vcm_buffer_info *info, enum vcm_chunk chunk)
 {
 	uint64_t start = 0;
@@ -301,12 +258,10 @@ uint64_t vcm_chunk_start(const struct vcm_buffer_info *info, enum vcm_chunk chun
 	return start;
 }
 
-/**
- * vcm_repeats:
+/*
+ * Returns a tenth of it, if it is 10 or more, where the kernel checks every access to
+ * memory (known by kmemleak), which takes as much longer.
  * @times: how often something is repeated
- *
- * Returns: a tenth of it, if it is 10 or more, where the kernel checks every access
- * to memory (known by kmemleak), which takes as much longer.
  */
 unsigned int vcm_repeats(unsigned int times)
 {

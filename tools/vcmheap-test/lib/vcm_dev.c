@@ -11,13 +11,7 @@
 #include "vcm_heap.h"
 #include "vcm_process.h"
 
-/**
- * vcm_dev_open:
- *
- * Opens the device and skips the test where there is none.
- *
- * Returns: a file descriptor.
- */
+/* Opens the device and skips the test where there is none. Returns a file descriptor. */
 int vcm_dev_open(void)
 {
 	int fd = __vcm_dev_open();
@@ -26,15 +20,7 @@ int vcm_dev_open(void)
 	return fd;
 }
 
-/**
- * vcm_dev_alloc:
- * @dev: the device
- * @args: what the buffer is to be like
- *
- * Like __vcm_dev_alloc(), but asserts success.
- *
- * Returns: the buffer's file descriptor.
- */
+/* Like __vcm_dev_alloc(), but asserts success. Returns the buffer's file descriptor. */
 int vcm_dev_alloc(int dev, const struct dma_heap_vcm_alloc *args)
 {
 	int fd = __vcm_dev_alloc(dev, args);
@@ -44,15 +30,10 @@ int vcm_dev_alloc(int dev, const struct dma_heap_vcm_alloc *args)
 	return fd;
 }
 
-/**
- * vcm_dev_alloc_policy:
- * @dev: the device
- * @len: bytes
+/*
+ * Returns the file descriptor of a buffer with this policy.
  * @align: alignment in bytes or 0
- * @guard: bytes
  * @flags: DMA_HEAP_VCM_STRICT or 0
- *
- * Returns: the file descriptor of a buffer with this policy.
  */
 int vcm_dev_alloc_policy(int dev, uint64_t len, uint64_t align, uint64_t guard, uint32_t flags)
 {
@@ -64,13 +45,9 @@ int vcm_dev_alloc_policy(int dev, uint64_t len, uint64_t align, uint64_t guard, 
 	return vcm_dev_alloc(dev, &args);
 }
 
-/**
- * vcm_dev_alloc_sizes:
- * @dev: the device
- * @len: bytes
+/*
+ * Returns the file descriptor of a buffer of such chunks.
  * @chunk_sizes: OR of the chunk sizes allowed
- *
- * Returns: the file descriptor of a buffer of such chunks.
  */
 int vcm_dev_alloc_sizes(int dev, uint64_t len, uint64_t chunk_sizes)
 {
@@ -80,38 +57,23 @@ int vcm_dev_alloc_sizes(int dev, uint64_t len, uint64_t chunk_sizes)
 	return vcm_dev_alloc(dev, &args);
 }
 
-/**
- * vcm_dev_query:
- * @dev: the device
- * @dmabuf: a buffer
- * @query: filled in
- *
- * Like __vcm_dev_query(), but asserts success.
- */
+/* Like __vcm_dev_query(), but asserts success. */
 void vcm_dev_query(int dev, int dmabuf, struct dma_heap_vcm_query *query)
 {
 	igt_assert_eq(__vcm_dev_query(dev, dmabuf, query), 0);
 }
 
-/**
- * vcm_dev_info:
- * @dev: the device
- * @info: filled in
- */
 void vcm_dev_info(int dev, struct dma_heap_vcm_info *info)
 {
 	igt_assert_eq(__vcm_dev_info(dev, info), 0);
 }
 
-/**
- * vcm_dev_assert_refused:
- * @dev: the device
+/*
+ * Makes a request, and asserts that it fails so and leaves no buffer and no file
+ * descriptor behind.
  * @request: one of DMA_HEAP_VCM_IOCTL_*
  * @arg: its argument as it is handed over
  * @error: -errno
- *
- * Makes a request, and asserts that it fails so and leaves no buffer and no
- * file descriptor behind.
  */
 void vcm_dev_assert_refused(int dev, unsigned long request, void *arg, int error)
 {
@@ -126,13 +88,10 @@ void vcm_dev_assert_refused(int dev, unsigned long request, void *arg, int error
 	vcm_totals_assert_back(&before);
 }
 
-/**
- * vcm_border_map:
+/*
+ * Maps a page that can be read and written, and one of @prot behind it. Returns the
+ * border between them.
  * @prot: PROT_NONE and others
- *
- * Maps a page that can be read and written, and one of @prot behind it.
- *
- * Returns: the border between them.
  */
 char *vcm_border_map(int prot)
 {
@@ -145,10 +104,7 @@ char *vcm_border_map(int prot)
 	return map + page;
 }
 
-/**
- * vcm_border_unmap:
- * @border: what vcm_border_map() returned
- */
+/* @border: what vcm_border_map() returned */
 void vcm_border_unmap(char *border)
 {
 	igt_assert_eq(munmap(border - vcm_page_size(), 2 * vcm_page_size()), 0);

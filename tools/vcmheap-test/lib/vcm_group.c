@@ -56,13 +56,11 @@ static void remove_leftover(void)
 	remove_group();
 }
 
-/**
- * vcm_group_create:
+/*
+ * Makes a group, without a process in it. Skips the test where the kernel has no groups.
+ * It is removed by vcm_group_destroy(), or, where a test fails before, by the next
+ * vcm_group_create() or at the end of the program.
  * @controller: "memory" or another one of cgroup2
- *
- * Makes a group, without a process in it. Skips the test where the kernel has no
- * groups. It is removed by vcm_group_destroy(), or, where a test fails before, by the
- * next vcm_group_create() or at the end of the program.
  */
 void vcm_group_create(const char *controller)
 {
@@ -85,18 +83,13 @@ void vcm_group_create(const char *controller)
 	igt_assert_eq(mkdir(path_of("vcm", path), 0755), 0);
 }
 
-/**
- * vcm_group_destroy:
- *
- * Removes the group, which no process is in any more.
- */
+/* Removes the group, which no process is in any more. */
 void vcm_group_destroy(void)
 {
 	igt_assert(remove_group());
 }
 
-/**
- * vcm_group_write:
+/*
  * @file: a file of the group
  * @text: what to write to it
  */
@@ -108,12 +101,10 @@ void vcm_group_write(const char *file, const char *text)
 	vcm_file_assert_write(path, text);
 }
 
-/**
- * vcm_group_read:
+/*
+ * Returns the number behind @key.
  * @file: a file of the group
  * @key: what the line begins with, "" for any
- *
- * Returns: the number behind @key.
  */
 uint64_t vcm_group_read(const char *file, const char *key)
 {
@@ -127,11 +118,7 @@ uint64_t vcm_group_read(const char *file, const char *key)
 	return value;
 }
 
-/**
- * vcm_group_join:
- *
- * Moves the calling process into the group.
- */
+/* Moves the calling process into the group. */
 void vcm_group_join(void)
 {
 	vcm_group_write("cgroup.procs", "0");

@@ -11,21 +11,15 @@
 #include "igt.h"
 #include "vcm_heap.h"
 
-/**
- * vcm_page_size:
- *
- * Returns: the page size of the running kernel, the heap's smallest chunk.
- */
+/* Returns the page size of the running kernel, the heap's smallest chunk. */
 size_t vcm_page_size(void)
 {
 	return sysconf(_SC_PAGESIZE);
 }
 
-/**
- * vcm_page_align:
+/*
+ * Returns @len rounded up to whole pages.
  * @len: a length in bytes
- *
- * Returns: @len rounded up to whole pages.
  */
 uint64_t vcm_page_align(uint64_t len)
 {
@@ -34,8 +28,7 @@ uint64_t vcm_page_align(uint64_t len)
 	return (len + mask) & ~mask;
 }
 
-/**
- * vcm_file_assert_write:
+/*
  * @path: a file that is there
  * @text: what to write to it
  */
@@ -46,11 +39,9 @@ void vcm_file_assert_write(const char *path, const char *text)
 	igt_assert_f(!ret, "\"%s\" to %s: %s\n", text, path, strerror(-ret));
 }
 
-/**
- * vcm_file_read_number:
+/*
+ * Returns the number.
  * @path: a file that begins with a number
- *
- * Returns: the number.
  */
 uint64_t vcm_file_read_number(const char *path)
 {
@@ -64,11 +55,7 @@ uint64_t vcm_file_read_number(const char *path)
 	return value;
 }
 
-/**
- * vcm_compact_memory:
- *
- * Has the kernel join free memory to large blocks, where it can do that.
- */
+/* Has the kernel join free memory to large blocks, where it can do that. */
 void vcm_compact_memory(void)
 {
 	int ret = vcm_file_write("/proc/sys/vm/compact_memory", "1");
@@ -84,53 +71,36 @@ static uint64_t memory_figure(const char *key)
 	return bytes;
 }
 
-/**
- * vcm_ram_size:
- *
- * Returns: bytes of memory that the kernel manages.
- */
+/* Returns bytes of memory that the kernel manages. */
 uint64_t vcm_ram_size(void)
 {
 	return memory_figure("MemTotal");
 }
 
-/**
- * vcm_ram_free:
- *
- * Returns: bytes of memory that nobody uses, caches not counted as free.
- */
+/* Returns bytes of memory that nobody uses, caches not counted as free. */
 uint64_t vcm_ram_free(void)
 {
 	return memory_figure("MemFree");
 }
 
-/**
- * vcm_ram_available:
- *
- * Returns: bytes of memory that can be had, caches given up.
- */
+/* Returns bytes of memory that can be had, caches given up. */
 uint64_t vcm_ram_available(void)
 {
 	return memory_figure("MemAvailable");
 }
 
-/**
- * vcm_ram_handed_out:
- *
- * Tells how much work the kernel did for an allocation, by a measure that does
- * not depend on the machine's speed.
- *
- * Returns: bytes that the kernel has allocated since it started, freed or not.
+/*
+ * Tells how much work the kernel did for an allocation, by a measure that does not
+ * depend on the machine's speed. Returns bytes that the kernel has allocated since it
+ * started, freed or not.
  */
 uint64_t vcm_ram_handed_out(void)
 {
 	return vcm_counters("/proc/vmstat", "pgalloc_") * vcm_page_size();
 }
 
-/**
- * vcm_alloc_stalls:
- *
- * Returns: how often an allocation had to reclaim or compact memory itself since the
+/*
+ * Returns how often an allocation had to reclaim or compact memory itself since the
  * kernel started.
  */
 uint64_t vcm_alloc_stalls(void)
@@ -138,13 +108,7 @@ uint64_t vcm_alloc_stalls(void)
 	return vcm_counters("/proc/vmstat", "allocstall_") + vcm_counters("/proc/vmstat", "compact_stall");
 }
 
-/**
- * vcm_heap_open:
- *
- * Opens the vcm heap and skips the test where there is none.
- *
- * Returns: a file descriptor.
- */
+/* Opens the vcm heap and skips the test where there is none. Returns a file descriptor. */
 int vcm_heap_open(void)
 {
 	int fd = __vcm_heap_open(DMA_HEAP_VCM_NAME);
@@ -154,15 +118,7 @@ int vcm_heap_open(void)
 	return fd;
 }
 
-/**
- * vcm_heap_alloc:
- * @heap: the heap
- * @len: bytes
- *
- * Like __vcm_heap_alloc(), but asserts success.
- *
- * Returns: the buffer's file descriptor.
- */
+/* Like __vcm_heap_alloc(), but asserts success. Returns the buffer's file descriptor. */
 int vcm_heap_alloc(int heap, uint64_t len)
 {
 	int fd = __vcm_heap_alloc(heap, len);
@@ -172,12 +128,7 @@ int vcm_heap_alloc(int heap, uint64_t len)
 	return fd;
 }
 
-/**
- * vcm_buffer_size:
- * @dmabuf: a buffer
- *
- * Returns: the buffer's size as seeking to its end tells it.
- */
+/* Returns the buffer's size as seeking to its end tells it. */
 uint64_t vcm_buffer_size(int dmabuf)
 {
 	off_t end = lseek(dmabuf, 0, SEEK_END);
@@ -187,12 +138,7 @@ uint64_t vcm_buffer_size(int dmabuf)
 	return end;
 }
 
-/**
- * vcm_buffer_ino:
- * @dmabuf: a buffer
- *
- * Returns: the inode number, which names the buffer in debugfs.
- */
+/* Returns the inode number, which names the buffer in debugfs. */
 uint64_t vcm_buffer_ino(int dmabuf)
 {
 	struct stat st;
@@ -201,15 +147,10 @@ uint64_t vcm_buffer_ino(int dmabuf)
 	return st.st_ino;
 }
 
-/**
- * __vcm_buffer_map:
- * @dmabuf: a buffer
+/*
+ * Returns 0 or -errno.
  * @offset: where the mapping starts, in bytes
- * @len: bytes
- * @prot: PROT_READ, PROT_WRITE
  * @ptr: set to the mapping
- *
- * Returns: 0 or -errno.
  */
 int __vcm_buffer_map(int dmabuf, uint64_t offset, size_t len, int prot, void **ptr)
 {
@@ -221,16 +162,9 @@ int __vcm_buffer_map(int dmabuf, uint64_t offset, size_t len, int prot, void **p
 	return 0;
 }
 
-/**
- * vcm_buffer_map_range:
- * @dmabuf: a buffer
+/*
+ * Like __vcm_buffer_map(), but asserts success. Returns the mapping.
  * @offset: where the mapping starts, in bytes
- * @len: bytes
- * @prot: PROT_READ, PROT_WRITE
- *
- * Like __vcm_buffer_map(), but asserts success.
- *
- * Returns: the mapping.
  */
 void *vcm_buffer_map_range(int dmabuf, uint64_t offset, size_t len, int prot)
 {
@@ -240,58 +174,36 @@ void *vcm_buffer_map_range(int dmabuf, uint64_t offset, size_t len, int prot)
 	return ptr;
 }
 
-/**
- * vcm_buffer_map:
- * @dmabuf: a buffer
- *
- * Returns: a readable and writable mapping of the whole buffer.
- */
+/* Returns a readable and writable mapping of the whole buffer. */
 void *vcm_buffer_map(int dmabuf)
 {
 	return vcm_buffer_map_range(dmabuf, 0, vcm_buffer_size(dmabuf), PROT_READ | PROT_WRITE);
 }
 
-/**
- * vcm_buffer_unmap:
- * @ptr: a mapping
- * @len: bytes
- */
 void vcm_buffer_unmap(void *ptr, size_t len)
 {
 	igt_assert_eq(munmap(ptr, len), 0);
 }
 
-/**
- * vcm_buffer_begin:
- * @dmabuf: a buffer
- * @access: DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE or both
- *
+/*
  * Opens a period in which the CPU touches the buffer.
+ * @access: DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE or both
  */
 void vcm_buffer_begin(int dmabuf, uint64_t access)
 {
 	igt_assert_eq(__vcm_buffer_sync(dmabuf, DMA_BUF_SYNC_START | access), 0);
 }
 
-/**
- * vcm_buffer_end:
- * @dmabuf: a buffer
- * @access: what vcm_buffer_begin() was called with
- *
+/*
  * Closes the period that vcm_buffer_begin() opened.
+ * @access: what vcm_buffer_begin() was called with
  */
 void vcm_buffer_end(int dmabuf, uint64_t access)
 {
 	igt_assert_eq(__vcm_buffer_sync(dmabuf, DMA_BUF_SYNC_END | access), 0);
 }
 
-/**
- * vcm_buffer_set_name:
- * @dmabuf: a buffer
- * @name: the name
- *
- * Like __vcm_buffer_set_name(), but asserts success.
- */
+/* Like __vcm_buffer_set_name(), but asserts success. */
 void vcm_buffer_set_name(int dmabuf, const char *name)
 {
 	igt_assert_eq(__vcm_buffer_set_name(dmabuf, name), 0);
@@ -303,13 +215,10 @@ static uint64_t pattern(uint64_t i, uint64_t seed)
 	return ((i + 1) * 0x9e3779b97f4a7c15ull + seed * 0xbf58476d1ce4e5b9ull) | 1;
 }
 
-/**
- * vcm_fill:
+/*
+ * Writes a pattern in which each word is different.
  * @ptr: memory, aligned to 8 bytes
  * @len: a multiple of 8
- * @seed: names the pattern
- *
- * Writes a pattern in which each word is different.
  */
 void vcm_fill(void *ptr, size_t len, uint64_t seed)
 {
@@ -320,14 +229,11 @@ void vcm_fill(void *ptr, size_t len, uint64_t seed)
 		word[i] = pattern(i, seed);
 }
 
-/**
- * vcm_mismatch:
+/*
+ * Returns offset of the first word that vcm_fill() would have written differently, or
+ * -1.
  * @ptr: memory, aligned to 8 bytes
  * @len: a multiple of 8
- * @seed: names the pattern
- *
- * Returns: offset of the first word that vcm_fill() would have written
- * differently, or -1.
  */
 ssize_t vcm_mismatch(const void *ptr, size_t len, uint64_t seed)
 {
@@ -341,12 +247,10 @@ ssize_t vcm_mismatch(const void *ptr, size_t len, uint64_t seed)
 	return -1;
 }
 
-/**
- * vcm_nonzero:
+/*
+ * Returns offset of the first word that is not 0, or -1.
  * @ptr: memory, aligned to 8 bytes
  * @len: a multiple of 8
- *
- * Returns: offset of the first word that is not 0, or -1.
  */
 ssize_t vcm_nonzero(const void *ptr, size_t len)
 {
@@ -360,13 +264,10 @@ ssize_t vcm_nonzero(const void *ptr, size_t len)
 	return -1;
 }
 
-/**
- * vcm_assert_filled:
+/*
+ * Asserts that the memory has what vcm_fill() wrote.
  * @ptr: memory, aligned to 8 bytes
  * @len: a multiple of 8
- * @seed: names the pattern
- *
- * Asserts that the memory has what vcm_fill() wrote.
  */
 void vcm_assert_filled(const void *ptr, size_t len, uint64_t seed)
 {
@@ -376,12 +277,10 @@ void vcm_assert_filled(const void *ptr, size_t len, uint64_t seed)
 		     (unsigned long long)seed, (size_t)at, len);
 }
 
-/**
- * vcm_assert_zero:
+/*
+ * Asserts that the memory is all zero.
  * @ptr: memory, aligned to 8 bytes
  * @len: a multiple of 8
- *
- * Asserts that the memory is all zero.
  */
 void vcm_assert_zero(const void *ptr, size_t len)
 {
@@ -390,13 +289,7 @@ void vcm_assert_zero(const void *ptr, size_t len)
 	igt_assert_f(at < 0, "not zero at offset %#zx of %#zx\n", (size_t)at, len);
 }
 
-/**
- * vcm_buffer_fill:
- * @dmabuf: a buffer
- * @seed: names the pattern
- *
- * The CPU fills all of the buffer, so that each word of it is different.
- */
+/* The CPU fills all of the buffer, so that each word of it is different. */
 void vcm_buffer_fill(int dmabuf, uint64_t seed)
 {
 	size_t len = vcm_buffer_size(dmabuf);
@@ -408,13 +301,7 @@ void vcm_buffer_fill(int dmabuf, uint64_t seed)
 	vcm_buffer_unmap(ptr, len);
 }
 
-/**
- * vcm_buffer_assert_filled:
- * @dmabuf: a buffer
- * @seed: names the pattern
- *
- * Asserts that the CPU sees what vcm_buffer_fill() wrote.
- */
+/* Asserts that the CPU sees what vcm_buffer_fill() wrote. */
 void vcm_buffer_assert_filled(int dmabuf, uint64_t seed)
 {
 	size_t len = vcm_buffer_size(dmabuf);
@@ -426,12 +313,7 @@ void vcm_buffer_assert_filled(int dmabuf, uint64_t seed)
 	vcm_buffer_unmap(ptr, len);
 }
 
-/**
- * vcm_buffer_assert_zero:
- * @dmabuf: a buffer
- *
- * Asserts that the CPU sees nothing but zeros.
- */
+/* Asserts that the CPU sees nothing but zeros. */
 void vcm_buffer_assert_zero(int dmabuf)
 {
 	size_t len = vcm_buffer_size(dmabuf);

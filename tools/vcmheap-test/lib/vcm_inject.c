@@ -30,11 +30,9 @@ static bool set_knob(const char *kind, const char *knob, const char *value)
 	return !vcm_file_write(path, value);
 }
 
-/**
- * vcm_inject_init:
- *
- * Has all kinds of allocations count, and skips the test where the kernel does
- * not inject failures.
+/*
+ * Has all kinds of allocations count, and skips the test where the kernel does not
+ * inject failures.
  */
 void vcm_inject_init(void)
 {
@@ -92,32 +90,25 @@ static bool set_range(const char *which, const char *function)
 	return true;
 }
 
-/**
- * vcm_inject_only_in:
- * @function: a function of the kernel
- *
+/*
  * From now on only what is called by it, directly or not, can fail.
+ * @function: a function of the kernel
  */
 void vcm_inject_only_in(const char *function)
 {
 	igt_assert_f(set_range("require", function), "no %s() in this kernel\n", function);
 }
 
-/**
- * vcm_inject_never_in:
- * @function: a function of some kernels
- *
+/*
  * From now on nothing that is called by it, directly or not, can fail.
+ * @function: a function of some kernels
  */
 void vcm_inject_never_in(const char *function)
 {
 	set_range("reject", function);
 }
 
-/**
- * vcm_inject_begin:
- * @n: which of the things that can fail in what follows is to fail, from 1
- */
+/* @n: which of the things that can fail in what follows is to fail, from 1 */
 void vcm_inject_begin(unsigned int n)
 {
 	char text[16];
@@ -126,13 +117,9 @@ void vcm_inject_begin(unsigned int n)
 	igt_assert_eq(pwrite(fail_nth, text, len, 0), len);
 }
 
-/**
- * vcm_inject_end:
- *
- * Looking at the number and setting it back can fail for it, too: then it had
- * not been used up.
- *
- * Returns: whether something failed since vcm_inject_begin().
+/*
+ * Looking at the number and setting it back can fail for it, too: then it had not been
+ * used up. Returns whether something failed since vcm_inject_begin().
  */
 bool vcm_inject_end(void)
 {
@@ -148,10 +135,7 @@ bool vcm_inject_end(void)
 
 static const char *const files[] = { "totals", "buffers", "iova", "spaces" };
 
-/**
- * vcm_state_read:
- * @state: filled in, to be freed by vcm_state_free()
- */
+/* @state: filled in, to be freed by vcm_state_free() */
 void vcm_state_read(struct vcm_state *state)
 {
 	int i;
@@ -162,10 +146,7 @@ void vcm_state_read(struct vcm_state *state)
 		state->text[i] = vcm_debugfs_read(files[i]);
 }
 
-/**
- * vcm_state_free:
- * @state: what vcm_state_read() filled in
- */
+/* @state: what vcm_state_read() filled in */
 void vcm_state_free(struct vcm_state *state)
 {
 	int i;
@@ -174,13 +155,11 @@ void vcm_state_free(struct vcm_state *state)
 		free(state->text[i]);
 }
 
-/**
- * vcm_state_assert_same:
+/*
+ * Asserts that nothing has changed.
  * @before: the state before something was done, freed
  * @what: what that was
  * @n: ... and what failed in it
- *
- * Asserts that nothing has changed.
  */
 void vcm_state_assert_same(struct vcm_state *before, const char *what, unsigned int n)
 {

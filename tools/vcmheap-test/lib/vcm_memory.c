@@ -18,10 +18,6 @@
 #define SETTLE_STEPS	100
 #define SETTLE_STEP_US	50000
 
-/**
- * vcm_memory_read:
- * @memory: filled in
- */
 void vcm_memory_read(struct vcm_memory *memory)
 {
 	vcm_pool_drain();
@@ -31,12 +27,10 @@ void vcm_memory_read(struct vcm_memory *memory)
 	vcm_totals_read(&memory->totals);
 }
 
-/**
- * vcm_memory_assert_back:
+/*
+ * Asserts that nobody was killed and that all memory is back. Prints both.
  * @before: the state before something was done
  * @what: what that was
- *
- * Asserts that nobody was killed and that all memory is back. Prints both.
  */
 void vcm_memory_assert_back(const struct vcm_memory *before, const char *what)
 {
@@ -58,11 +52,9 @@ void vcm_memory_assert_back(const struct vcm_memory *before, const char *what)
 	igt_assert_lte_u64(before->available, now.available + VCM_MEMORY_NOISE);
 }
 
-/**
- * vcm_oom_score:
- * @score: "1000" for the one to be killed before all others, "0" for any
- *
+/*
  * Says how much the kernel likes to kill this process for want of memory.
+ * @score: "1000" for the one to be killed before all others, "0" for any
  */
 void vcm_oom_score(const char *score)
 {
@@ -183,12 +175,9 @@ static void read_zones(struct sums *sums, unsigned long nodes)
 	fclose(file);
 }
 
-/**
- * vcm_usable_read:
- * @usable: filled in
- * @nodes: bit mask of memory nodes, or VCM_ALL_NODES
- *
+/*
  * Tells what there is for buffers, by what the kernel tells of its zones.
+ * @nodes: bit mask of memory nodes, or VCM_ALL_NODES
  */
 void vcm_usable_read(struct vcm_usable *usable, unsigned long nodes)
 {
@@ -206,11 +195,9 @@ void vcm_usable_read(struct vcm_usable *usable, unsigned long nodes)
 	usable->available *= (int64_t)vcm_page_size();
 }
 
-/**
- * vcm_reserve:
+/*
+ * Returns bytes of it that buffers have to leave to others.
  * @usable: memory from which buffers may come
- *
- * Returns: bytes of it that buffers have to leave to others.
  */
 uint64_t vcm_reserve(const struct vcm_usable *usable)
 {
@@ -221,11 +208,9 @@ uint64_t vcm_reserve(const struct vcm_usable *usable)
 	return usable->ram / 32 > MIB(32) ? usable->ram / 32 : MIB(32);
 }
 
-/**
- * vcm_spare:
+/*
+ * Returns bytes that buffers may take without swap, whole chunks of 2 MiB.
  * @nodes: bit mask of memory nodes, or VCM_ALL_NODES
- *
- * Returns: bytes that buffers may take without swap, whole chunks of 2 MiB.
  */
 uint64_t vcm_spare(unsigned long nodes)
 {
@@ -266,13 +251,10 @@ static void be_watch(const struct vcm_watch *watch)
 	}
 }
 
-/**
- * vcm_watch_start_nodes:
- * @watch: filled in
- * @nodes: bit mask of memory nodes
- *
+/*
  * Starts a process that looks every few milliseconds at what is available on these
  * nodes.
+ * @nodes: bit mask of memory nodes
  */
 void vcm_watch_start_nodes(struct vcm_watch *watch, unsigned long nodes)
 {
@@ -291,24 +273,16 @@ void vcm_watch_start_nodes(struct vcm_watch *watch, unsigned long nodes)
 		usleep(1000);
 }
 
-/**
- * vcm_watch_start:
- * @watch: filled in
- *
- * The same for all nodes, by what the kernel itself calls available.
- */
+/* The same for all nodes, by what the kernel itself calls available. */
 void vcm_watch_start(struct vcm_watch *watch)
 {
 	vcm_watch_start_nodes(watch, VCM_ALL_NODES);
 }
 
-/**
- * vcm_watch_stop:
+/*
+ * Asserts that no process was killed for want of memory. Returns the least memory that
+ * was available, in bytes.
  * @watch: what vcm_watch_start() filled in
- *
- * Asserts that no process was killed for want of memory.
- *
- * Returns: the least memory that was available, in bytes.
  */
 uint64_t vcm_watch_stop(struct vcm_watch *watch)
 {
@@ -381,14 +355,11 @@ static void wait_for_turns(const struct vcm_bystander *bystander, uint64_t turns
 	}
 }
 
-/**
- * vcm_bystander_start_with:
- * @bystander: filled in
+/*
+ * Starts a process that has nothing to do with the test, and that is the one to be
+ * killed if memory runs out.
  * @len: bytes that it has
  * @part: the part of each page that cannot be compressed, 1 for all of it
- *
- * Starts a process that has nothing to do with the test, and that is the one to
- * be killed if memory runs out.
  */
 void vcm_bystander_start_with(struct vcm_bystander *bystander, uint64_t len, unsigned int part)
 {
@@ -402,22 +373,15 @@ void vcm_bystander_start_with(struct vcm_bystander *bystander, uint64_t len, uns
 	wait_for_turns(bystander, 1);
 }
 
-/**
- * vcm_bystander_start:
- * @bystander: filled in
- *
- * The same, with a little memory.
- */
+/* The same, with a little memory. */
 void vcm_bystander_start(struct vcm_bystander *bystander)
 {
 	vcm_bystander_start_with(bystander, BYSTANDER_OWN, 1);
 }
 
-/**
- * vcm_bystander_stop:
- * @bystander: what vcm_bystander_start() filled in
- *
+/*
  * Asserts that it is alive and well, with all its memory, and ends it.
+ * @bystander: what vcm_bystander_start() filled in
  */
 void vcm_bystander_stop(struct vcm_bystander *bystander)
 {

@@ -14,21 +14,13 @@
 #define WAIT_STEPS	6000
 #define WAIT_STEP_US	10000
 
-/**
- * vcm_require_pool:
- *
- * Skips the test where the heap has no pool that can be seen.
- */
+/* Skips the test where the heap has no pool that can be seen. */
 void vcm_require_pool(void)
 {
 	vcm_require_debugfs();
 	igt_require_f(!access(VCM_DEBUGFS "pool", R_OK), "no vcm/pool in debugfs\n");
 }
 
-/**
- * vcm_pool_read:
- * @pool: filled in
- */
 void vcm_pool_read(struct vcm_pool *pool)
 {
 	static const char * const sizes[VCM_CHUNKS] = {
@@ -53,11 +45,7 @@ void vcm_pool_read(struct vcm_pool *pool)
 	free(text);
 }
 
-/**
- * vcm_pool_total:
- *
- * Returns: bytes in the pool.
- */
+/* Returns bytes in the pool. */
 uint64_t vcm_pool_total(void)
 {
 	struct vcm_pool pool;
@@ -66,11 +54,9 @@ uint64_t vcm_pool_total(void)
 	return pool.total;
 }
 
-/**
- * vcm_pool_bytes:
+/*
+ * Returns bytes in these chunks.
  * @chunks: number of chunks by size
- *
- * Returns: bytes in these chunks.
  */
 uint64_t vcm_pool_bytes(const uint64_t *chunks)
 {
@@ -82,23 +68,16 @@ uint64_t vcm_pool_bytes(const uint64_t *chunks)
 	return bytes;
 }
 
-/**
- * vcm_pool_is_clean:
+/*
+ * Returns whether all of it is zeroed.
  * @pool: what the pool holds
- *
- * Returns: whether all of it is zeroed.
  */
 bool vcm_pool_is_clean(const struct vcm_pool *pool)
 {
 	return vcm_pool_bytes(pool->clean) == pool->total;
 }
 
-/**
- * vcm_pool_wait_clean:
- * @pool: filled in
- *
- * Waits until all chunks in the pool are zeroed.
- */
+/* Waits until all chunks in the pool are zeroed. */
 void vcm_pool_wait_clean(struct vcm_pool *pool)
 {
 	int i;
@@ -114,12 +93,7 @@ void vcm_pool_wait_clean(struct vcm_pool *pool)
 		     (unsigned long long)pool->total >> 10);
 }
 
-/**
- * vcm_pool_wait_total:
- * @total: bytes
- *
- * Waits until the pool holds that much, neither less nor more.
- */
+/* Waits until the pool holds that much, neither less nor more. */
 void vcm_pool_wait_total(uint64_t total)
 {
 	uint64_t now;
@@ -134,11 +108,7 @@ void vcm_pool_wait_total(uint64_t total)
 	igt_assert_eq_u64(now, total);
 }
 
-/**
- * vcm_pool_wait_relaxed:
- *
- * Waits until the pool takes chunks again, after memory was short.
- */
+/* Waits until the pool takes chunks again, after memory was short. */
 void vcm_pool_wait_relaxed(void)
 {
 	struct vcm_pool pool;
@@ -153,11 +123,7 @@ void vcm_pool_wait_relaxed(void)
 	igt_assert_f(false, "memory stays short\n");
 }
 
-/**
- * vcm_pool_assert_empty:
- *
- * Asserts that the pool holds nothing, by each of its counters.
- */
+/* Asserts that the pool holds nothing, by each of its counters. */
 void vcm_pool_assert_empty(void)
 {
 	struct vcm_pool pool;
@@ -168,22 +134,15 @@ void vcm_pool_assert_empty(void)
 	igt_assert_eq_u64(vcm_pool_bytes(pool.dirty), 0);
 }
 
-/**
- * vcm_pool_drain:
- *
- * Has the pool give all of its chunks back to the kernel.
- */
+/* Has the pool give all of its chunks back to the kernel. */
 void vcm_pool_drain(void)
 {
 	vcm_file_assert_write(VCM_DEBUGFS "pool_drain", "1");
 }
 
-/**
- * __vcm_pool_set:
- * @param: a module parameter
+/*
+ * Returns 0 or -errno.
  * @value: its new value as it is written
- *
- * Returns: 0 or -errno.
  */
 int __vcm_pool_set(const char *param, const char *value)
 {
@@ -193,11 +152,6 @@ int __vcm_pool_set(const char *param, const char *value)
 	return vcm_file_write(path, value);
 }
 
-/**
- * vcm_pool_set:
- * @param: a module parameter
- * @value: its new value
- */
 void vcm_pool_set(const char *param, uint64_t value)
 {
 	char text[32];
@@ -206,12 +160,7 @@ void vcm_pool_set(const char *param, uint64_t value)
 	igt_assert_eq(__vcm_pool_set(param, text), 0);
 }
 
-/**
- * vcm_pool_get:
- * @param: a module parameter
- *
- * Returns: its value.
- */
+/* Returns its value. */
 uint64_t vcm_pool_get(const char *param)
 {
 	char path[PATH_MAX];
@@ -220,10 +169,6 @@ uint64_t vcm_pool_get(const char *param)
 	return vcm_file_read_number(path);
 }
 
-/**
- * vcm_pool_params_read:
- * @params: filled in
- */
 void vcm_pool_params_read(struct vcm_pool_params *params)
 {
 	params->cap = vcm_pool_get(VCM_POOL_CAP);
@@ -232,8 +177,7 @@ void vcm_pool_params_read(struct vcm_pool_params *params)
 	params->idle = vcm_pool_get(VCM_POOL_IDLE);
 }
 
-/**
- * vcm_pool_set_marks:
+/*
  * @low: refill when there is less of a chunk size, in MiB
  * @high: until there is so much
  */
@@ -245,10 +189,7 @@ void vcm_pool_set_marks(uint64_t low, uint64_t high)
 	vcm_pool_set(VCM_POOL_LOW, low);
 }
 
-/**
- * vcm_pool_params_write:
- * @params: the new values
- */
+/* @params: the new values */
 void vcm_pool_params_write(const struct vcm_pool_params *params)
 {
 	vcm_pool_set_marks(params->low, params->high);
@@ -256,11 +197,9 @@ void vcm_pool_params_write(const struct vcm_pool_params *params)
 	vcm_pool_set(VCM_POOL_IDLE, params->idle);
 }
 
-/**
- * vcm_pool_renew:
- * @cap_mib: how much it may hold
- *
+/*
  * Makes the pool an empty one that neither fills nor empties itself.
+ * @cap_mib: how much it may hold
  */
 void vcm_pool_renew(uint64_t cap_mib)
 {
@@ -290,22 +229,18 @@ static uint64_t reclaimable_in(const char *path)
 	return pages * vcm_page_size();
 }
 
-/**
- * vcm_ram_reclaimable:
- *
- * Returns: bytes that the kernel counts, exactly, as memory that its drivers
- * give back on demand.
+/*
+ * Returns bytes that the kernel counts, exactly, as memory that its drivers give back on
+ * demand.
  */
 uint64_t vcm_ram_reclaimable(void)
 {
 	return reclaimable_in("/proc/vmstat");
 }
 
-/**
- * vcm_node_reclaimable:
+/*
+ * Returns as vcm_ram_reclaimable(), of one node.
  * @node: a node of the machine
- *
- * Returns: as vcm_ram_reclaimable(), of one node.
  */
 uint64_t vcm_node_reclaimable(unsigned int node)
 {
@@ -315,12 +250,10 @@ uint64_t vcm_node_reclaimable(unsigned int node)
 	return reclaimable_in(path);
 }
 
-/**
- * vcm_memory_policy:
+/*
+ * Says where the calling thread's memory is to come from.
  * @mode: MPOL_DEFAULT and others
  * @nodes: bit mask, 0 for a mode that takes none
- *
- * Says where the calling thread's memory is to come from.
  */
 void vcm_memory_policy(int mode, unsigned long nodes)
 {
@@ -328,11 +261,9 @@ void vcm_memory_policy(int mode, unsigned long nodes)
 			      nodes ? 8 * sizeof(nodes) : 0), 0);
 }
 
-/**
- * vcm_ram_unused:
- *
- * Returns: bytes of memory that nobody uses. What the CPUs keep at hand is
- * part of it, unlike in vcm_ram_free(): there it can be tens of MiB.
+/*
+ * Returns bytes of memory that nobody uses. What the CPUs keep at hand is part of it,
+ * unlike in vcm_ram_free(): there it can be tens of MiB.
  */
 uint64_t vcm_ram_unused(void)
 {
@@ -349,11 +280,7 @@ uint64_t vcm_ram_unused(void)
 	return sum * vcm_page_size();
 }
 
-/**
- * vcm_drop_caches:
- *
- * Has the kernel call its shrinkers until they have nothing more to give.
- */
+/* Has the kernel call its shrinkers until they have nothing more to give. */
 void vcm_drop_caches(void)
 {
 	vcm_file_assert_write("/proc/sys/vm/drop_caches", "2");

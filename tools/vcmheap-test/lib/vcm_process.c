@@ -11,11 +11,9 @@
 #include "igt.h"
 #include "vcm_process.h"
 
-/**
- * vcm_open_fds:
- *
- * Returns: the number of file descriptors that the process has open, one for the
- * look included.
+/*
+ * Returns the number of file descriptors that the process has open, one for the look
+ * included.
  */
 unsigned int vcm_open_fds(void)
 {
@@ -30,11 +28,9 @@ unsigned int vcm_open_fds(void)
 	return n;
 }
 
-/**
- * vcm_more_fds:
- * @nr: how many
- *
+/*
  * Lets the process have so many file descriptors at least, for the rest of its life.
+ * @nr: how many
  */
 void vcm_more_fds(unsigned int nr)
 {
@@ -49,12 +45,10 @@ void vcm_more_fds(unsigned int nr)
 	igt_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-/**
- * vcm_next_fd:
+/*
+ * Returns the next file descriptor that the process would get; one that is taken but not
+ * open is left out.
  * @any: a file descriptor that is open
- *
- * Returns: the next file descriptor that the process would get; one that is taken
- * but not open is left out.
  */
 int vcm_next_fd(int any)
 {
@@ -74,13 +68,11 @@ static void run_and_wait(void (*run)(void *data), void *data, int pipe_fd)
 	_exit(0);
 }
 
-/**
- * vcm_kill_in:
+/*
+ * Returns when the child is dead.
  * @run: what a child does
  * @data: for @run
  * @delay_us: when to kill it, in microseconds from its beginning
- *
- * Returns when the child is dead.
  */
 void vcm_kill_in(void (*run)(void *data), void *data, unsigned int delay_us)
 {

@@ -39,12 +39,10 @@ static void write_header(const char *device, uint64_t len)
 	free(header);
 }
 
-/**
- * vcm_swap_on:
+/*
+ * Skips the test where there is no such device.
  * @device: one of VCM_SWAP_*
  * @len: bytes of it to use
- *
- * Skips the test where there is no such device.
  */
 void vcm_swap_on(const char *device, uint64_t len)
 {
@@ -55,10 +53,7 @@ void vcm_swap_on(const char *device, uint64_t len)
 	igt_assert_f(swapon(device, 0) == 0, "%s: %s\n", device, strerror(errno));
 }
 
-/**
- * vcm_swap_off:
- * @device: what vcm_swap_on() was called with
- */
+/* @device: what vcm_swap_on() was called with */
 void vcm_swap_off(const char *device)
 {
 	igt_assert_f(swapoff(device) == 0, "%s: %s\n", device, strerror(errno));
@@ -66,11 +61,7 @@ void vcm_swap_off(const char *device)
 		vcm_file_assert_write(ZRAM_RESET, "1");
 }
 
-/**
- * vcm_swap_free:
- *
- * Returns: bytes of swap that are free.
- */
+/* Returns bytes of swap that are free. */
 uint64_t vcm_swap_free(void)
 {
 	struct sysinfo info;

@@ -12,13 +12,9 @@
 #include "vcm_heap.h"
 #include "vcm_view.h"
 
-/**
- * vcm_view_reserve:
- * @view: filled in
- * @len: bytes
- * @skew: bytes from a multiple of VCM_HUGE_SIZE to where it begins
- *
+/*
  * Reserves addresses without any memory.
+ * @skew: bytes from a multiple of VCM_HUGE_SIZE to where it begins
  */
 void vcm_view_reserve(struct vcm_view *view, size_t len, size_t skew)
 {
@@ -32,16 +28,10 @@ void vcm_view_reserve(struct vcm_view *view, size_t len, size_t skew)
 	view->ptr = (char *)start + skew;
 }
 
-/**
- * vcm_view_map:
- * @view: filled in
- * @dmabuf: a buffer
- * @offset: where in the buffer it begins, in bytes
- * @len: bytes
- * @skew: bytes from a multiple of VCM_HUGE_SIZE to where it begins
- * @prot: PROT_READ, PROT_WRITE
- *
+/*
  * Maps a part of a buffer at an address of that kind.
+ * @offset: where in the buffer it begins, in bytes
+ * @skew: bytes from a multiple of VCM_HUGE_SIZE to where it begins
  */
 void vcm_view_map(struct vcm_view *view, int dmabuf, uint64_t offset, size_t len, size_t skew,
 		  int prot)
@@ -53,10 +43,7 @@ void vcm_view_map(struct vcm_view *view, int dmabuf, uint64_t offset, size_t len
 	igt_assert(ptr == view->ptr);
 }
 
-/**
- * vcm_view_unmap:
- * @view: a view; what is not mapped any more does no harm
- */
+/* @view: a view; what is not mapped any more does no harm */
 void vcm_view_unmap(struct vcm_view *view)
 {
 	vcm_buffer_unmap(view->area, view->area_len);
@@ -70,14 +57,10 @@ static unsigned long minor_faults(void)
 	return usage.ru_minflt;
 }
 
-/**
- * vcm_touch:
- * @ptr: memory
- * @len: bytes
+/*
+ * Returns how many page faults the thread had of it.
  * @step: bytes from one touch to the next
  * @write: write what is there, or only read it
- *
- * Returns: how many page faults the thread had of it.
  */
 unsigned long vcm_touch(volatile void *ptr, size_t len, size_t step, bool write)
 {
@@ -97,11 +80,7 @@ unsigned long vcm_touch(volatile void *ptr, size_t len, size_t step, bool write)
 	return minor_faults() - before;
 }
 
-/**
- * vcm_page_tables:
- *
- * Returns: bytes in the process's page tables, all levels.
- */
+/* Returns bytes in the process's page tables, all levels. */
 size_t vcm_page_tables(void)
 {
 	FILE *file = fopen("/proc/self/status", "re");
@@ -124,12 +103,10 @@ static void on_signal(int sig)
 	siglongjmp(touch_jmp, sig);
 }
 
-/**
- * vcm_touch_signal:
+/*
+ * Returns the signal that this was answered with, or 0.
  * @ptr: an address
  * @write: write there, or read
- *
- * Returns: the signal that this was answered with, or 0.
  */
 int vcm_touch_signal(volatile void *ptr, bool write)
 {
