@@ -210,13 +210,22 @@ static void vcm_memory_add_node(struct vcm_memory *memory,
 						NR_KERNEL_MISC_RECLAIMABLE);
 }
 
+/* The node, or what a test has in its place. */
+VISIBLE_IF_KUNIT struct pglist_data *vcm_memory_node(int nid)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vcm_memory_node, nid);
+
+	return NODE_DATA(nid);
+}
+
 static unsigned long vcm_memory_node_ram(int nid)
 {
+	struct pglist_data *node = vcm_memory_node(nid);
 	enum zone_type zone;
 	unsigned long ram = 0;
 
 	for (zone = 0; zone <= gfp_zone(GFP_HIGHUSER); zone++)
-		ram += zone_managed_pages(&NODE_DATA(nid)->node_zones[zone]);
+		ram += zone_managed_pages(&node->node_zones[zone]);
 	return ram;
 }
 
@@ -267,7 +276,8 @@ static bool vcm_memory_is_plenty(unsigned long nr)
 {
 	enum zone_type high = gfp_zone(GFP_HIGHUSER);
 	int nid = numa_mem_id();
-	struct zone *zone = &NODE_DATA(nid)->node_zones[high];
+	struct zone *zones = vcm_memory_node(nid)->node_zones;
+	struct zone *zone = &zones[high];
 
 #ifdef CONFIG_NUMA
 	if (current->mempolicy)
@@ -284,7 +294,7 @@ static bool vcm_memory_is_plenty(unsigned long nr)
 
 		if (vcm_memory_zone_stat(zone, NR_FREE_PAGES) >= need)
 			return true;
-	} while (zone-- != NODE_DATA(nid)->node_zones);
+	} while (zone-- != zones);
 	return false;
 }
 
@@ -312,8 +322,8 @@ static void vcm_memory_view_node(struct vcm_memory_view *view, int nid,
 	struct vcm_memory memory = {};
 	long spare;
 
-	vcm_memory_add_node(&memory, NODE_DATA(nid));
-	vcm_memory_add_node(&view->all, NODE_DATA(nid));
+	vcm_memory_add_node(&memory, vcm_memory_node(nid));
+	vcm_memory_add_node(&view->all, vcm_memory_node(nid));
 	if (!memory.ram)
 		return;
 

@@ -81,6 +81,10 @@ extern int vcm_memory_reserve_mb;
 
 int vcm_memory_reserve_set(const char *val, const struct kernel_param *kp);
 struct page *vcm_memory_alloc_pages(int nid, gfp_t gfp, unsigned int order);
+
+struct pglist_data;
+
+struct pglist_data *vcm_memory_node(int nid);
 #endif
 
 #endif /* _VCM_MEMORY_H */

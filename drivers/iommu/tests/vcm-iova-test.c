@@ -429,6 +429,22 @@ static void a_rule_for_a_device_holds_where_room_is_scarce(struct kunit *test)
 	vcm_iova_put(vdev);
 }
 
+static void other_rules(struct device *dev, struct vcm_iova_rules *rules)
+{
+}
+
+static void rules_are_made_once(struct kunit *test)
+{
+	int ret = vcm_iova_set_rules(other_rules);
+
+	/* Where there are spaces the rules are theirs. */
+	if (!ret) {
+		ret = vcm_iova_set_rules(other_rules);
+		vcm_iova_clear_rules();
+	}
+	KUNIT_EXPECT_EQ(test, ret, -EBUSY);
+}
+
 static void a_guard_stays_unmapped(struct kunit *test)
 {
 	struct vcm_iova_policy policy = { .guard = SZ_64K + 1 };
@@ -541,6 +557,7 @@ static void segments_are_cut_for_the_device(struct kunit *test)
 		{ SZ_1M, 0, 8, 2 },
 		{ SZ_1M + 1, 0, 8, 2 },
 		{ SZ_512K, 0, 8, 4 },
+		{ PAGE_SIZE + 512, 0, SZ_2M / PAGE_SIZE, SZ_2M / PAGE_SIZE },
 		{ 0, SZ_1M - 1, 8, 2 },
 		{ 0, SZ_2M - 1, 8, 1 },
 		{ 0, SZ_64K - 1, 32, 32 },
@@ -768,6 +785,37 @@ static void what_others_leave_is_found_in_smaller_slabs(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, map_it(vdev, sgt, &map), -ENOSPC);
 	check_empty(test, vdev, sgt);
 	for (i = 0; i < ARRAY_SIZE(others); i++)
+		dma_iova_free(vdev->dev, &others[i]);
+	vcm_iova_put(vdev);
+}
+
+/* With 1 MB of each range of 32 MB taken there are slabs of 8 MB, and not smaller. */
+static void slabs_are_as_large_as_can_be_had(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, DMA_BIT_MASK(32));
+	struct sg_table *sgt = new_buffer(test, 12 * SZ_1M);
+	struct dma_iova_state *others;
+	struct vcm_iova_mapping map;
+	int nr = 0, i;
+
+	others = kunit_kcalloc(test, 128, sizeof(*others), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, others);
+	while (nr < 128 &&
+	       dma_iova_try_alloc(vdev->dev, &others[nr], 0, SZ_32M))
+		nr++;
+	KUNIT_EXPECT_EQ(test, nr, 127);
+	for (i = 0; i < nr; i++) {
+		dma_iova_free(vdev->dev, &others[i]);
+		KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(vdev->dev,
+							   &others[i], 0,
+							   SZ_1M));
+	}
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	KUNIT_EXPECT_LE(test, vdev->nr_reservations, 2);
+	check_map(test, vdev, sgt, &map);
+	vcm_iova_unmap(vdev, sgt, &map);
+	check_empty(test, vdev, sgt);
+	for (i = 0; i < nr; i++)
 		dma_iova_free(vdev->dev, &others[i]);
 	vcm_iova_put(vdev);
 }
@@ -1402,12 +1450,12 @@ static void senseless_requests_are_refused(struct kunit *test)
 
 /* The n-th call below fails, whichever it is: nothing is left. */
 static void check_every_failure(struct kunit *test, unsigned int *countdown,
-				unsigned int more_than)
+				size_t len, unsigned int more_than)
 {
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
-	struct sg_table *sgt = new_buffer(test, 33 * SZ_1M);
+	unsigned int n = 0, left = left_for_others(test, vdev->dev);
+	struct sg_table *sgt = new_buffer(test, len);
 	struct vcm_iova_mapping map;
-	unsigned int n = 0;
 	int ret;
 
 	do {
@@ -1423,17 +1471,20 @@ static void check_every_failure(struct kunit *test, unsigned int *countdown,
 	KUNIT_EXPECT_GT(test, n, more_than);
 	check_map(test, vdev, sgt, &map);
 	vcm_iova_unmap(vdev, sgt, &map);
+	KUNIT_EXPECT_EQ(test, left_for_others(test, vdev->dev), left);
 	vcm_iova_put(vdev);
 }
 
 static void a_run_that_cannot_be_mapped_leaves_nothing(struct kunit *test)
 {
-	check_every_failure(test, &vcm_fake_iommu.fail_map, 17);
+	check_every_failure(test, &vcm_fake_iommu.fail_map, 33 * SZ_1M, 17);
+	check_every_failure(test, &vcm_fake_iommu.fail_map, SZ_32M, 16);
 }
 
 static void a_slab_that_cannot_be_synced_leaves_nothing(struct kunit *test)
 {
-	check_every_failure(test, &vcm_fake_iommu.fail_sync, 2);
+	check_every_failure(test, &vcm_fake_iommu.fail_sync, 33 * SZ_1M, 2);
+	check_every_failure(test, &vcm_fake_iommu.fail_sync, SZ_32M, 1);
 }
 
 #ifdef VCM_HAVE_FAIL_NTH
@@ -1568,6 +1619,7 @@ static struct kunit_case iova_test_cases[] = {
 	KUNIT_CASE(the_largest_chunk_decides_the_alignment),
 	KUNIT_CASE(a_narrow_device_wastes_no_quarter),
 	KUNIT_CASE(a_rule_for_a_device_holds_where_room_is_scarce),
+	KUNIT_CASE(rules_are_made_once),
 	KUNIT_CASE(a_guard_stays_unmapped),
 	KUNIT_CASE(a_run_is_mapped_by_one_call),
 	KUNIT_CASE(unmapping_forgets_at_once),
@@ -1580,6 +1632,7 @@ static struct kunit_case iova_test_cases[] = {
 	KUNIT_CASE(seven_buffers_of_33_mb_fit_28_bits),
 	KUNIT_CASE(small_address_spaces_are_used_to_the_end),
 	KUNIT_CASE(what_others_leave_is_found_in_smaller_slabs),
+	KUNIT_CASE(slabs_are_as_large_as_can_be_had),
 	KUNIT_CASE(a_power_of_two_is_a_reservation_of_its_own),
 	KUNIT_CASE(what_fits_no_address_space_is_refused),
 	KUNIT_CASE(a_map_takes_no_more_for_a_guard),

@@ -6,15 +6,18 @@
  * it is measured by what can be claimed.
  */
 
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/mmzone.h>
 #include <linux/moduleparam.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
 
 #include "../vcm_memory.h"
+#include "../vcm_pool_limit.h"
 
 #define MB_PAGES	(SZ_1M >> PAGE_SHIFT)
 
@@ -176,6 +179,112 @@ static void arrays_of_any_size_can_be_had(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, vcm_memory_array(SIZE_MAX / 2, 3));
 }
 
+/* --- With a node that is made up --------------------------------------- */
+
+static struct pglist_data *made_up;
+
+static struct pglist_data *made_up_node(int nid)
+{
+	return made_up;
+}
+
+/**
+ * struct estimate_case - what a node has, in pages, and what can be claimed of it
+ * @managed: all of it
+ * @free: free pages, of them 100 in CMA's blocks and 50 kept for atomic use
+ * @file: page cache, a quarter of it active
+ * @kernel: memory of the kernel that it gives back, a fifth of it not slabs
+ * @most: what can be claimed with nothing left to others
+ *
+ * The watermarks are 400 (low) and 500 (high), and for others 60 are kept from
+ * chunks, 20 from any memory that is not movable.
+ */
+struct estimate_case {
+	unsigned long managed;
+	long free;
+	long file;
+	long kernel;
+	unsigned long most;
+};
+
+static const struct estimate_case estimate_cases[] = {
+	/* Half of what can be given back stays, or the low watermark. */
+	{ 50000, 20000, 4000, 1000, 20000 - 150 - 560 + 3600 + 600 },
+	{ 50000, 20000, 400, 300, 20000 - 150 - 560 + 200 + 150 },
+	/* What is free may be less than what is kept of it. */
+	{ 50000, 120, 4000, 1000, 3600 + 600 - 560 },
+	/* No more is kept than there is. */
+	{ 300, 1000, 4000, 1000, 1000 - 150 - 300 + 3600 + 600 },
+	/* There may be a zone for chunks with nothing managed in it. */
+	{ 0, 20000, 4000, 1000, 20000 - 500 - 20 - 50 - 100 },
+};
+
+static void make_up(const struct estimate_case *c)
+{
+	enum zone_type high = gfp_zone(GFP_HIGHUSER);
+	struct zone *zone = &made_up->node_zones[high], *movable;
+
+	zone->zone_pgdat = made_up;
+	atomic_long_set(&zone->managed_pages, c->managed);
+	zone->_watermark[WMARK_LOW] = 400;
+	zone->_watermark[WMARK_HIGH] = 500;
+	zone->lowmem_reserve[high] = 20;
+	zone->lowmem_reserve[MAX_NR_ZONES - 1] = 60;
+	zone->nr_free_highatomic = 50;
+	atomic_long_set(&zone->vm_stat[NR_FREE_PAGES], c->free);
+	atomic_long_set(&zone->vm_stat[NR_FREE_CMA_PAGES], 100);
+	atomic_long_set(&zone->vm_stat[NR_ZONE_ACTIVE_FILE], c->file / 4);
+	atomic_long_set(&zone->vm_stat[NR_ZONE_INACTIVE_FILE],
+			c->file - c->file / 4);
+	/* There is no swap that could take it. */
+	atomic_long_set(&zone->vm_stat[NR_ZONE_ACTIVE_ANON], 3000);
+	atomic_long_set(&made_up->vm_stat[NR_SLAB_RECLAIMABLE_B],
+			c->kernel - c->kernel / 5);
+	atomic_long_set(&made_up->vm_stat[NR_KERNEL_MISC_RECLAIMABLE],
+			c->kernel / 5);
+
+	/* Not for chunks */
+	movable = &made_up->node_zones[ZONE_MOVABLE];
+	movable->zone_pgdat = made_up;
+	atomic_long_set(&movable->managed_pages, 7000);
+	atomic_long_set(&movable->vm_stat[NR_FREE_PAGES], 6000);
+	atomic_long_set(&movable->vm_stat[NR_ZONE_ACTIVE_FILE], 5000);
+}
+
+static void so_much_can_be_claimed(struct kunit *test)
+{
+	const struct estimate_case *c = estimate_cases;
+
+	if (num_node_state(N_MEMORY) > 1 || get_nr_swap_pages())
+		kunit_skip(test, "what there is adds up");
+	made_up = kunit_kzalloc(test, sizeof(*made_up), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, made_up);
+	kunit_activate_static_stub(test, vcm_memory_node, made_up_node);
+	for (; c < estimate_cases + ARRAY_SIZE(estimate_cases); c++) {
+		make_up(c);
+		vcm_memory_reserve_mb = 0;
+		KUNIT_EXPECT_EQ_MSG(test, most(), c->most, "case %zd",
+				    c - estimate_cases);
+		vcm_memory_reserve_mb = 2;
+		KUNIT_EXPECT_EQ_MSG(test, most(), c->most - 2 * MB_PAGES,
+				    "case %zd", c - estimate_cases);
+	}
+	kunit_deactivate_static_stub(test, vcm_memory_node);
+}
+
+/* What nobody misses of a zone: nothing of it is an estimate. */
+static void so_much_can_be_spared(struct kunit *test)
+{
+	struct zone *zone;
+
+	made_up = kunit_kzalloc(test, sizeof(*made_up), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, made_up);
+	make_up(&estimate_cases[0]);
+	zone = &made_up->node_zones[gfp_zone(GFP_HIGHUSER)];
+	KUNIT_EXPECT_EQ(test, vcm_pool_zone_spare(zone),
+			20000 - 100 - 500 - 20);
+}
+
 static struct kunit_case memory_test_cases[] = {
 	KUNIT_CASE(a_reserve_is_left),
 	KUNIT_CASE(the_reserve_is_a_parameter),
@@ -185,6 +294,8 @@ static struct kunit_case memory_test_cases[] = {
 	KUNIT_CASE(an_allocation_stops_when_others_need_the_rest),
 	KUNIT_CASE(a_claim_that_fails_leaves_nothing),
 	KUNIT_CASE(arrays_of_any_size_can_be_had),
+	KUNIT_CASE(so_much_can_be_claimed),
+	KUNIT_CASE(so_much_can_be_spared),
 	{}
 };
 

@@ -18,6 +18,7 @@
 #include <linux/moduleparam.h>
 #include <linux/shrinker.h>
 #include <linux/sizes.h>
+#include <linux/sort.h>
 #include <linux/string.h>
 #include <linux/topology.h>
 
@@ -680,6 +681,16 @@ static void the_worker_rests_under_pressure(struct kunit *test)
 
 /* --- While the worker works -------------------------------------------- */
 
+/* It looks whether there is something without the lock. */
+static void what_was_dirty_may_be_taken_meanwhile(struct kunit *test)
+{
+	struct vcm_pool_node *node = vcm_pool_nodes[numa_mem_id()];
+
+	node->dirty = 1;
+	KUNIT_EXPECT_FALSE(test, vcm_pool_zero_one(numa_mem_id()));
+	node->dirty = 0;
+}
+
 /* What happens once the worker has zeroed a piece of a chunk */
 static void (*in_between)(struct kunit *test);
 static struct page *in_hand;
@@ -911,6 +922,13 @@ static void what_is_missing_is_freed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcm_pool_yield(VCM_CHUNK_64K, SZ_128K + SZ_1M),
 			2 * size_pages(VCM_CHUNK_64K) +
 			size_pages(VCM_CHUNK_1M));
+
+	/* Clean ones, too */
+	put_chunks(test, VCM_CHUNK_2M, 1);
+	while (vcm_pool_zero_one(numa_mem_id()))
+		;
+	KUNIT_EXPECT_EQ(test, vcm_pool_yield(VCM_CHUNK_2M, SZ_2M),
+			size_pages(VCM_CHUNK_2M));
 }
 
 static void only_what_merges_is_freed(struct kunit *test)
@@ -946,6 +964,61 @@ static void only_what_merges_is_freed(struct kunit *test)
 	vcm_pool_put(VCM_CHUNK_PAGE, pages, 2 * nr);
 	KUNIT_EXPECT_EQ(test, vcm_pool_merge(VCM_CHUNK_64K), 3 * nr);
 	expect_total(test, nr);
+}
+
+#define NR_TRIED	512
+
+static int cmp_pages(const void *a, const void *b)
+{
+	return cmp_int(page_to_pfn(*(struct page **)a),
+		       page_to_pfn(*(struct page **)b));
+}
+
+/* Moves those of @pages that make up a chunk of 1 MB to the beginning. */
+static bool find_block(struct page **pages, unsigned long nr)
+{
+	unsigned long i, j, n;
+
+	for (i = 0; i < NR_TRIED; i++) {
+		unsigned long pfn = page_to_pfn(pages[i]);
+
+		if (!IS_ALIGNED(pfn, size_pages(VCM_CHUNK_1M)))
+			continue;
+		for (j = 0, n = 0; j < NR_TRIED; j++) {
+			if (page_to_pfn(pages[j]) - pfn >=
+			    size_pages(VCM_CHUNK_1M))
+				continue;
+			swap(pages[j], pages[n]);
+			n++;
+		}
+		if (n == nr)
+			return true;
+	}
+	return false;
+}
+
+static void what_is_free_already_merges_too(struct kunit *test)
+{
+	unsigned long nr = SZ_1M / SZ_64K, i;
+	struct page **pages;
+
+	pages = kunit_kcalloc(test, NR_TRIED, sizeof(*pages), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	for (i = 0; i < NR_TRIED; i++)
+		pages[i] = new_chunk(test, VCM_CHUNK_64K);
+	KUNIT_ASSERT_TRUE(test, find_block(pages, nr));
+	for (i = nr; i < NR_TRIED; i++)
+		vcm_memory_free(pages[i]);
+	sort(pages, nr, sizeof(*pages), cmp_pages, NULL);
+	/* The first one, the last one, and one in between */
+	vcm_memory_free(pages[0]);
+	vcm_memory_free(pages[7]);
+	vcm_memory_free(pages[nr - 1]);
+	vcm_pool_put(VCM_CHUNK_64K, pages + 1, 6);
+	vcm_pool_put(VCM_CHUNK_64K, pages + 8, nr - 9);
+	KUNIT_EXPECT_EQ(test, vcm_pool_merge(VCM_CHUNK_1M),
+			size_pages(VCM_CHUNK_1M));
+	expect_total(test, 0);
 }
 
 /* --- Ageing ------------------------------------------------------------ */
@@ -1013,6 +1086,41 @@ static void an_empty_pool_has_no_timer(struct kunit *test)
 	vcm_pool_age_fn(NULL);
 	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_age_kicks, 2);
 	expect_total(test, 0);
+}
+
+/* --- Nodes ------------------------------------------------------------- */
+
+/* Its memory came after the pool was set up. */
+static void a_node_may_have_no_pool(struct kunit *test)
+{
+	struct shrink_control sc = { .nid = numa_mem_id(), .nr_to_scan = 1 };
+	struct vcm_pool_node **node = &vcm_pool_nodes[numa_mem_id()], *pool;
+	int nid = numa_mem_id();
+	struct page *page;
+	LIST_HEAD(list);
+
+	pool = *node;
+	*node = NULL;
+	put_chunks(test, VCM_CHUNK_64K, 2);
+	KUNIT_EXPECT_EQ(test, vcm_pool_get_clean(VCM_CHUNK_64K, 1, &list), 0);
+	page = vcm_pool_get(VCM_CHUNK_64K);
+	KUNIT_EXPECT_NOT_NULL(test, page);
+	vcm_pool_put(VCM_CHUNK_64K, &page, 1);
+	KUNIT_EXPECT_FALSE(test, vcm_pool_add_one(nid, VCM_CHUNK_64K));
+	KUNIT_EXPECT_FALSE(test, vcm_pool_has_dirty());
+	KUNIT_EXPECT_FALSE(test, vcm_pool_zero_one(nid));
+	KUNIT_EXPECT_TRUE(test, vcm_pool_is_empty());
+	KUNIT_EXPECT_EQ(test, vcm_pool_yield(VCM_CHUNK_64K, SZ_64K), 0);
+	KUNIT_EXPECT_EQ(test, vcm_pool_merge(VCM_CHUNK_64K), 0);
+	KUNIT_EXPECT_EQ(test, vcm_pool_drain(), 0);
+	KUNIT_EXPECT_EQ(test, vcm_pool_node_bytes_of(nid, VCM_CHUNK_64K), 0);
+	KUNIT_EXPECT_EQ(test, vcm_pool_count(NULL, &sc), SHRINK_EMPTY);
+	KUNIT_EXPECT_EQ(test, vcm_pool_scan(NULL, &sc), SHRINK_STOP);
+	vcm_pool_set_cap(MB_PAGES);
+	vcm_pool_work_fn(NULL);
+	vcm_pool_age_fn(NULL);
+	expect_total(test, 0);
+	*node = pool;
 }
 
 /* --- The worker -------------------------------------------------------- */
@@ -1287,6 +1395,7 @@ static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(nothing_is_kept_under_pressure),
 	KUNIT_CASE(nothing_is_kept_of_what_others_need),
 	KUNIT_CASE(the_worker_rests_under_pressure),
+	KUNIT_CASE(what_was_dirty_may_be_taken_meanwhile),
 	KUNIT_CASE(chunks_are_zeroed_piece_by_piece),
 	KUNIT_CASE(what_is_being_zeroed_can_be_taken),
 	KUNIT_CASE(what_is_being_zeroed_can_be_freed),
@@ -1296,10 +1405,12 @@ static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(bad_chunks_leave),
 	KUNIT_CASE(what_is_missing_is_freed),
 	KUNIT_CASE(only_what_merges_is_freed),
+	KUNIT_CASE(what_is_free_already_merges_too),
 	KUNIT_CASE(what_nobody_needed_is_given_back),
 	KUNIT_CASE(what_is_filled_in_advance_does_not_age),
 	KUNIT_CASE(ageing_keeps_to_the_cap),
 	KUNIT_CASE(an_empty_pool_has_no_timer),
+	KUNIT_CASE(a_node_may_have_no_pool),
 	KUNIT_CASE(the_worker_zeroes_what_is_dirty),
 	KUNIT_CASE(nothing_is_added_without_a_mark),
 	KUNIT_CASE(below_the_low_mark_it_is_filled_to_the_high_one),
