@@ -446,10 +446,10 @@ def choose(mutants, seed):
     changes little of it.
     """
     left = {}
-    for name, of in mutants.items():
+    for name, places in mutants.items():
         kinds = collections.Counter()
         queue = []
-        for mutant in sorted(of, key=lambda m: rank(seed, m.key)):
+        for mutant in sorted(places, key=lambda m: rank(seed, m.key)):
             queue.append((kinds[mutant.kind], rank(seed, name + mutant.kind), mutant))
             kinds[mutant.kind] += 1
         left[name] = [mutant for _, _, mutant in sorted(queue, key=lambda q: q[:2])]

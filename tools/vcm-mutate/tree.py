@@ -116,4 +116,3 @@ def numbers_in(path):
     """The numbers of the mutants that are in the code of a built file."""
     with open(path, "rb") as file:
         return {int(n) for n in re.findall(rb"vcm-mutant-(\d+)\0", file.read())}
-

@@ -31,14 +31,12 @@ static inline int vcm_mutant_is(int nr)
 #include <linux/bitmap.h>
 #include <linux/export.h>
 #include <linux/moduleparam.h>
-#include <linux/reboot.h>
 
 int vcm_mutant;
 EXPORT_SYMBOL_GPL(vcm_mutant);
 unsigned long vcm_mutants_reached[BITS_TO_LONGS(VCM_MUTANTS)];
 EXPORT_SYMBOL_GPL(vcm_mutants_reached);
 
-#ifdef MODULE
 module_param(vcm_mutant, int, 0644);
 
 /* Reading them is forgetting them. */
@@ -55,25 +53,5 @@ static const struct kernel_param_ops vcm_mutants_reached_ops = {
 };
 
 module_param_cb(vcm_mutants_reached, &vcm_mutants_reached_ops, NULL, 0400);
-#else
-core_param(vcm_mutant, vcm_mutant, int, 0644);
-
-static int vcm_mutants_tell(struct notifier_block *nb, unsigned long action, void *data)
-{
-	int nr;
-
-	for_each_set_bit(nr, vcm_mutants_reached, VCM_MUTANTS)
-		pr_info("vcm-mutant reached %d\n", nr);
-	return 0;
-}
-
-static struct notifier_block vcm_mutants_notifier = { .notifier_call = vcm_mutants_tell };
-
-static int __init vcm_mutants_init(void)
-{
-	return register_reboot_notifier(&vcm_mutants_notifier);
-}
-late_initcall(vcm_mutants_init);
-#endif
 #undef VCM_MUTANT_MAIN
 #endif /* VCM_MUTANT_MAIN */
