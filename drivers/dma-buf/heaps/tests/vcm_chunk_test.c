@@ -182,6 +182,41 @@ static void a_size_that_failed_is_not_tried_again(struct kunit *test)
 	vcm_chunks_free(&chunks);
 }
 
+static void there_is_more_now(void)
+{
+	vcm_fake_buddy.left[VCM_CHUNK_64K] = ANY;
+}
+
+/* Who got what was missing at the second try asks no more of the pool. */
+static void the_pool_gives_up_no_more_than_is_missing(struct kunit *test)
+{
+	struct page *pages[SZ_64K / SZ_4K], *page;
+	unsigned int nr = SZ_64K / PAGE_SIZE, i;
+	struct vcm_pool_stats stats;
+	struct vcm_chunks chunks;
+
+	page = alloc_pages(GFP_KERNEL, ilog2(nr));
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	split_page(page, ilog2(nr));
+	for (i = 0; i < nr; i++)
+		pages[i] = page + i;
+	vcm_fake_buddy.give = pages;
+	vcm_fake_buddy.nr_give = nr;
+	for (i = 0; i < nr; i++)
+		KUNIT_ASSERT_NOT_NULL(test, vcm_memory_alloc(VCM_CHUNK_PAGE));
+	vcm_fake_buddy.give = NULL;
+	vcm_pool_put(VCM_CHUNK_PAGE, pages, nr);
+
+	vcm_fake_buddy.left[VCM_CHUNK_64K] = 0;
+	vcm_fake_buddy.on_alloc = there_is_more_now;
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, SZ_64K, SZ_64K), 0);
+	vcm_fake_buddy.on_alloc = NULL;
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_calls[VCM_CHUNK_64K], 2);
+	vcm_pool_stats(&stats);
+	KUNIT_EXPECT_EQ(test, stats.dirty[VCM_CHUNK_PAGE], nr);
+	vcm_chunks_free(&chunks);
+}
+
 /* Whatever is left of each size: all is used, in order, and all is back. */
 static void every_mixture_is_counted_and_freed(struct kunit *test)
 {
@@ -605,6 +640,7 @@ static struct kunit_case chunk_test_cases[] = {
 	KUNIT_CASE(all_sizes_can_be_asked_for),
 	KUNIT_CASE(largest_sizes_are_taken_first),
 	KUNIT_CASE(a_size_that_failed_is_not_tried_again),
+	KUNIT_CASE(the_pool_gives_up_no_more_than_is_missing),
 	KUNIT_CASE(every_mixture_is_counted_and_freed),
 	KUNIT_CASE(large_sizes_do_not_reclaim),
 	KUNIT_CASE(neighbours_become_runs_in_any_order),

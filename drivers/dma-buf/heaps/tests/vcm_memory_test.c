@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 #include <linux/swap.h>
 
+#include "../vcm_chunk.h"
 #include "../vcm_memory.h"
 #include "../vcm_pool_limit.h"
 
@@ -272,6 +273,34 @@ static void so_much_can_be_claimed(struct kunit *test)
 	kunit_deactivate_static_stub(test, vcm_memory_node);
 }
 
+/* A buffer takes its memory, and an array of its chunks. */
+static void the_array_of_a_buffer_is_claimed_too(struct kunit *test)
+{
+	struct estimate_case c = { .managed = 50000 };
+	struct vcm_chunks chunks;
+	unsigned long need;
+
+	if (num_node_state(N_MEMORY) > 1 || get_nr_swap_pages())
+		kunit_skip(test, "what there is adds up");
+	need = SZ_8M / PAGE_SIZE +
+	       SZ_8M / PAGE_SIZE * sizeof(void *) / PAGE_SIZE + 1;
+	made_up = kunit_kzalloc(test, sizeof(*made_up), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, made_up);
+	vcm_memory_reserve_mb = 0;
+	kunit_activate_static_stub(test, vcm_memory_node, made_up_node);
+	c.free = need + 500 + 20 + 50 + 100;
+	make_up(&c);
+	KUNIT_EXPECT_EQ(test, most(), need);
+	KUNIT_EXPECT_EQ(test, vcm_chunks_alloc(&chunks, SZ_8M,
+					       vcm_chunk_sizes()), 0);
+	vcm_chunks_free(&chunks);
+	c.free--;
+	make_up(&c);
+	KUNIT_EXPECT_EQ(test, vcm_chunks_alloc(&chunks, SZ_8M,
+					       vcm_chunk_sizes()), -ENOMEM);
+	kunit_deactivate_static_stub(test, vcm_memory_node);
+}
+
 /* What nobody misses of a zone: nothing of it is an estimate. */
 static void so_much_can_be_spared(struct kunit *test)
 {
@@ -295,6 +324,7 @@ static struct kunit_case memory_test_cases[] = {
 	KUNIT_CASE(a_claim_that_fails_leaves_nothing),
 	KUNIT_CASE(arrays_of_any_size_can_be_had),
 	KUNIT_CASE(so_much_can_be_claimed),
+	KUNIT_CASE(the_array_of_a_buffer_is_claimed_too),
 	KUNIT_CASE(so_much_can_be_spared),
 	{}
 };
