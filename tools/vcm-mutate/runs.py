@@ -26,6 +26,9 @@ SILENCE = 30
 # How long a program may take with a mutation: so many times what it takes without one.
 PATIENCE = 5
 
+# Of a program's subtests that run a mutant's code, the quickest that take so many seconds.
+ENOUGH = 20
+
 STARTING = threading.Lock()
 
 
@@ -241,29 +244,50 @@ class Guests:
         """Tries out the mutants of a guest's programs."""
         guest = None
         for program, chosen in programs.items():
-            todo = self.left.intersection(chosen)
-            if not todo:
+            if not self.left.intersection(chosen):
                 continue
             guest = self.guest(guest, boot, programs)
-            start = time.monotonic()
-            noticed, reached = guest.try_out(0, 240, program)
-            seconds = 10 + PATIENCE * (time.monotonic() - start)
-            if noticed:
-                self.tell(None, f"{boot}: fails without a mutation: {noticed}")
-                continue
-            for number in sorted(todo & reached):
-                if number not in self.left:
+            subtests = self.baseline(guest, boot, program)
+            for number in sorted(self.left.intersection(chosen)):
+                names, seconds = self.reaching(subtests, number)
+                if not names or number not in self.left:
                     continue
                 guest = self.guest(guest, boot, programs)
-                noticed, _ = guest.try_out(number, seconds, program)
+                noticed, _ = guest.try_out(number, seconds, program, names)
                 if noticed and not self.is_sound(guest, noticed):
                     # What was awake before may be why.
                     guest = self.guest(guest, boot, programs)
-                    noticed, _ = guest.try_out(number, seconds, program)
+                    noticed, _ = guest.try_out(number, seconds, program, names)
                 if noticed:
                     self.notice(number, f"{boot}: {noticed}")
         if guest:
             guest.close()
+
+    def baseline(self, guest, boot, program):
+        """The subtests that pass without a mutation: seconds, name, and what code they run."""
+        done = subprocess.run([os.path.join(self.top, "out/tests", program), "--list-subtests"],
+                              stdout=subprocess.PIPE, text=True, check=True)
+        subtests = []
+        for name in done.stdout.split():
+            start = time.monotonic()
+            noticed, reached = guest.try_out(0, 240, program, name)
+            subtests.append((time.monotonic() - start, name, reached))
+            if noticed:
+                self.tell(None, f"{boot}: fails without a mutation: {noticed}")
+                subtests.pop()
+                if guest.ended:
+                    break
+        return sorted(subtests, key=lambda s: s[0])
+
+    @staticmethod
+    def reaching(subtests, number):
+        """The quickest subtests that run a mutant's code, and how long they may take."""
+        names, seconds = [], 0
+        for took, name, reached in subtests:
+            if number in reached and (not names or seconds + took < ENOUGH):
+                names.append(name)
+                seconds += took
+        return ",".join(names), 10 + PATIENCE * seconds
 
     def guest(self, guest, boot, programs):
         """The guest that is up, or another one."""
