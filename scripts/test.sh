@@ -52,7 +52,7 @@ programs() { printf " $TESTS/vcm_%s" "$@"; }
 # "hide" is what imports buffers, for the kernel debug-hide, and "load" for debug-m,
 # which has the project as modules.
 readonly SUITES=(
-	"host $TESTS/vcm-extent-test $SCRIPTS/scripts-test.sh $SCRIPTS/guest-test.sh"
+	"host $SCRIPTS/scripts-test.sh $SCRIPTS/guest-test.sh"
 	"intel $(programs alloc zero chunks mmap share sync vgem import dma vmap abi device)"
 	"intel $(programs policy gone space space_life) $SCRIPTS/dmabuf-heap.sh"
 	"strict $(programs policy limits secure)"
