@@ -84,6 +84,14 @@ int __vcm_dev_alloc(int dev, const struct dma_heap_vcm_alloc *args)
 	return ret < 0 ? ret : alloc.out_fd;
 }
 
+int __vcm_dev_alloc_sizes(int dev, uint64_t len, uint64_t chunk_sizes)
+{
+	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
+
+	args.chunk_sizes = chunk_sizes;
+	return __vcm_dev_alloc(dev, &args);
+}
+
 int __vcm_dev_query(int dev, int dmabuf, struct dma_heap_vcm_query *query)
 {
 	memset(query, 0, sizeof(*query));

@@ -30,6 +30,7 @@ int vcm_ioctl_again(int fd, unsigned long request, void *arg);
 int __vcm_heap_alloc(int heap, uint64_t len);
 int __vcm_heap_alloc_flags(int heap, uint64_t len, uint32_t fd_flags, uint64_t heap_flags);
 int __vcm_dev_alloc(int dev, const struct dma_heap_vcm_alloc *args);
+int __vcm_dev_alloc_sizes(int dev, uint64_t len, uint64_t chunk_sizes);
 
 /* Arguments with which all choices are left to the heap. */
 struct dma_heap_vcm_alloc vcm_alloc_args(uint64_t len);

@@ -107,12 +107,21 @@ void vcm_totals_assert_back(const struct vcm_totals *before)
 	igt_assert_f(false, "chunk totals differ where buffers and bytes do not\n");
 }
 
-static uint64_t field(const char *line, const char *key)
+/* Returns the number behind @key, which is in the line. */
+uint64_t vcm_debugfs_field(const char *line, const char *key)
 {
 	const char *at = strstr(line, key);
 
 	igt_assert_f(at, "no \"%s\" in \"%s\"\n", key, line);
-	return strtoull(at + strlen(key), NULL, 10);
+	return strtoull(at + strlen(key), NULL, 0);
+}
+
+/* Returns whether that is the device's line, and not one of those below it. */
+bool vcm_debugfs_is_line_of(const char *line, const char *device)
+{
+	size_t len = strlen(device);
+
+	return !strncmp(line, device, len) && line[len] == ' ';
 }
 
 /* A name may contain anything, so the field behind it is searched from the end. */
@@ -169,7 +178,7 @@ static void parse_attachments(const char *line, struct vcm_buffer_info *info)
 	const char *at = last_of(line, " attachments=");
 	unsigned int n = 0;
 
-	info->attachments = field(at, " attachments=");
+	info->attachments = vcm_debugfs_field(at, " attachments=");
 	for (at = strchr(at, '['); at; at = strchr(at, '[')) {
 		at++;
 		if (n < VCM_ATTACHMENTS_MAX)
@@ -182,13 +191,13 @@ static void parse_attachments(const char *line, struct vcm_buffer_info *info)
 static void parse_line(const char *line, struct vcm_buffer_info *info)
 {
 	memset(info, 0, sizeof(*info));
-	info->ino = field(line, "ino=");
-	info->length = field(line, " length=");
-	info->chunks[VCM_CHUNK_2M] = field(line, " 2M=");
-	info->chunks[VCM_CHUNK_1M] = field(line, " 1M=");
-	info->chunks[VCM_CHUNK_64K] = field(line, " 64K=");
-	info->chunks[VCM_CHUNK_PAGE] = field(line, " page=");
-	info->runs = field(line, " runs=");
+	info->ino = vcm_debugfs_field(line, "ino=");
+	info->length = vcm_debugfs_field(line, " length=");
+	info->chunks[VCM_CHUNK_2M] = vcm_debugfs_field(line, " 2M=");
+	info->chunks[VCM_CHUNK_1M] = vcm_debugfs_field(line, " 1M=");
+	info->chunks[VCM_CHUNK_64K] = vcm_debugfs_field(line, " 64K=");
+	info->chunks[VCM_CHUNK_PAGE] = vcm_debugfs_field(line, " page=");
+	info->runs = vcm_debugfs_field(line, " runs=");
 	parse_name(line, info);
 	parse_attachments(line, info);
 }

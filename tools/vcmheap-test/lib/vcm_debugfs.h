@@ -74,6 +74,8 @@ uint64_t vcm_chunk_size(enum vcm_chunk chunk);
 void vcm_require_debugfs(void);
 char *vcm_debugfs_read(const char *file);
 uint64_t vcm_debugfs_figure(const char *text, const char *key);
+uint64_t vcm_debugfs_field(const char *line, const char *key);
+bool vcm_debugfs_is_line_of(const char *line, const char *device);
 
 void vcm_totals_read(struct vcm_totals *totals);
 void vcm_totals_assert_back(const struct vcm_totals *before);

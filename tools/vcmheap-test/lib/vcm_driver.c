@@ -12,6 +12,7 @@
 #include "igt.h"
 #include "vcm_driver.h"
 #include "vcm_heap.h"
+#include "vcm_importer.h"
 
 #define DRIVER_DIR	"/sys/bus/pci/drivers/vcm-edu/"
 #define DEVICE_DIR	"/sys/bus/pci/devices/"
@@ -244,4 +245,51 @@ void vcm_edu_load(bool managed)
 	ret = __vcm_module_load(edu_file, params);
 	igt_assert_f(!ret, "loading %s: %s\n", edu_file, strerror(-ret));
 	igt_assert_eq(vcm_edu_is_managed(), managed);
+}
+
+/* --- Both devices of the importer -------------------------------------- */
+
+char vcm_edu_device[2][VCM_DEVICE_NAME_LEN];
+
+/* Finds them, and skips the test where no IOMMU translates for them, or no module is. */
+void vcm_edu_setup(void)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		int importer = vcm_importer_open(i);
+
+		vcm_importer_require_translation(importer);
+		vcm_importer_name(i, vcm_edu_device[i]);
+		close(importer);
+	}
+	vcm_edu_require_module();
+}
+
+/* Whatever a subtest that failed has left: the devices and the driver are back. */
+void vcm_edu_restore(void)
+{
+	unsigned int fd;
+	int i;
+
+	/* Files that it had open: there are no others of this driver. */
+	for (fd = 3; fd < 256; fd++) {
+		struct vcm_edu_info info;
+		int ret = __vcm_importer_info(fd, &info);
+
+		if (!ret || ret == -ENODEV)
+			close(fd);
+	}
+	if (!vcm_module_loaded(VCM_EDU_MODULE))
+		vcm_edu_load(false);
+	if (vcm_edu_is_managed()) {
+		vcm_edu_unload();
+		vcm_edu_load(false);
+	}
+	for (i = 0; i < 2; i++) {
+		if (!vcm_driver_bound(vcm_edu_device[i]))
+			vcm_bus_rescan();
+		if (!vcm_driver_bound(vcm_edu_device[i]))
+			vcm_driver_bind(vcm_edu_device[i]);
+	}
 }

@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "vcm_iova.h"
+
 /* The sample importer's module; its driver has another spelling of the name. */
 #define VCM_EDU_MODULE	"vcm_edu"
 
@@ -26,5 +28,9 @@ void vcm_edu_require_module(void);
 bool vcm_edu_is_managed(void);
 void vcm_edu_unload(void);
 void vcm_edu_load(bool managed);
+
+extern char vcm_edu_device[2][VCM_DEVICE_NAME_LEN];
+void vcm_edu_setup(void);
+void vcm_edu_restore(void);
 
 #endif /* VCM_DRIVER_H */

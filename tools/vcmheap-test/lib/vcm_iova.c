@@ -10,50 +10,35 @@
 #include "vcm_debugfs.h"
 #include "vcm_iova.h"
 
-static uint64_t number(const char *line, const char *key)
-{
-	const char *at = strstr(line, key);
-
-	igt_assert_f(at, "no \"%s\" in \"%s\"\n", key, line);
-	return strtoull(at + strlen(key), NULL, 0);
-}
-
 static void parse_mapping(const char *line, struct vcm_iova_mapping *mapping)
 {
 	mapping->shown = strstr(line, " iova=0x");
 	if (mapping->shown)
-		mapping->iova = number(line, " iova=");
+		mapping->iova = vcm_debugfs_field(line, " iova=");
 	else
 		igt_assert_f(strstr(line, " iova=- "), "no iova in \"%s\"\n", line);
-	mapping->length = number(line, " length=");
-	mapping->align = number(line, " align=");
-	mapping->guard = number(line, " guard=");
-	mapping->segs = number(line, " segs=");
-	mapping->alone = number(line, " alone=");
-	mapping->degraded = number(line, " degraded=");
+	mapping->length = vcm_debugfs_field(line, " length=");
+	mapping->align = vcm_debugfs_field(line, " align=");
+	mapping->guard = vcm_debugfs_field(line, " guard=");
+	mapping->segs = vcm_debugfs_field(line, " segs=");
+	mapping->alone = vcm_debugfs_field(line, " alone=");
+	mapping->degraded = vcm_debugfs_field(line, " degraded=");
 }
 
 static void parse_device(const char *line, struct vcm_iova_device *device)
 {
 	memset(device, 0, sizeof(*device));
 	snprintf(device->name, sizeof(device->name), "%.*s", (int)strcspn(line, " "), line);
-	device->translated = number(line, " translated=");
-	device->linked = number(line, " linked=");
-	device->slab_size = number(line, " slab_size=");
-	device->slabs = number(line, " slabs=");
-	device->reserved = number(line, " reserved=");
-	device->used = number(line, " used=");
-	device->largest_free = number(line, " largest_free=");
-	device->mappings = number(line, " mappings=");
-	device->degraded = number(line, " degraded=");
-	device->refused = number(line, " refused=");
-}
-
-static bool is_line_of(const char *line, const char *name)
-{
-	size_t len = strlen(name);
-
-	return !strncmp(line, name, len) && line[len] == ' ';
+	device->translated = vcm_debugfs_field(line, " translated=");
+	device->linked = vcm_debugfs_field(line, " linked=");
+	device->slab_size = vcm_debugfs_field(line, " slab_size=");
+	device->slabs = vcm_debugfs_field(line, " slabs=");
+	device->reserved = vcm_debugfs_field(line, " reserved=");
+	device->used = vcm_debugfs_field(line, " used=");
+	device->largest_free = vcm_debugfs_field(line, " largest_free=");
+	device->mappings = vcm_debugfs_field(line, " mappings=");
+	device->degraded = vcm_debugfs_field(line, " degraded=");
+	device->refused = vcm_debugfs_field(line, " refused=");
 }
 
 /**
@@ -72,7 +57,7 @@ bool __vcm_iova_read(const char *name, struct vcm_iova_device *device)
 
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		if (*line != ' ') {
-			inside = is_line_of(line, name);
+			inside = vcm_debugfs_is_line_of(line, name);
 			if (inside)
 				parse_device(line, device);
 			found |= inside;

@@ -285,3 +285,10 @@ void vcm_drop_caches(void)
 {
 	vcm_file_assert_write("/proc/sys/vm/drop_caches", "2");
 }
+
+/* Has the pool and caches give up what they have, which is there but not free. */
+void vcm_keep_nothing(void)
+{
+	vcm_pool_drain();
+	vcm_drop_caches();
+}

@@ -76,5 +76,6 @@ uint64_t vcm_node_reclaimable(unsigned int node);
 void vcm_memory_policy(int mode, unsigned long nodes);
 uint64_t vcm_ram_unused(void);
 void vcm_drop_caches(void);
+void vcm_keep_nothing(void);
 
 #endif /* VCM_POOL_H */

@@ -253,18 +253,10 @@ void vcm_importer_require_probe(int importer)
 
 /* --- debugfs ----------------------------------------------------------- */
 
-static uint64_t number(const char *line, const char *key)
-{
-	const char *at = strstr(line, key);
-
-	igt_assert_f(at, "no \"%s\" in \"%s\"\n", key, line);
-	return strtoull(at + strlen(key), NULL, 0);
-}
-
 static void parse_device(const char *line, struct vcm_spaces *spaces)
 {
 	memset(spaces, 0, sizeof(*spaces));
-	spaces->spaces = number(line, " spaces=");
+	spaces->spaces = vcm_debugfs_field(line, " spaces=");
 	spaces->blocked = strstr(line, " gap=blocked");
 	spaces->dead = strstr(line, " dead");
 	igt_assert_f(spaces->blocked || strstr(line, " gap=default"), "no gap in \"%s\"\n", line);
@@ -274,23 +266,16 @@ static void parse_device(const char *line, struct vcm_spaces *spaces)
 static void parse_space(const char *line, struct vcm_space_info *space)
 {
 	memset(space, 0, sizeof(*space));
-	space->number = number(line, "  vcm-space.");
-	space->active = number(line, " active=");
-	space->start = number(line, " start=");
-	space->length = number(line, " length=");
-	space->fixed_start = number(line, " fixed_start=");
-	space->fixed_length = number(line, " fixed_length=");
-	space->align = number(line, " align=");
-	space->mapped = number(line, " mapped=");
-	space->pgsizes = number(line, " pgsizes=");
-	space->refused = number(line, " refused=");
-}
-
-static bool is_line_of(const char *line, const char *device)
-{
-	size_t len = strlen(device);
-
-	return !strncmp(line, device, len) && line[len] == ' ';
+	space->number = vcm_debugfs_field(line, "  vcm-space.");
+	space->active = vcm_debugfs_field(line, " active=");
+	space->start = vcm_debugfs_field(line, " start=");
+	space->length = vcm_debugfs_field(line, " length=");
+	space->fixed_start = vcm_debugfs_field(line, " fixed_start=");
+	space->fixed_length = vcm_debugfs_field(line, " fixed_length=");
+	space->align = vcm_debugfs_field(line, " align=");
+	space->mapped = vcm_debugfs_field(line, " mapped=");
+	space->pgsizes = vcm_debugfs_field(line, " pgsizes=");
+	space->refused = vcm_debugfs_field(line, " refused=");
 }
 
 /**
@@ -309,7 +294,7 @@ bool __vcm_spaces_read(const char *device, struct vcm_spaces *spaces)
 
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		if (*line != ' ') {
-			inside = is_line_of(line, device);
+			inside = vcm_debugfs_is_line_of(line, device);
 			if (inside)
 				parse_device(line, spaces);
 			found |= inside;

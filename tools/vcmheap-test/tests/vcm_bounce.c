@@ -21,21 +21,10 @@ IGT_TEST_DESCRIPTION("vcm heap buffers of which the device has copies.");
 
 static char device_name[VCM_DEVICE_NAME_LEN];
 
-static unsigned long read_number(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	unsigned long value = 0;
-
-	igt_require_f(file, "no %s\n", path);
-	igt_assert_eq(fscanf(file, "%lu", &value), 1);
-	fclose(file);
-	return value;
-}
-
 /* Blocks of bounce memory in use. */
 static unsigned long bounce_used(void)
 {
-	return read_number("/sys/kernel/debug/swiotlb/io_tlb_used");
+	return vcm_file_read_number("/sys/kernel/debug/swiotlb/io_tlb_used");
 }
 
 static int alloc_chunks(int dev, unsigned int chunks, uint32_t flags)
@@ -154,7 +143,7 @@ static void test_too_large(int dev, int importer)
 	igt_assert_eq(__vcm_importer_import(importer, dmabuf, &import), -EIO);
 	vcm_totals_assert_back(&before);
 	igt_assert_eq_u64(bounce_used(), used);
-	igt_assert(!(read_number("/proc/sys/kernel/tainted") & TAINT_WARN));
+	igt_assert(!(vcm_file_read_number("/proc/sys/kernel/tainted") & TAINT_WARN));
 	close(dmabuf);
 }
 

@@ -20,23 +20,10 @@ IGT_TEST_DESCRIPTION("vcm heap buffers that are still mapped when their device g
 
 #define MIXED (MIB(3) + KIB(64) + vcm_page_size())
 
-/* The devices behind the two importers */
-static char device[2][VCM_DEVICE_NAME_LEN];
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
-	igt_assert_f(write(fd, text, strlen(text)) == (ssize_t)strlen(text), "\"%s\" to %s: %s\n",
-		     text, path, strerror(errno));
-	close(fd);
-}
-
 /* The importer keeps what it has when its device goes. */
 static void set_late(bool late)
 {
-	write_file("/sys/module/" VCM_EDU_MODULE "/parameters/late", late ? "Y" : "N");
+	vcm_file_assert_write("/sys/module/" VCM_EDU_MODULE "/parameters/late", late ? "Y" : "N");
 }
 
 /* --- Buffers ----------------------------------------------------------- */
@@ -133,16 +120,16 @@ static void assert_gone(const char *name)
 
 static void go_unbind(void)
 {
-	vcm_driver_unbind(device[0]);
-	assert_gone(device[0]);
+	vcm_driver_unbind(vcm_edu_device[0]);
+	assert_gone(vcm_edu_device[0]);
 }
 
 /* Both, so that they are found in the order in which they were before. */
 static void go_remove(void)
 {
-	vcm_device_remove(device[0]);
-	vcm_device_remove(device[1]);
-	assert_gone(device[0]);
+	vcm_device_remove(vcm_edu_device[0]);
+	vcm_device_remove(vcm_edu_device[1]);
+	assert_gone(vcm_edu_device[0]);
 }
 
 static void go_unbind_remove(void)
@@ -157,8 +144,8 @@ static void come_back(void)
 
 	vcm_bus_rescan();
 	for (i = 0; i < 2; i++)
-		if (!vcm_driver_bound(device[i]))
-			vcm_driver_bind(device[i]);
+		if (!vcm_driver_bound(vcm_edu_device[i]))
+			vcm_driver_bind(vcm_edu_device[i]);
 }
 
 /* --- What its importer does then --------------------------------------- */
@@ -297,8 +284,8 @@ static void set_domain(const char *type)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group/type", device[0]);
-	write_file(path, type);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group/type", vcm_edu_device[0]);
+	vcm_file_assert_write(path, type);
 }
 
 static void test_new_domain(int dev)
@@ -423,26 +410,10 @@ static const struct {
 	  "A device of a driver that manages its DMA gets another domain" },
 };
 
-/* Whatever a subtest that failed has left: the devices and the driver are back. */
+/* Whatever a subtest that failed has left. */
 static void restore(void)
 {
-	unsigned int fd;
-
-	/* Files that it had open: there are no others of this driver. */
-	for (fd = 3; fd < 256; fd++) {
-		struct vcm_edu_info info;
-		int ret = __vcm_importer_info(fd, &info);
-
-		if (!ret || ret == -ENODEV)
-			close(fd);
-	}
-	if (!vcm_module_loaded(VCM_EDU_MODULE))
-		vcm_edu_load(false);
-	if (vcm_edu_is_managed()) {
-		vcm_edu_unload();
-		vcm_edu_load(false);
-	}
-	come_back();
+	vcm_edu_restore();
 	set_late(true);
 }
 
@@ -461,14 +432,7 @@ int igt_main()
 	igt_fixture() {
 		dev = vcm_dev_open();
 		vcm_require_debugfs();
-		for (i = 0; i < 2; i++) {
-			int importer = vcm_importer_open(i);
-
-			vcm_importer_require_translation(importer);
-			vcm_importer_name(i, device[i]);
-			close(importer);
-		}
-		vcm_edu_require_module();
+		vcm_edu_setup();
 		vcm_totals_read(&before);
 		restore();
 	}

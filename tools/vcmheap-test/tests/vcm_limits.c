@@ -27,10 +27,8 @@ IGT_TEST_DESCRIPTION("Buffers of the vcm heap that are larger than what there is
 
 static void assert_refused(int dev, int heap, uint64_t len)
 {
-	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
-
 	igt_assert_eq(__vcm_heap_alloc(heap, len), -ENOMEM);
-	igt_assert_eq(__vcm_dev_alloc(dev, &args), -ENOMEM);
+	igt_assert_eq(__vcm_dev_alloc_sizes(dev, len, 0), -ENOMEM);
 }
 
 static void test_beyond_ram(int dev, int heap)
@@ -64,17 +62,16 @@ static uint64_t beyond_free(void)
 static void test_beyond_free(int dev, int heap, uint64_t chunk_sizes)
 {
 	struct vcm_bystander bystander;
-	struct dma_heap_vcm_alloc args;
 	struct vcm_memory before;
+	uint64_t len;
 	int i;
 
 	vcm_memory_read(&before);
-	args = vcm_alloc_args(beyond_free());
-	args.chunk_sizes = chunk_sizes;
+	len = beyond_free();
 	vcm_bystander_start(&bystander);
 	for (i = 0; i < 3; i++)
-		igt_assert_eq(heap < 0 ? __vcm_dev_alloc(dev, &args) :
-					 __vcm_heap_alloc(heap, args.length), -ENOMEM);
+		igt_assert_eq(heap < 0 ? __vcm_dev_alloc_sizes(dev, len, chunk_sizes) :
+					 __vcm_heap_alloc(heap, len), -ENOMEM);
 	vcm_bystander_stop(&bystander);
 	vcm_memory_assert_back(&before, "beyond free memory");
 }
@@ -145,12 +142,9 @@ struct holes {
 
 static void holes_fill(struct holes *holes, int dev, uint64_t len, uint64_t chunk_size)
 {
-	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
-	int dmabuf;
-
-	args.chunk_sizes = chunk_size;
 	while (holes->nr < ARRAY_SIZE(holes->dmabufs)) {
-		dmabuf = __vcm_dev_alloc(dev, &args);
+		int dmabuf = __vcm_dev_alloc_sizes(dev, len, chunk_size);
+
 		if (dmabuf < 0)
 			return;
 		holes->dmabufs[holes->nr++] = dmabuf;
@@ -351,13 +345,12 @@ static void test_group_charge(int heap)
 
 static void alloc_beyond_limit(int dev, int heap)
 {
-	struct dma_heap_vcm_alloc args = vcm_alloc_args(2 * GROUP_LIMIT);
+	const uint64_t len = 2 * GROUP_LIMIT;
 	int i, dmabuf;
 
 	vcm_group_join();
 	for (i = 0; i < 4; i++) {
-		dmabuf = i & 1 ? __vcm_dev_alloc(dev, &args) :
-				 __vcm_heap_alloc(heap, args.length);
+		dmabuf = i & 1 ? __vcm_dev_alloc_sizes(dev, len, 0) : __vcm_heap_alloc(heap, len);
 		if (is_accounting()) {
 			igt_assert_eq(dmabuf, -ENOMEM);
 			continue;

@@ -24,9 +24,7 @@ static int dev = -1;
 
 static int ask(uint64_t len)
 {
-	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
-
-	return __vcm_dev_alloc(dev, &args);
+	return __vcm_dev_alloc_sizes(dev, len, 0);
 }
 
 /* Needs memory of the kernel, and not only of its own. */
@@ -49,19 +47,13 @@ static void assert_refused(uint64_t len)
 	vcm_watch_stop(&watch);
 }
 
-static void nothing_kept(void)
-{
-	vcm_pool_drain();
-	vcm_drop_caches();
-}
-
 static void test_others_live(void)
 {
 	struct vcm_bystander bystander;
 	struct vcm_watch watch;
 	int dmabuf[2048], n = 0;
 
-	nothing_kept();
+	vcm_keep_nothing();
 	vcm_bystander_start(&bystander);
 	vcm_watch_start(&watch);
 	while (n < ARRAY_SIZE(dmabuf) && (dmabuf[n] = ask(MIB(1))) >= 0)
@@ -81,27 +73,22 @@ static void test_others_live(void)
 static int write_block(int block, const char *state)
 {
 	char path[PATH_MAX];
-	int fd, ret;
 
 	snprintf(path, sizeof(path), BLOCKS "/memory%d/state", block);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
-	ret = write(fd, state, strlen(state)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
+	return vcm_file_write(path, state);
 }
 
 static bool is_movable(int block)
 {
-	char path[PATH_MAX], zone[64] = "";
-	FILE *file;
+	char path[PATH_MAX], *zones;
+	bool movable;
 
 	snprintf(path, sizeof(path), BLOCKS "/memory%d/valid_zones", block);
-	file = fopen(path, "re");
-	igt_assert_f(file, "%s: %s\n", path, strerror(errno));
-	igt_assert_eq(fscanf(file, "%63s", zone), 1);
-	fclose(file);
-	return !strcmp(zone, "Movable");
+	zones = vcm_file_read(path);
+	igt_assert_f(zones, "%s: %s\n", path, strerror(errno));
+	movable = strcspn(zones, " \n") == strlen("Movable") && !strncmp(zones, "Movable", 7);
+	free(zones);
+	return movable;
 }
 
 static bool has_block(int block)
@@ -130,7 +117,7 @@ static void test_plugged_in(void)
 	int block, dmabuf;
 
 	block = unplug_block();
-	nothing_kept();
+	vcm_keep_nothing();
 	before = vcm_spare(VCM_ALL_NODES);
 	igt_assert_eq(write_block(block, "online_movable"), 0);
 	after = vcm_spare(VCM_ALL_NODES);

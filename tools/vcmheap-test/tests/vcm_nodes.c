@@ -51,9 +51,7 @@ static void group_create(void)
 
 static int ask(uint64_t len)
 {
-	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
-
-	return __vcm_dev_alloc(dev, &args);
+	return __vcm_dev_alloc_sizes(dev, len, 0);
 }
 
 /* Who sees less than the reserve on these nodes, has seen too little. */
@@ -98,8 +96,7 @@ static void ask_bound(void (*bind)(void), unsigned long nodes, int64_t more, int
 
 static void nothing_kept(void)
 {
-	vcm_pool_drain();
-	vcm_drop_caches();
+	vcm_keep_nothing();
 }
 
 static void test_spare(void (*bind)(void))

@@ -242,17 +242,6 @@ static void test_no_address(int dev, int importer)
 	}
 }
 
-static unsigned long tainted(void)
-{
-	FILE *file = fopen("/proc/sys/kernel/tainted", "re");
-	unsigned long mask = 0;
-
-	igt_assert(file);
-	igt_assert_eq(fscanf(file, "%lu", &mask), 1);
-	fclose(file);
-	return mask;
-}
-
 /* More memory than the device has addresses for: some of it must be out of reach. */
 static void test_out_of_reach(int dev)
 {
@@ -271,7 +260,7 @@ static void test_out_of_reach(int dev)
 	igt_assert_eq(__vcm_importer_import(importer, dmabuf, &import), -EIO);
 	vcm_totals_assert_back(&before);
 	assert_counts(dev, dmabuf, 0, 0);
-	igt_assert(!(tainted() & TAINT_WARN));
+	igt_assert(!(vcm_file_read_number("/proc/sys/kernel/tainted") & TAINT_WARN));
 	close(dmabuf);
 	close(importer);
 }

@@ -13,6 +13,7 @@
 #include "vcm_heap.h"
 #include "vcm_importer.h"
 #include "vcm_iova.h"
+#include "vcm_space.h"
 
 IGT_TEST_DESCRIPTION("Where vcm heap buffers are in the addresses of devices behind an IOMMU.");
 
@@ -174,22 +175,7 @@ static void desk_store(struct desk *desk, unsigned int n)
 /* The device moves word number @n of its RAM from or to any address. */
 static void probe(const struct target *target, uint32_t dir, uint64_t iova, unsigned int n)
 {
-	struct vcm_edu_probe probe = {
-		.iova = iova,
-		.length = TAG,
-		.ram_offset = n * TAG,
-		.dir = dir,
-	};
-
-	igt_assert_eq(__vcm_importer_ioctl(target->importer, VCM_EDU_IOC_PROBE, &probe), 0);
-}
-
-static void require_probe(const struct target *target)
-{
-	struct vcm_edu_probe probe = { .length = 0 };
-
-	igt_require_f(__vcm_importer_ioctl(target->importer, VCM_EDU_IOC_PROBE, &probe) == -EINVAL,
-		      "vcm-edu was loaded without unsafe_probe=1\n");
+	vcm_importer_probe(target->importer, dir, iova, TAG, n * TAG);
 }
 
 /* The device has to see at each offset what the CPU sees there. */
@@ -590,7 +576,7 @@ static void fence_init(struct fence *fence, int dev, const struct target *target
 {
 	int i;
 
-	require_probe(target);
+	vcm_importer_require_probe(target->importer);
 	desk_init(&fence->desk, dev, target);
 	for (i = 0; i < 2; i++) {
 		fence->dmabuf[i] = vcm_dev_alloc_policy(dev, KIB(64), 0, i ? 0 : KIB(64), 0);
@@ -715,7 +701,7 @@ static void test_released(int dev, const struct target *target)
 	struct vcm_edu_import it;
 	struct desk desk;
 
-	require_probe(target);
+	vcm_importer_require_probe(target->importer);
 	vcm_buffer_fill(dmabuf, 1);
 	desk_init(&desk, dev, target);
 	import(target, dmabuf, &it);
@@ -878,20 +864,13 @@ static void test_query_attachments(int dev, const struct target *targets)
 
 /* --- The default policy ------------------------------------------------ */
 
-#define PARAMETERS "/sys/module/vcm_heap/parameters/"
-
 /* 0 or a negative errno */
 static int parameter_write(const char *name, const char *value)
 {
 	char path[128];
-	int fd, ret;
 
-	snprintf(path, sizeof(path), PARAMETERS "%s", name);
-	fd = open(path, O_WRONLY);
-	igt_assert_lte(0, fd);
-	ret = write(fd, value, strlen(value)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
+	snprintf(path, sizeof(path), VCM_PARAMETERS "%s", name);
+	return vcm_file_write(path, value);
 }
 
 static void default_policy_write(const char *align, const char *guard, const char *strict)

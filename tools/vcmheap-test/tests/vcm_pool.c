@@ -7,13 +7,9 @@
 #include <linux/mempolicy.h>
 #include <sys/mman.h>
 
-#include "igt.h"
 #include "vcm_churn.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
 #include "vcm_importer.h"
-#include "vcm_pool.h"
+#include "vcm_pool_test.h"
 
 IGT_TEST_DESCRIPTION("The pool in which the vcm heap keeps chunks for later buffers.");
 
@@ -21,25 +17,6 @@ IGT_TEST_DESCRIPTION("The pool in which the vcm heap keeps chunks for later buff
 #define FREE_NOISE MIB(16)
 /* The part of the cap that pages may have. */
 #define PAGE_PART 16
-
-#define ALL_SIZES	0
-#define SIZE_2M		DMA_HEAP_VCM_CHUNK_2M
-#define SIZE_1M		DMA_HEAP_VCM_CHUNK_1M
-#define SIZE_64K	DMA_HEAP_VCM_CHUNK_64K
-#define SIZE_PAGE	KIB(4)
-
-static int dev = -1;
-
-static int alloc(uint64_t len, uint64_t sizes)
-{
-	return vcm_dev_alloc_sizes(dev, len, sizes);
-}
-
-/* Puts that much into the pool, in chunks of one size; the cap has room. */
-static void put(uint64_t len, uint64_t size)
-{
-	close(alloc(len, size));
-}
 
 /* ---- Chunks come back ---- */
 
@@ -630,17 +607,10 @@ static void test_memory_policy(void)
 
 int igt_main()
 {
-	static struct vcm_pool_params params;
 	static int i;
 
-	igt_fixture() {
-		dev = vcm_dev_open();
-		vcm_require_pool();
-		igt_require_f(vcm_page_size() == SIZE_PAGE, "sizes are chosen for 4 KiB pages\n");
-		vcm_pool_params_read(&params);
-		vcm_pool_renew(64);
-		vcm_compact_memory();
-	}
+	igt_fixture()
+		setup();
 
 	vcm_subtest("comes-back", test_comes_back(),
 		    "What a buffer was made of is in the pool, and makes the next one");
@@ -682,9 +652,6 @@ int igt_main()
 	vcm_subtest("memory-policy", test_memory_policy(),
 		    "Who chose where memory comes from gets none from the pool, and gives");
 
-	igt_fixture() {
-		vcm_pool_renew(0);
-		vcm_pool_params_write(&params);
-		close(dev);
-	}
+	igt_fixture()
+		teardown();
 }

@@ -20,14 +20,10 @@ static int dev = -1;
 
 static bool file_has(const char *path, const char *text)
 {
-	char line[4096] = "";
-	FILE *file = fopen(path, "re");
-	bool found;
+	char *contents = vcm_file_read(path);
+	bool found = contents && strstr(contents, text);
 
-	if (!file)
-		return false;
-	found = fgets(line, sizeof(line), file) && strstr(line, text);
-	fclose(file);
+	free(contents);
 	return found;
 }
 

@@ -7,41 +7,33 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
-#include "vcm_pool.h"
+#include "vcm_pool_test.h"
 
 IGT_TEST_DESCRIPTION("The vcm heap and memory in which the hardware finds errors.");
-
-#define SIZE_2M		DMA_HEAP_VCM_CHUNK_2M
-#define SIZE_64K	DMA_HEAP_VCM_CHUNK_64K
-#define SIZE_PAGE	KIB(4)
 
 enum state { USED, DIRTY, CLEAN, DRAINED, STATES };
 
 /* Buffers of a chunk each, which are in the pool together with the bad one. */
 #define BUFFERS 8
 
-static int dev = -1;
-
-static int alloc(uint64_t size)
-{
-	return vcm_dev_alloc_sizes(dev, size, size);
-}
+#define TRACING "/sys/kernel/debug/tracing/"
 
 /* ---- What this process allocates ---- */
 
 static void trace_write(const char *file, const char *text)
 {
 	char path[256];
-	int fd;
 
-	snprintf(path, sizeof(path), "%s/tracing/%s", igt_debugfs_mount(), file);
-	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
-	igt_assert_eq(write(fd, text, strlen(text)), strlen(text));
+	snprintf(path, sizeof(path), TRACING "%s", file);
+	vcm_file_assert_write(path, text);
+}
+
+/* Opening it so is what clears it. */
+static void trace_clear(void)
+{
+	int fd = open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	igt_assert(fd >= 0);
 	close(fd);
 }
 
@@ -57,13 +49,13 @@ static void trace_start(uint64_t size)
 	snprintf(text, sizeof(text), "%d\n", getpid());
 	trace_write("set_event_pid", text);
 	trace_write("events/kmem/mm_page_alloc/enable", "1");
-	trace_write("trace", "");
+	trace_clear();
 }
 
 static void trace_stop(void)
 {
 	trace_write("events/kmem/mm_page_alloc/enable", "0");
-	trace_write("trace", "");
+	trace_clear();
 }
 
 /* The addresses of what was allocated as the heap allocates. */
@@ -73,8 +65,7 @@ static unsigned int trace_blocks(uint64_t *addresses, unsigned int most)
 	char line[512];
 	FILE *file;
 
-	snprintf(line, sizeof(line), "%s/tracing/trace", igt_debugfs_mount());
-	file = fopen(line, "re");
+	file = fopen(TRACING "trace", "re");
 	igt_assert(file);
 	while (fgets(line, sizeof(line), file)) {
 		const char *pfn = strstr(line, " pfn=");
@@ -86,7 +77,7 @@ static unsigned int trace_blocks(uint64_t *addresses, unsigned int most)
 		addresses[n++] = strtoull(pfn + strlen(" pfn="), NULL, 0) * SIZE_PAGE;
 	}
 	fclose(file);
-	trace_write("trace", "");
+	trace_clear();
 	return n;
 }
 
@@ -95,14 +86,10 @@ static unsigned int trace_blocks(uint64_t *addresses, unsigned int most)
 /* The kernel says EBUSY: it can do nothing about a page that a driver has. */
 static void give_up(uint64_t address)
 {
-	int fd = open("/sys/devices/system/memory/hard_offline_page", O_WRONLY | O_CLOEXEC);
 	char text[32];
 
-	igt_assert_f(fd >= 0, "no CONFIG_MEMORY_FAILURE\n");
 	snprintf(text, sizeof(text), "%#llx", (unsigned long long)address);
-	igt_assert_eq(write(fd, text, strlen(text)), -1);
-	igt_assert_eq(errno, EBUSY);
-	close(fd);
+	igt_assert_eq(vcm_file_write("/sys/devices/system/memory/hard_offline_page", text), -EBUSY);
 }
 
 /* Returns where the chunk is that one of the released buffers had. */
@@ -114,7 +101,7 @@ static uint64_t release_with_bad(uint64_t size, enum state state)
 	int dmabufs[BUFFERS], i;
 
 	for (i = 0; i < BUFFERS; i++)
-		dmabufs[i] = alloc(size);
+		dmabufs[i] = alloc(size, size);
 	igt_assert_eq(trace_blocks(addresses, BUFFERS), BUFFERS);
 	bad = addresses[BUFFERS / 2];
 	if (state == USED)
@@ -139,7 +126,7 @@ static void assert_not_used(uint64_t size, uint64_t bad, unsigned int from_buddy
 	int dmabufs[2 * BUFFERS], i;
 
 	for (i = 0; i < ARRAY_SIZE(dmabufs); i++) {
-		dmabufs[i] = alloc(size);
+		dmabufs[i] = alloc(size, size);
 		vcm_buffer_assert_zero(dmabufs[i]);
 	}
 	igt_assert_eq(trace_blocks(addresses, ARRAY_SIZE(addresses)), from_buddy);
@@ -187,16 +174,11 @@ static const char * const states[STATES] = {
 
 int igt_main()
 {
-	static struct vcm_pool_params params;
 	static int i;
 	static enum state state;
 
-	igt_fixture() {
-		dev = vcm_dev_open();
-		vcm_require_pool();
-		igt_require_f(vcm_page_size() == SIZE_PAGE, "sizes are chosen for 4 KiB pages\n");
-		vcm_pool_params_read(&params);
-	}
+	igt_fixture()
+		setup();
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		for (state = USED; state < STATES; state++) {
@@ -206,9 +188,6 @@ int igt_main()
 		}
 	}
 
-	igt_fixture() {
-		vcm_pool_renew(0);
-		vcm_pool_params_write(&params);
-		close(dev);
-	}
+	igt_fixture()
+		teardown();
 }

@@ -6,40 +6,9 @@
 #include <errno.h>
 #include <sys/resource.h>
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
-#include "vcm_pool.h"
+#include "vcm_pool_test.h"
 
 IGT_TEST_DESCRIPTION("What the vcm heap's pool keeps, for how long, and what it does not keep.");
-
-#define ALL_SIZES	0
-#define SIZE_2M		DMA_HEAP_VCM_CHUNK_2M
-#define SIZE_1M		DMA_HEAP_VCM_CHUNK_1M
-#define SIZE_64K	DMA_HEAP_VCM_CHUNK_64K
-#define SIZE_PAGE	KIB(4)
-
-static int dev = -1;
-
-static int alloc(uint64_t len, uint64_t sizes)
-{
-	return vcm_dev_alloc_sizes(dev, len, sizes);
-}
-
-static int try_alloc(uint64_t len, uint64_t sizes)
-{
-	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
-
-	args.chunk_sizes = sizes;
-	return __vcm_dev_alloc(dev, &args);
-}
-
-/* Puts that much into the pool, in chunks of one size. */
-static void put(uint64_t len, uint64_t size)
-{
-	close(alloc(len, size));
-}
 
 /* ---- What the worker has ---- */
 
@@ -239,12 +208,12 @@ static void cut_memory_up(void)
 	int i, n = 0;
 
 	do {
-		dmabufs[n] = try_alloc(SIZE_1M, SIZE_1M);
+		dmabufs[n] = __vcm_dev_alloc_sizes(dev, SIZE_1M, SIZE_1M);
 	} while (dmabufs[n] >= 0 && ++n < MOST);
 	for (i = 0; i < n; i += 2)
 		close(dmabufs[i]);
 	do {
-		i = try_alloc(SIZE_2M, SIZE_2M);
+		i = __vcm_dev_alloc_sizes(dev, SIZE_2M, SIZE_2M);
 	} while (i >= 0);
 	igt_assert_eq(i, -ENOMEM);
 }
@@ -265,7 +234,7 @@ static void test_failing_keeps(void)
 		total = vcm_pool_total();
 		igt_assert_eq_u64(total, MIB(8 + 4 + 1));
 		for (i = 0; i < 20; i++) {
-			igt_assert_eq(try_alloc(MIB(4), SIZE_2M), -ENOMEM);
+			igt_assert_eq(__vcm_dev_alloc_sizes(dev, MIB(4), SIZE_2M), -ENOMEM);
 			igt_assert_lte_u64(total - MIB(1), vcm_pool_total());
 		}
 	}
@@ -332,16 +301,8 @@ static void test_pieces_do_not_stay(void)
 
 int igt_main()
 {
-	static struct vcm_pool_params params;
-
-	igt_fixture() {
-		dev = vcm_dev_open();
-		vcm_require_pool();
-		igt_require_f(vcm_page_size() == SIZE_PAGE, "sizes are chosen for 4 KiB pages\n");
-		vcm_pool_params_read(&params);
-		vcm_pool_renew(64);
-		vcm_compact_memory();
-	}
+	igt_fixture()
+		setup();
 
 	vcm_subtest("taken-from-the-worker", test_taken_from_the_worker(),
 		    "A chunk that is being zeroed is there for the next buffer");
@@ -362,9 +323,6 @@ int igt_main()
 	vcm_subtest("pieces-do-not-stay", test_pieces_do_not_stay(),
 		    "Memory that was left in pieces on purpose comes together again");
 
-	igt_fixture() {
-		vcm_pool_renew(0);
-		vcm_pool_params_write(&params);
-		close(dev);
-	}
+	igt_fixture()
+		teardown();
 }

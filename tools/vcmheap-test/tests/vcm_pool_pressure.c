@@ -5,13 +5,9 @@
 
 #include <sys/mman.h>
 
-#include "igt.h"
 #include "vcm_churn.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
-#include "vcm_pool.h"
 #include "vcm_process.h"
+#include "vcm_pool_test.h"
 
 IGT_TEST_DESCRIPTION("The vcm heap's pool where memory is short, and where many use it at once.");
 
@@ -21,24 +17,6 @@ IGT_TEST_DESCRIPTION("The vcm heap's pool where memory is short, and where many 
 #define RESERVE MIB(128)
 /* ... and what buffers leave to others, by a cautious estimate of what there is. */
 #define HEAP_RESERVE (RESERVE + MIB(128))
-
-#define ALL_SIZES	0
-#define SIZE_2M		DMA_HEAP_VCM_CHUNK_2M
-#define SIZE_64K	DMA_HEAP_VCM_CHUNK_64K
-#define SIZE_PAGE	KIB(4)
-
-static int dev = -1;
-
-static int alloc(uint64_t len, uint64_t sizes)
-{
-	return vcm_dev_alloc_sizes(dev, len, sizes);
-}
-
-/* Puts that much into the pool, in chunks of one size; the cap has room. */
-static void put(uint64_t len, uint64_t size)
-{
-	close(alloc(len, size));
-}
 
 static uint64_t round_down(uint64_t len)
 {
@@ -393,17 +371,11 @@ static void test_contention(void)
 
 int igt_main()
 {
-	static struct vcm_pool_params params;
 	static int i;
 
 	igt_fixture() {
-		dev = vcm_dev_open();
-		vcm_require_pool();
-		igt_require_f(vcm_page_size() == SIZE_PAGE, "sizes are chosen for 4 KiB pages\n");
+		setup();
 		igt_require_f(vcm_ram_unused() >= MIB(700), "too little memory\n");
-		vcm_pool_params_read(&params);
-		vcm_pool_renew(64);
-		vcm_compact_memory();
 	}
 
 	vcm_subtest("drop-caches", test_drop_caches(),
@@ -426,9 +398,6 @@ int igt_main()
 	vcm_subtest("contention", test_contention(),
 		    "Nothing is lost where many allocate, release, drain and change the cap");
 
-	igt_fixture() {
-		vcm_pool_renew(0);
-		vcm_pool_params_write(&params);
-		close(dev);
-	}
+	igt_fixture()
+		teardown();
 }

@@ -19,8 +19,6 @@
 
 IGT_TEST_DESCRIPTION("What buffers of the vcm heap leave to others.");
 
-#define RESERVE "/sys/module/vcm_heap/parameters/reserve_mb"
-
 static int dev = -1;
 
 static uint64_t reserve(void)
@@ -33,27 +31,19 @@ static uint64_t reserve(void)
 
 static void set_reserve(const char *mib)
 {
-	int fd = open(RESERVE, O_WRONLY | O_CLOEXEC);
-
-	igt_assert_f(fd >= 0, "%s: %s\n", RESERVE, strerror(errno));
-	igt_assert_eq(write(fd, mib, strlen(mib)), strlen(mib));
-	close(fd);
+	vcm_file_assert_write(VCM_PARAMETERS "reserve_mb", mib);
 }
 
 /* What the pool and caches have is not free, but there all the same. */
 static uint64_t spare_now(void)
 {
-	vcm_pool_drain();
-	vcm_drop_caches();
+	vcm_keep_nothing();
 	return vcm_spare(VCM_ALL_NODES);
 }
 
 static int ask(uint64_t len, uint64_t chunk_sizes)
 {
-	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
-
-	args.chunk_sizes = chunk_sizes;
-	return __vcm_dev_alloc(dev, &args);
+	return __vcm_dev_alloc_sizes(dev, len, chunk_sizes);
 }
 
 /* Asks, and gives back at once; the reserve has to be there all the time. */

@@ -1117,23 +1117,10 @@ struct huge {
 	char *ptr;
 };
 
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
-	igt_assert_f(write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%s: %s\n", path,
-		     strerror(errno));
-	close(fd);
-}
-
 static void huge_init(struct huge *huge, unsigned int count)
 {
-	char text[32];
-
-	snprintf(text, sizeof(text), "%u", count);
 	vcm_compact_memory();
-	write_file("/proc/sys/vm/nr_hugepages", text);
+	igt_assert_eq(vcm_file_write_number("/proc/sys/vm/nr_hugepages", count), 0);
 	huge->count = count;
 	huge->memfd = memfd_create("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB |
 				   21 << 26 /* MFD_HUGE_2MB */);
@@ -1149,7 +1136,7 @@ static void huge_fini(struct huge *huge)
 {
 	munmap(huge->ptr, huge->count * MIB(2));
 	close(huge->memfd);
-	write_file("/proc/sys/vm/nr_hugepages", "0");
+	vcm_file_assert_write("/proc/sys/vm/nr_hugepages", "0");
 }
 
 /* A buffer of two pieces of the pages, given by offset and length. */
@@ -1732,17 +1719,6 @@ static void test_kill_destroys(int dev)
 
 /* --- The kernel's own knobs -------------------------------------------- */
 
-/* Writes to a file of sysfs; returns 0 or -errno. */
-static int write_sysfs(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
-
-	igt_assert_f(fd >= 0, "%s: %s\n", path, strerror(errno));
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 /* Whatever comes of it: the space has to be as good as before. */
 static void write_domain_type(unsigned int number, const char *type)
 {
@@ -1750,7 +1726,7 @@ static void write_domain_type(unsigned int number, const char *type)
 
 	snprintf(path, sizeof(path), "/sys/bus/platform/devices/vcm-space.%u/iommu_group/type",
 		 number);
-	if (!write_sysfs(path, type))
+	if (!vcm_file_write(path, type))
 		igt_info("%s was taken\n", type);
 }
 
@@ -1791,24 +1767,22 @@ static void test_foreign_driver(int dev, int importer)
 	static const char driver[] = "serial8250";
 	struct vcm_space_buffer buffer, later;
 	uint32_t space = create(importer);
-	char name[32], path[128], line[64];
-	FILE *file;
+	char name[32], path[128], *regions;
 
 	vcm_space_buffer_init(&buffer, dev, MIXED);
 	vcm_space_buffer_init(&later, dev, MIXED);
 	vcm_space_buffer_import(&buffer, importer, space);
 	snprintf(name, sizeof(name), "vcm-space.%u", read_space().number);
 	snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/driver_override", name);
-	igt_assert_eq(write_sysfs(path, driver), 0);
+	igt_assert_eq(vcm_file_write(path, driver), 0);
 	snprintf(path, sizeof(path), "/sys/bus/platform/drivers/%s/bind", driver);
-	igt_assert_eq(write_sysfs(path, name), -EBUSY);
+	igt_assert_eq(vcm_file_write(path, name), -EBUSY);
 
 	snprintf(path, sizeof(path),
 		 "/sys/bus/platform/devices/%s/iommu_group/reserved_regions", name);
-	file = fopen(path, "re");
-	igt_assert(file);
-	igt_assert(fgets(line, sizeof(line), file));
-	fclose(file);
+	regions = vcm_file_read(path);
+	igt_assert(regions && *regions);
+	free(regions);
 
 	vcm_space_buffer_release(&buffer);
 	vcm_space_buffer_import(&later, importer, space);

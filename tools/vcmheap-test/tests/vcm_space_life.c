@@ -40,9 +40,6 @@ static const struct vcm_edu_space_create window = {
 	.fixed_length = FIXED_LENGTH,
 };
 
-/* The devices behind the two importers */
-static char device[2][VCM_DEVICE_NAME_LEN];
-
 static uint32_t create(int importer)
 {
 	return vcm_space_create_args(importer, &window);
@@ -150,7 +147,7 @@ static void assert_blocked(bool blocked)
 {
 	static struct vcm_spaces spaces;
 
-	vcm_spaces_read(device[0], &spaces);
+	vcm_spaces_read(vcm_edu_device[0], &spaces);
 	igt_assert_eq(spaces.blocked, blocked);
 }
 
@@ -327,12 +324,12 @@ static void unbind_once(int dev, bool managed)
 	rest_read(&before);
 	space = use_spaces(dev, importer);
 	assert_blocked(managed);
-	vcm_driver_unbind(device[0]);
+	vcm_driver_unbind(vcm_edu_device[0]);
 	assert_dead(dev, importer, space);
 	rest_assert_back(&before);
 	close(importer);
 	rest_assert_back(&before);
-	vcm_driver_bind(device[0]);
+	vcm_driver_bind(vcm_edu_device[0]);
 }
 
 static void test_managed_unbind(int dev)
@@ -373,7 +370,7 @@ static void test_managed_unbind_dma(int dev)
 		vcm_importer_write(importer, other.import.handle, 0, KIB(2));
 	/* The transfer takes 100 ms. */
 	usleep(30000);
-	vcm_driver_unbind(device[0]);
+	vcm_driver_unbind(vcm_edu_device[0]);
 	igt_waitchildren();
 	vcm_space_buffer_assert_tagged(&own, 1);
 
@@ -382,7 +379,7 @@ static void test_managed_unbind_dma(int dev)
 	vcm_space_buffer_fini(&own);
 	vcm_space_buffer_fini(&other);
 	close(importer);
-	vcm_driver_bind(device[0]);
+	vcm_driver_bind(vcm_edu_device[0]);
 }
 
 static void test_unbind(int dev)
@@ -416,11 +413,11 @@ static void test_unbind_one_of_two(int dev)
 	vcm_space_buffer_import(&buffer, second, space);
 	vcm_space_activate(second, space);
 	use_spaces(dev, importer);
-	vcm_driver_unbind(device[0]);
+	vcm_driver_unbind(vcm_edu_device[0]);
 	vcm_space_assert_dma(&buffer, 1);
 	close(importer);
 	vcm_space_assert_dma(&buffer, 2);
-	vcm_driver_bind(device[0]);
+	vcm_driver_bind(vcm_edu_device[0]);
 	vcm_space_deactivate(second, space);
 	vcm_space_buffer_fini(&buffer);
 	assert_works(dev, second);
@@ -464,7 +461,7 @@ static void unbind_busy(int shared, useconds_t delay)
 	igt_fork(child, ARRAY_SIZE(importer))
 		use_until_dead(child, importer[child], shared);
 	usleep(delay);
-	vcm_driver_unbind(device[0]);
+	vcm_driver_unbind(vcm_edu_device[0]);
 	igt_waitchildren();
 	for (i = 0; i < ARRAY_SIZE(importer); i++)
 		close(importer[i]);
@@ -479,7 +476,7 @@ static void test_unbind_busy(int dev)
 	for (i = 0; i < 4; i++) {
 		unbind_busy(shared, 20000 + i * 13000);
 		rest_assert_back(&before);
-		vcm_driver_bind(device[0]);
+		vcm_driver_bind(vcm_edu_device[0]);
 	}
 	close(shared);
 }
@@ -493,8 +490,8 @@ static void test_close_after_bind(int dev)
 
 	rest_read(&before);
 	use_spaces(dev, old);
-	vcm_driver_unbind(device[0]);
-	vcm_driver_bind(device[0]);
+	vcm_driver_unbind(vcm_edu_device[0]);
+	vcm_driver_bind(vcm_edu_device[0]);
 	importer = vcm_importer_open(0);
 	space = create(importer);
 	vcm_space_buffer_init(&buffer, dev, MIXED);
@@ -524,13 +521,13 @@ static void test_bind_in_any_order(int dev)
 	igt_require(before[0].dma_bits != before[1].dma_bits);
 
 	for (i = 0; i < 2; i++)
-		vcm_driver_unbind(device[i]);
+		vcm_driver_unbind(vcm_edu_device[i]);
 	for (i = 1; i >= 0; i--)
-		vcm_driver_bind(device[i]);
+		vcm_driver_bind(vcm_edu_device[i]);
 	for (i = 0; i < 2; i++) {
 		importer = vcm_importer_open(i);
 		vcm_importer_name(i, name);
-		igt_assert(!strcmp(name, device[i]));
+		igt_assert(!strcmp(name, vcm_edu_device[i]));
 		igt_assert_eq(__vcm_importer_info(importer, &after), 0);
 		igt_assert_eq(after.dma_bits, before[i].dma_bits);
 		assert_works(dev, importer);
@@ -548,15 +545,15 @@ static void test_remove(int dev)
 	rest_read(&before);
 	space = use_spaces(dev, importer);
 	for (i = 0; i < 2; i++) {
-		vcm_device_remove(device[i]);
-		igt_assert(!vcm_driver_bound(device[i]));
+		vcm_device_remove(vcm_edu_device[i]);
+		igt_assert(!vcm_driver_bound(vcm_edu_device[i]));
 	}
 	assert_dead(dev, importer, space);
 	vcm_spaces_assert_none();
 	close(importer);
 	vcm_bus_rescan();
 	for (i = 0; i < 2; i++)
-		igt_assert(vcm_driver_bound(device[i]));
+		igt_assert(vcm_driver_bound(vcm_edu_device[i]));
 	rest_assert_back(&before);
 
 	importer = vcm_importer_open(0);
@@ -689,7 +686,7 @@ static unsigned int look(struct crowd *crowd)
 	unsigned int n;
 
 	for (n = 0; n < 10 || now() < crowd->end; n++) {
-		vcm_spaces_read(device[0], &spaces);
+		vcm_spaces_read(vcm_edu_device[0], &spaces);
 		igt_assert_eq(spaces.spaces, 3);
 		igt_assert(!spaces.space[2].active);
 		igt_assert(!(spaces.space[0].active && spaces.space[1].active));
@@ -792,38 +789,12 @@ static const struct {
 	  "DMA that is under way when the driver goes changes nothing but its buffer" },
 };
 
-/* Whatever a subtest that failed has left: the devices and the driver are back. */
-static void restore(void)
-{
-	unsigned int fd;
-	int i;
-
-	/* Files that it had open: there are no others of this driver. */
-	for (fd = 3; fd < 256; fd++) {
-		struct vcm_edu_info info;
-		int ret = __vcm_importer_info(fd, &info);
-
-		if (!ret || ret == -ENODEV)
-			close(fd);
-	}
-	if (!vcm_module_loaded(VCM_EDU_MODULE))
-		vcm_edu_load(false);
-	if (vcm_edu_is_managed())
-		load(false);
-	for (i = 0; i < 2; i++) {
-		if (!vcm_driver_bound(device[i]))
-			vcm_bus_rescan();
-		if (!vcm_driver_bound(device[i]))
-			vcm_driver_bind(device[i]);
-	}
-}
-
 static void run(int dev, int i)
 {
-	restore();
+	vcm_edu_restore();
 	vcm_spaces_assert_none();
 	subtests[i].run(dev);
-	restore();
+	vcm_edu_restore();
 	vcm_spaces_assert_none();
 }
 
@@ -835,14 +806,7 @@ int igt_main()
 	igt_fixture() {
 		dev = vcm_dev_open();
 		vcm_require_debugfs();
-		for (i = 0; i < 2; i++) {
-			int importer = vcm_importer_open(i);
-
-			vcm_importer_require_translation(importer);
-			vcm_importer_name(i, device[i]);
-			close(importer);
-		}
-		vcm_edu_require_module();
+		vcm_edu_setup();
 		vcm_totals_read(&before);
 	}
 
@@ -853,7 +817,7 @@ int igt_main()
 	}
 
 	igt_fixture() {
-		restore();
+		vcm_edu_restore();
 		vcm_spaces_assert_none();
 		vcm_totals_assert_back(&before);
 		close(dev);

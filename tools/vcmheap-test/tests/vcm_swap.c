@@ -43,14 +43,6 @@ struct ask {
 	unsigned int ms;
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
-}
-
 static void ask_read(struct ask *ask)
 {
 	struct vcm_usable usable;
@@ -62,15 +54,14 @@ static void ask_read(struct ask *ask)
 
 static void ask_len(struct ask *ask, uint64_t len)
 {
-	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
 	struct vcm_watch watch;
-	uint64_t start;
+	double start;
 
 	ask->len = len;
 	vcm_watch_start(&watch);
-	start = now_ms();
-	ask->ret = __vcm_dev_alloc(dev, &args);
-	ask->ms = now_ms() - start;
+	start = now();
+	ask->ret = __vcm_dev_alloc_sizes(dev, len, 0);
+	ask->ms = (now() - start) * 1000;
 	/* One that is there at once is to be seen, too. */
 	if (ask->ret >= 0)
 		usleep(HOLD_MS * 1000);
@@ -123,8 +114,7 @@ static void test_swap(const char *device, uint64_t len, unsigned int part, bool 
 	unsigned int eighths;
 	struct ask result;
 
-	vcm_pool_drain();
-	vcm_drop_caches();
+	vcm_keep_nothing();
 	vcm_swap_on(device, len);
 	vcm_bystander_start_with(&bystander, vcm_ram_available() / 4, part);
 

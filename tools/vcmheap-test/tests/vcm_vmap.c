@@ -149,19 +149,24 @@ static void test_large(int heap, int importer)
 	mapped_fini(&mapped);
 }
 
-/* Mappings that the kernel has made of pages at hand; -1 where it does not tell. */
-static int kernel_mappings(void)
+/*
+ * Mappings that the kernel has made of pages at hand, and, if asked, what is not taken
+ * apart yet; -1 where it does not tell.
+ */
+static int kernel_mappings(bool unpurged)
 {
-	FILE *file = fopen("/proc/vmallocinfo", "re");
-	char line[512];
+	char *text = vcm_file_read("/proc/vmallocinfo"), *line, *save = NULL;
 	int count = 0;
 
-	if (!file)
+	if (!text)
 		return -1;
-	while (fgets(line, sizeof(line), file))
-		if (strstr(line, " vmap") && !strstr(line, "unpurged"))
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (strstr(line, "unpurged"))
+			count += unpurged;
+		else if (strstr(line, " vmap"))
 			count++;
-	fclose(file);
+	}
+	free(text);
 	return count;
 }
 
@@ -170,27 +175,13 @@ static void test_again(int heap, int importer)
 	struct mapped mapped;
 	int before, i;
 
-	igt_require_f(kernel_mappings() >= 0, "cannot see the kernel's mappings\n");
+	igt_require_f(kernel_mappings(false) >= 0, "cannot see the kernel's mappings\n");
 	mapped_init(&mapped, heap, importer, MIB(3) + KIB(68));
-	before = kernel_mappings();
+	before = kernel_mappings(false);
 	for (i = 0; i < 50; i++)
 		vcm_importer_kernel_read(importer, mapped.handle, MIB(3), 8, mapped.copy);
-	igt_assert_lt(kernel_mappings(), before + 10);
+	igt_assert_lt(kernel_mappings(false), before + 10);
 	mapped_fini(&mapped);
-}
-
-/* What vmap() handed out, and what is not taken apart yet. */
-static int kernel_mappings_ever(void)
-{
-	FILE *file = fopen("/proc/vmallocinfo", "re");
-	char line[512];
-	int count = 0;
-
-	igt_assert(file);
-	while (fgets(line, sizeof(line), file))
-		count += strstr(line, " vmap") || strstr(line, "unpurged");
-	fclose(file);
-	return count;
 }
 
 /* How many mappings so many accesses to a buffer of @size leave behind. */
@@ -200,11 +191,11 @@ static int mappings_of_accesses(int heap, int importer, uint64_t size, int acces
 	int i, before;
 
 	mapped_init(&mapped, heap, importer, size);
-	before = kernel_mappings_ever();
+	before = kernel_mappings(true);
 	for (i = 0; i < accesses; i++)
 		vcm_importer_kernel_read(importer, mapped.handle, 0, 8, mapped.copy);
 	mapped_fini(&mapped);
-	return kernel_mappings_ever() - before;
+	return kernel_mappings(true) - before;
 }
 
 /* The border of two chunks that are one run of memory, which are not one object. */
@@ -245,7 +236,7 @@ static void test_one_chunk(int heap, int importer)
 {
 	enum { ACCESSES = 100 };
 
-	igt_require_f(kernel_mappings() >= 0, "cannot see the kernel's mappings\n");
+	igt_require_f(kernel_mappings(false) >= 0, "cannot see the kernel's mappings\n");
 	igt_assert_lt(mappings_of_accesses(heap, importer, KIB(64), ACCESSES), ACCESSES / 4);
 	igt_assert_lt(mappings_of_accesses(heap, importer, MIB(2), ACCESSES), ACCESSES / 4);
 }
