@@ -223,14 +223,170 @@ static void all_regions_are_reserved_in_a_space(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, parent->doorbell, 0);
 	KUNIT_EXPECT_EQ(test, list_count_nodes(&parent->regions), 4);
 
-	vcm_regions_reserve(parent, &list);
+	KUNIT_EXPECT_EQ(test, vcm_regions_reserve(parent, &list), 0);
 	KUNIT_EXPECT_EQ(test, list_count_nodes(&list), 4);
+	/* In order, and nothing is to be mapped there. */
+	i = 0;
 	list_for_each_entry(region, &list, list) {
 		KUNIT_EXPECT_EQ(test, region->type, IOMMU_RESV_RESERVED);
+		KUNIT_EXPECT_EQ(test, region->start, SZ_1M * ++i);
 		KUNIT_EXPECT_EQ(test, region->length, SZ_64K);
+		KUNIT_EXPECT_EQ(test, region->prot, 0);
 	}
 	iommu_put_resv_regions(parent->dev, &list);
 	vcm_regions_free(parent);
+}
+
+/* --- Direct mappings --------------------------------------------------- */
+
+struct direct_case {
+	const char *name;
+	u64 start[2];
+	u64 len[2];
+	/* what is mapped: from, and number of pages */
+	u64 first;
+	unsigned int pages;
+};
+
+static const struct direct_case direct_cases[] = {
+	{ "a page", { SZ_1M }, { PAGE_SIZE }, SZ_1M, 1 },
+	{ "pages", { SZ_1M }, { SZ_64K }, SZ_1M, SZ_64K / PAGE_SIZE },
+	{ "a byte", { SZ_1M + PAGE_SIZE - 1 }, { 1 }, SZ_1M, 1 },
+	{ "two bytes", { SZ_1M + PAGE_SIZE - 1 }, { 2 }, SZ_1M, 2 },
+	{ "less than pages", { SZ_1M + 1 }, { 2 * PAGE_SIZE - 2 }, SZ_1M, 2 },
+	{ "more than pages", { SZ_1M + 1 }, { 2 * PAGE_SIZE }, SZ_1M, 3 },
+	{ "the same twice", { SZ_1M, SZ_1M }, { SZ_64K, SZ_64K }, SZ_1M,
+	  SZ_64K / PAGE_SIZE },
+	{ "around another", { SZ_1M + PAGE_SIZE, SZ_1M },
+	  { PAGE_SIZE, 3 * PAGE_SIZE }, SZ_1M, 3 },
+	{ "inside of another", { SZ_1M, SZ_1M + PAGE_SIZE },
+	  { 3 * PAGE_SIZE, PAGE_SIZE }, SZ_1M, 3 },
+	{ "over the end of another", { SZ_1M, SZ_1M + PAGE_SIZE },
+	  { 2 * PAGE_SIZE, 2 * PAGE_SIZE }, SZ_1M, 3 },
+	{ "over the beginning of another", { SZ_1M + PAGE_SIZE, SZ_1M },
+	  { 2 * PAGE_SIZE, 2 * PAGE_SIZE }, SZ_1M, 3 },
+	{ "behind another", { SZ_1M, SZ_1M + PAGE_SIZE },
+	  { PAGE_SIZE, PAGE_SIZE }, SZ_1M, 2 },
+};
+
+static void add_region(struct kunit *test, u64 start, u64 len, int prot,
+		       enum iommu_resv_type type)
+{
+	struct region_test *t = test->priv;
+	struct iommu_resv_region *region;
+
+	region = iommu_alloc_resv_region(start, len, prot, type, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, region);
+	list_add_tail(&region->list, &t->parent.regions);
+}
+
+static void check_direct(struct kunit *test, const struct direct_case *c,
+			 struct iommu_domain *domain)
+{
+	u64 addr = c->first - PAGE_SIZE, end = c->first + c->pages * PAGE_SIZE;
+
+	for (; addr <= end; addr += PAGE_SIZE)
+		KUNIT_EXPECT_EQ_MSG(test, iommu_iova_to_phys(domain, addr),
+				    addr < c->first || addr == end ? 0 : addr,
+				    "%s: %llx", c->name, addr);
+	KUNIT_EXPECT_EQ_MSG(test, vcm_fake_iommu.nr_pages, c->pages, "%s",
+			    c->name);
+}
+
+static void direct_mappings_are_whole_pages_once(struct kunit *test)
+{
+	struct vcm_fake_args args = { .mask = DMA_BIT_MASK(48) };
+	struct device *dev = vcm_fake_device(test, &args);
+	struct vcm_parent *parent = new_parent(test);
+	const struct direct_case *c = direct_cases;
+	struct iommu_domain *domain;
+	int i;
+
+	for (; c < direct_cases + ARRAY_SIZE(direct_cases); c++) {
+		for (i = 0; i < 2 && c->len[i]; i++)
+			add_region(test, c->start[i], c->len[i],
+				   IOMMU_READ | IOMMU_WRITE, i ?
+				   IOMMU_RESV_DIRECT_RELAXABLE :
+				   IOMMU_RESV_DIRECT);
+		domain = iommu_paging_domain_alloc(dev);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+		KUNIT_EXPECT_EQ_MSG(test, vcm_regions_map(parent, domain), 0,
+				    "%s", c->name);
+		check_direct(test, c, domain);
+		iommu_domain_free(domain);
+		vcm_regions_free(parent);
+		INIT_LIST_HEAD(&parent->regions);
+	}
+}
+
+static void direct_mappings_allow_what_they_say(struct kunit *test)
+{
+	static const int prots[] = {
+		IOMMU_READ, IOMMU_WRITE, IOMMU_READ | IOMMU_WRITE | IOMMU_MMIO,
+	};
+	struct vcm_fake_args args = { .mask = DMA_BIT_MASK(48) };
+	struct device *dev = vcm_fake_device(test, &args);
+	struct vcm_parent *parent = new_parent(test);
+	struct iommu_domain *domain;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(prots); i++)
+		add_region(test, SZ_1M * (i + 1), PAGE_SIZE, prots[i],
+			   IOMMU_RESV_DIRECT);
+	/* These are no memory. */
+	add_region(test, SZ_16M, PAGE_SIZE, IOMMU_WRITE, IOMMU_RESV_MSI);
+	add_region(test, SZ_32M, PAGE_SIZE, 0, IOMMU_RESV_RESERVED);
+	add_region(test, SZ_64M, PAGE_SIZE, IOMMU_WRITE, IOMMU_RESV_SW_MSI);
+	domain = iommu_paging_domain_alloc(dev);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+	KUNIT_EXPECT_EQ(test, vcm_regions_map(parent, domain), 0);
+	KUNIT_ASSERT_EQ(test, vcm_fake_iommu.nr_maps, ARRAY_SIZE(prots));
+	for (i = 0; i < ARRAY_SIZE(prots); i++) {
+		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.calls[i].prot, prots[i]);
+		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.calls[i].iova,
+				SZ_1M * (i + 1));
+	}
+	iommu_domain_free(domain);
+	vcm_regions_free(parent);
+}
+
+static void a_direct_mapping_that_fails_is_an_error(struct kunit *test)
+{
+	struct vcm_fake_args args = { .mask = DMA_BIT_MASK(48) };
+	struct device *dev = vcm_fake_device(test, &args);
+	struct vcm_parent *parent = new_parent(test);
+	struct iommu_domain *domain;
+	unsigned int n;
+
+	add_region(test, SZ_1M, PAGE_SIZE, IOMMU_READ, IOMMU_RESV_DIRECT);
+	add_region(test, SZ_2M, PAGE_SIZE, IOMMU_READ, IOMMU_RESV_DIRECT);
+	for (n = 1; n <= 2; n++) {
+		domain = iommu_paging_domain_alloc(dev);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+		vcm_fake_iommu.fail_map = n;
+		KUNIT_EXPECT_EQ(test, vcm_regions_map(parent, domain), -ENOMEM);
+		iommu_domain_free(domain);
+	}
+	vcm_regions_free(parent);
+}
+
+/* The page that interrupt messages go to, where the device finds it */
+static void the_doorbell_is_in_every_domain(struct kunit *test)
+{
+	struct vcm_fake_args args = { .mask = DMA_BIT_MASK(48) };
+	struct device *dev = vcm_fake_device(test, &args);
+	struct vcm_parent *parent = new_parent(test);
+	struct iommu_domain *domain = iommu_paging_domain_alloc(dev);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+	parent->doorbell = SZ_1G;
+	parent->doorbell_iova = SZ_1M;
+	KUNIT_EXPECT_EQ(test, vcm_regions_map(parent, domain), 0);
+	KUNIT_EXPECT_EQ(test, iommu_iova_to_phys(domain, SZ_1M), SZ_1G);
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 1);
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.calls[0].prot,
+			IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO);
+	iommu_domain_free(domain);
 }
 
 /* --- Who may have spaces ----------------------------------------------- */
@@ -297,6 +453,10 @@ static struct kunit_case region_test_cases[] = {
 	KUNIT_CASE(between_inbound_ranges_there_are_no_iovas),
 	KUNIT_CASE(a_bridge_may_forward_all),
 	KUNIT_CASE(all_regions_are_reserved_in_a_space),
+	KUNIT_CASE(direct_mappings_are_whole_pages_once),
+	KUNIT_CASE(direct_mappings_allow_what_they_say),
+	KUNIT_CASE(a_direct_mapping_that_fails_is_an_error),
+	KUNIT_CASE(the_doorbell_is_in_every_domain),
 	KUNIT_CASE(an_untrusted_device_has_no_spaces),
 #ifdef VCM_HAVE_FAIL_NTH
 	KUNIT_CASE(out_of_memory_is_an_error),

@@ -11,6 +11,7 @@
 #include <linux/align.h>
 #include <linux/device.h>
 #include <linux/dma-buf.h>
+#include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/file.h>
@@ -21,6 +22,7 @@
 #include <linux/module.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
+#include <linux/string.h>
 
 #include "../vcm-domain.h"
 #include "../vcm-iova.h"
@@ -252,6 +254,9 @@ static void a_space_is_like_its_parent(struct kunit *test)
 	space = new_space(test, dev);
 	sdev = vcm_space_dev(space);
 	KUNIT_EXPECT_EQ(test, dma_get_mask(sdev), DMA_BIT_MASK(40));
+	KUNIT_EXPECT_EQ(test, sdev->coherent_dma_mask, DMA_BIT_MASK(40));
+	KUNIT_EXPECT_EQ(test, dev_is_dma_coherent(sdev),
+			dev_is_dma_coherent(dev));
 	KUNIT_EXPECT_EQ(test, dma_get_max_seg_size(sdev), SZ_1M);
 	KUNIT_EXPECT_EQ(test, dma_get_seg_boundary(sdev), SZ_4M - 1);
 	KUNIT_EXPECT_EQ(test, sdev->bus_dma_limit, START + LEN - 1);
@@ -272,6 +277,114 @@ static void a_space_is_like_its_parent(struct kunit *test)
 	vcm_space_destroy(space);
 }
 
+/* What it is attached to, no device ever sees. */
+static void a_keeper_is_not_like_its_parent(struct kunit *test)
+{
+	struct vcm_fake_args args = {
+		.mask = DMA_BIT_MASK(28), .max_seg_size = SZ_64K,
+		.boundary = SZ_1M - 1,
+	};
+	struct vcm_space_args space_args = {
+		.len = SZ_256M, .fixed_len = SZ_64K, .align = SZ_2M,
+	};
+	struct device *dev = vcm_fake_device(test, &args), *kdev;
+	struct vcm_space *space = vcm_space_create(dev, &space_args);
+	struct vcm_space *keeper;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
+	keeper = space->keeper;
+	KUNIT_ASSERT_NOT_NULL(test, keeper);
+	kdev = vcm_space_dev(keeper);
+	KUNIT_EXPECT_TRUE(test, strstarts(dev_name(kdev), "vcm-keeper."));
+	KUNIT_EXPECT_TRUE(test, strstarts(dev_name(vcm_space_dev(space)),
+					  "vcm-space."));
+	KUNIT_EXPECT_EQ(test, dma_get_mask(kdev), DMA_BIT_MASK(64));
+	KUNIT_EXPECT_EQ(test, kdev->coherent_dma_mask, DMA_BIT_MASK(64));
+	KUNIT_EXPECT_EQ(test, kdev->bus_dma_limit, 0);
+	KUNIT_EXPECT_EQ(test, dma_get_max_seg_size(kdev), UINT_MAX);
+	KUNIT_EXPECT_EQ(test, dma_get_seg_boundary(kdev), ULONG_MAX);
+	/* All that is translated, from the first address to the last */
+	KUNIT_EXPECT_EQ(test, keeper->domain->domain.geometry.aperture_start, 0);
+	KUNIT_EXPECT_EQ(test, keeper->domain->domain.geometry.aperture_end,
+			DMA_BIT_MASK(48));
+	/* It refuses nothing, has no keeper itself, and does not count. */
+	KUNIT_EXPECT_EQ(test, keeper->domain->align, 0);
+	KUNIT_EXPECT_NULL(test, keeper->keeper);
+	KUNIT_EXPECT_EQ(test, space->parent->nr_spaces, 1);
+	vcm_space_destroy(space);
+
+	space_args.fixed_len = 0;
+	space = vcm_space_create(dev, &space_args);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
+	KUNIT_EXPECT_NULL(test, space->keeper);
+	vcm_space_destroy(space);
+}
+
+static void a_window_is_what_is_asked_for_and_translated(struct kunit *test)
+{
+	static const struct {
+		u64 start;
+		u64 len;
+		u64 first;
+		u64 last;
+	} cases[] = {
+		{ 0, PAGE_SIZE, 0, PAGE_SIZE - 1 },
+		{ START, LEN, START, START + LEN - 1 },
+		{ START, BIG, START, START + BIG - 1 },
+		{ 0, 2 * BIG, 0, 2 * BIG - 1 },
+		{ 0, 2 * BIG - PAGE_SIZE, 0, 2 * BIG - PAGE_SIZE - 1 },
+		{ BIG, 2 * BIG, BIG, 2 * BIG - 1 },
+	};
+	struct device *dev = vcm_fake_device(test, &managed);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct vcm_space_args args = {
+			.start = cases[i].start, .len = cases[i].len,
+		};
+		struct vcm_space *space = vcm_space_create(dev, &args);
+		const struct iommu_domain_geometry *geometry;
+
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
+		geometry = &space->domain->domain.geometry;
+		KUNIT_EXPECT_EQ_MSG(test, geometry->aperture_start,
+				    cases[i].first, "case %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, geometry->aperture_end,
+				    cases[i].last, "case %d", i);
+		KUNIT_EXPECT_TRUE(test, geometry->force_aperture);
+		vcm_space_destroy(space);
+	}
+}
+
+/* The first page and the last one too, and none beside them. */
+static void a_window_is_used_to_its_end(struct kunit *test)
+{
+	struct vcm_space_args args = { .start = START, .len = 4 * PAGE_SIZE };
+	struct device *dev = vcm_fake_device(test, &managed), *sdev;
+	struct space_test *t = test->priv;
+	struct vcm_space *space = vcm_space_create(dev, &args);
+	unsigned long used = 0;
+	dma_addr_t addr[5];
+	int i;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
+	sdev = vcm_space_dev(space);
+	for (i = 0; i < 4; i++) {
+		addr[i] = dma_map_page(sdev, t->block, 0, PAGE_SIZE,
+				       DMA_TO_DEVICE);
+		KUNIT_ASSERT_FALSE(test, dma_mapping_error(sdev, addr[i]));
+		KUNIT_ASSERT_GE(test, addr[i], START);
+		KUNIT_ASSERT_LT(test, addr[i], START + 4 * PAGE_SIZE);
+		used |= BIT((addr[i] - START) >> PAGE_SHIFT);
+	}
+	KUNIT_EXPECT_EQ(test, used, 0xf);
+	addr[4] = dma_map_page(sdev, t->block, 0, PAGE_SIZE, DMA_TO_DEVICE);
+	KUNIT_EXPECT_TRUE(test, dma_mapping_error(sdev, addr[4]));
+	for (i = 0; i < 4; i++)
+		dma_unmap_page(sdev, addr[i], PAGE_SIZE, DMA_TO_DEVICE);
+	vcm_space_destroy(space);
+}
+
 static void a_fixed_window_is_within_reach(struct kunit *test)
 {
 	struct vcm_fake_args narrow = { .mask = DMA_BIT_MASK(28) };
@@ -288,9 +401,23 @@ static void a_fixed_window_is_within_reach(struct kunit *test)
 			    ERR_PTR(-ERANGE));
 	/* The bus may have fewer bits than the device. */
 	dev->bus_dma_limit = DMA_BIT_MASK(27);
-	args.fixed_start = SZ_128M - SZ_64K;
+	args.fixed_start = SZ_128M - SZ_1M + PAGE_SIZE;
 	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(dev, &args),
 			    ERR_PTR(-ERANGE));
+	args.fixed_start = SZ_128M - SZ_1M;
+	space = vcm_space_create(dev, &args);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
+	KUNIT_EXPECT_EQ(test, vcm_space_dev(space)->bus_dma_limit,
+			DMA_BIT_MASK(27));
+	vcm_space_destroy(space);
+	/* ... or the space less than the bus. */
+	args.len = SZ_128M - SZ_64K;
+	args.fixed_start = 0;
+	space = vcm_space_create(dev, &args);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
+	KUNIT_EXPECT_EQ(test, vcm_space_dev(space)->bus_dma_limit,
+			SZ_128M - SZ_64K - 1);
+	vcm_space_destroy(space);
 }
 
 static void a_parent_is_alone_in_its_group(struct kunit *test)
@@ -813,6 +940,54 @@ static void the_direction_is_the_permission(struct kunit *test)
 	vcm_space_destroy(space);
 }
 
+/* The caches of a device that looks into them itself are left alone. */
+static void a_coherent_device_is_mapped_as_one(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_space(test, dev);
+	struct dma_buf *buf = new_buffer(test, 1, 0, PAGE_SIZE);
+
+	KUNIT_ASSERT_EQ(test, vcm_space_map_at(space, FIXED, buf,
+					       DMA_TO_DEVICE), 0);
+	KUNIT_EXPECT_EQ(test, !!(vcm_fake_iommu.calls[1].prot & IOMMU_CACHE),
+			dev_is_dma_coherent(dev));
+	vcm_space_destroy(space);
+}
+
+/* What is one run in memory is one run for the IOMMU, and no more. */
+static void runs_are_mapped_as_runs(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct space_test *t = test->priv;
+	struct sg_table *sgt = vcm_fake_table(test, t->block, 3, 0, SZ_64K);
+	struct vcm_space *space = new_space(test, dev);
+	const struct vcm_fake_call *call;
+	struct scatterlist *sg;
+	struct dma_buf *buf;
+	unsigned long nr;
+
+	/* The first two touch; the third is before them. */
+	sg = sg_next(sgt->sgl);
+	sg_set_page(sgt->sgl, t->block + (SZ_128K >> PAGE_SHIFT), SZ_64K, 0);
+	sg_set_page(sg, t->block + ((SZ_128K + SZ_64K) >> PAGE_SHIFT), SZ_64K,
+		    0);
+	buf = vcm_fake_buffer(test, sgt, 3 * SZ_64K);
+	KUNIT_ASSERT_EQ(test, vcm_space_map_at(space, FIXED, buf,
+					       DMA_TO_DEVICE), 0);
+	nr = vcm_fake_iommu.nr_maps;
+	KUNIT_ASSERT_GE(test, nr, 2);
+	call = &vcm_fake_iommu.calls[nr - 2];
+	KUNIT_EXPECT_EQ(test, call->iova, FIXED);
+	KUNIT_EXPECT_EQ(test, call->phys, block_phys(test, SZ_128K));
+	KUNIT_EXPECT_EQ(test, call->pgsize * call->pgcount, SZ_128K);
+	call = &vcm_fake_iommu.calls[nr - 1];
+	KUNIT_EXPECT_EQ(test, call->iova, FIXED + SZ_128K);
+	KUNIT_EXPECT_EQ(test, call->phys, block_phys(test, 0));
+	KUNIT_EXPECT_EQ(test, call->pgsize * call->pgcount, SZ_64K);
+	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED), 0);
+	vcm_space_destroy(space);
+}
+
 static void a_mapping_that_fails_leaves_nothing(struct kunit *test)
 {
 	struct device *dev = vcm_fake_device(test, &managed);
@@ -1126,6 +1301,7 @@ static void direct_regions_may_overlap(struct kunit *test)
 	struct vcm_fake_iommu *iommu = &vcm_fake_iommu;
 	static const u64 at[] = { SZ_16M, SZ_16M + SZ_64K - PAGE_SIZE,
 				  SZ_16M + SZ_64K + PAGE_SIZE };
+	const struct vcm_space_args args = { .start = START, .len = LEN };
 	struct space_test *t = test->priv;
 	struct vcm_space *space;
 	struct device *dev;
@@ -1143,10 +1319,17 @@ static void direct_regions_may_overlap(struct kunit *test)
 	iommu->regions[2].length = SZ_64K - 64;
 	dev = vcm_fake_device(test, &managed);
 	t->pages = iommu->nr_pages;
-	space = new_space(test, dev);
+	/* One space more, and nothing in it that is not in its own domain */
+	space = vcm_space_create(dev, &args);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
+	KUNIT_EXPECT_EQ(test, iommu->nr_pages - t->pages,
+			SZ_64K / PAGE_SIZE + 2);
 	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), 0);
 	for (i = 0; i < ARRAY_SIZE(at); i++)
 		KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, at[i]), at[i]);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, SZ_16M - PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, SZ_16M + SZ_64K +
+					    2 * PAGE_SIZE), 0);
 	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), 0);
 	vcm_space_destroy(space);
 }
@@ -1296,6 +1479,9 @@ static struct kunit_case space_test_cases[] = {
 	KUNIT_CASE(there_is_no_space_without_iommu),
 	KUNIT_CASE(there_is_a_limit),
 	KUNIT_CASE(a_space_is_like_its_parent),
+	KUNIT_CASE(a_keeper_is_not_like_its_parent),
+	KUNIT_CASE(a_window_is_what_is_asked_for_and_translated),
+	KUNIT_CASE(a_window_is_used_to_its_end),
 	KUNIT_CASE(a_fixed_window_is_within_reach),
 	KUNIT_CASE(a_parent_is_alone_in_its_group),
 #ifdef CONFIG_GENERIC_MSI_IRQ
@@ -1320,6 +1506,8 @@ static struct kunit_case space_test_cases[] = {
 	KUNIT_CASE(a_fixed_mapping_keeps_its_buffer),
 	KUNIT_CASE(a_fixed_mapping_takes_its_own_room_only),
 	KUNIT_CASE(the_direction_is_the_permission),
+	KUNIT_CASE(a_coherent_device_is_mapped_as_one),
+	KUNIT_CASE(runs_are_mapped_as_runs),
 	KUNIT_CASE(a_mapping_that_fails_leaves_nothing),
 	KUNIT_CASE(misaligned_blocks_are_refused),
 	KUNIT_CASE(pages_by_chance_are_no_block),
