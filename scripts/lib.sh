@@ -136,6 +136,7 @@ project_files() {
 #   config: SYMBOL   options that do (a pattern)
 #   hook: FILE|BEFORE|LINE   the LINE that goes into FILE of the kernel's, at the end or
 #                    before the line BEFORE
+#   module: FILE     what only modules outside a kernel tree need: in no patch
 readonly SERIES_DIR=$VCM_TOP/scripts/series
 
 series_parts() { (cd "$SERIES_DIR" && printf '%s\n' [0-9]-*); }

@@ -91,9 +91,20 @@ maintainers() {
 	mv "$work/MAINTAINERS" "$src/"
 }
 
+# Takes out again what is in no patch.
+leave_out() {
+	local file
+
+	while read -r file; do
+		rm -f "$src/$file"
+		sed -i "\\|^$file\$|d" "$src/.vcm-overlay"
+	done < <(series_lines module: "${parts[@]}")
+}
+
 # commit_part PART...: the last one, on top of the others
 commit_part() {
 	overlay --until "${!#}"
+	leave_out
 	maintainers "$@"
 	git add -f --pathspec-from-file="$src/.vcm-overlay"
 	git add -u

@@ -34,18 +34,25 @@ DEFINE_MUTEX(vcm_parents_lock);
  */
 static int vcm_parent_claim(struct vcm_parent *parent)
 {
-	int ret = iommu_device_claim_dma_owner(parent->dev, parent);
+	int ret;
 
+	vcm_iova_hold(parent->vdev);
+	ret = iommu_device_claim_dma_owner(parent->dev, parent);
+	vcm_iova_unhold(parent->vdev);
 	if (ret && ret != -EPERM && ret != -EINVAL)
 		return ret;
 	parent->owned = !ret;
 	return 0;
 }
 
+/* It is in its default domain again, and that is attached like any other. */
 static void vcm_parent_unclaim(struct vcm_parent *parent)
 {
-	if (parent->owned)
-		iommu_device_release_dma_owner(parent->dev);
+	if (!parent->owned)
+		return;
+	vcm_iova_hold(parent->vdev);
+	iommu_device_release_dma_owner(parent->dev);
+	vcm_iova_unhold(parent->vdev);
 	parent->owned = false;
 }
 
@@ -212,6 +219,8 @@ static struct vcm_parent *vcm_parent_create(struct device *dev)
 {
 	struct vcm_parent *parent = kzalloc_obj(*parent);
 	int ret;
+
+	lockdep_assert_held(&vcm_parents_lock);
 
 	if (!parent)
 		return ERR_PTR(-ENOMEM);

@@ -176,19 +176,27 @@ static void a_space_that_is_not_active_changes_nothing(struct kunit *test)
 	check_free(test);
 }
 
-static void nothing_is_reached_before_it_is_undone(struct kunit *test)
+/* What the parent itself has is replayed when its own domain is attached. */
+static void nothing_is_mapped_for_the_parent_meanwhile(struct kunit *test)
 {
 	struct end_test *t = test->priv;
 	struct vcm_iova_device *vdev = vcm_iova_get(t->dev);
+	struct vcm_space *first;
 
-	/* What was mapped at that moment would be lost, or stay. */
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
 	KUNIT_ASSERT_EQ(test, vcm_space_activate(t->space), 0);
-	vcm_fake_iommu.attach_gate = &t->space->parent->gate;
+	vcm_fake_iommu.attach_gate = &vdev->alive;
 	vcm_fake_iommu.nr_attaches = 0;
 	vcm_space_destroy(t->space);
 	/* From the space to the gap, and from there to its own domain */
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_attaches, 2);
+
+	/* And from there to the gap, and back */
+	first = vcm_space_create(t->dev, &usual);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, first);
+	vcm_space_destroy(first);
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_attaches, 4);
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_ungated, 0);
 	vcm_fake_iommu.attach_gate = NULL;
 	vcm_iova_put(vdev);
 	check_free(test);
@@ -632,7 +640,7 @@ static void a_managed_space_that_cannot_be_is_none(struct kunit *test)
 static struct kunit_case end_test_cases[] = {
 	KUNIT_CASE(an_active_space_is_taken_from_its_parent),
 	KUNIT_CASE(a_space_that_is_not_active_changes_nothing),
-	KUNIT_CASE(nothing_is_reached_before_it_is_undone),
+	KUNIT_CASE(nothing_is_mapped_for_the_parent_meanwhile),
 	KUNIT_CASE(what_is_placed_is_undone),
 	KUNIT_CASE(who_is_attached_only_is_let_down_gently),
 	KUNIT_CASE(who_holds_the_device_gets_nothing_from_it),
