@@ -4,14 +4,9 @@
  * ones that cannot be read or written.
  */
 
-#include <errno.h>
 #include <stddef.h>
-#include <sys/mman.h>
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("The structures of /dev/vcm, shorter, longer and out of reach.");
 

@@ -3,18 +3,11 @@
  * Allocation from the vcm heap.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_heap.h"
-#include "vcm_memory.h"
-#include "vcm_process.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("Allocation from the vcm heap, and what it refuses.");
 

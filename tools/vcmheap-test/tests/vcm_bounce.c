@@ -5,14 +5,8 @@
  * with memory that all devices reach: swiotlb=8192,force and 256 MiB.
  */
 
-#include <errno.h>
-
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
-#include "vcm_importer.h"
 #include "vcm_iova.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("vcm heap buffers of which the device has copies.");
 

@@ -3,9 +3,7 @@
  * What buffers of the vcm heap are made of, as debugfs shows it.
  */
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_heap.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("What buffers of the vcm heap are made of, as debugfs shows it.");
 

@@ -3,22 +3,14 @@
  * The requests of /dev/vcm: what they do, and what they refuse how.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <linux/udmabuf.h>
 
-#include "igt.h"
 #include "igt_vgem.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
-#include "vcm_importer.h"
-#include "vcm_process.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("The requests of /dev/vcm: what they do, and what they refuse how.");
 

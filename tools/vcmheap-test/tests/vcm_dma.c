@@ -3,12 +3,7 @@
  * What a device sees of a vcm heap buffer, and what it does to it.
  */
 
-#include <errno.h>
-
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_heap.h"
-#include "vcm_importer.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("What a device sees of a vcm heap buffer, and what it does to it.");
 

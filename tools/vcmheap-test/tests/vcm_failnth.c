@@ -3,21 +3,12 @@
  * Calls of the vcm heap and its importers in which something fails.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
 #include "vcm_driver.h"
-#include "vcm_heap.h"
-#include "vcm_importer.h"
 #include "vcm_inject.h"
-#include "vcm_memory.h"
-#include "vcm_pool.h"
 #include "vcm_space.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("Each thing that can fail in a call does, one at a time.");
 

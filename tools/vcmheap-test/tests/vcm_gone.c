@@ -4,17 +4,10 @@
  * lets go of them later, in any order.
  */
 
-#include <errno.h>
-#include <fcntl.h>
-
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
 #include "vcm_driver.h"
-#include "vcm_heap.h"
-#include "vcm_importer.h"
 #include "vcm_iova.h"
 #include "vcm_space.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("vcm heap buffers that are still mapped when their device goes.");
 

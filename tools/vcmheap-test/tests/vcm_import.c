@@ -4,20 +4,14 @@
  * sample importer's answers to bad arguments.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 #include <linux/userfaultfd.h>
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_heap.h"
-#include "vcm_importer.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("vcm heap buffers imported by a device: attachments and their life.");
 

@@ -3,21 +3,11 @@
  * Buffers of the vcm heap that are larger than what there is.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
 #include "vcm_group.h"
-#include "vcm_heap.h"
-#include "vcm_importer.h"
-#include "vcm_memory.h"
-#include "vcm_pool.h"
-#include "vcm_process.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("Buffers of the vcm heap that are larger than what there is.");
 

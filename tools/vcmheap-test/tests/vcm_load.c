@@ -4,13 +4,11 @@
  * and has not loaded them yet (scripts/vm.sh --no-load).
  */
 
-#include <errno.h>
 #include <limits.h>
 
-#include "igt.h"
 #include "vcm_driver.h"
-#include "vcm_heap.h"
 #include "vcm_inject.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("Modules that are loaded while something fails.");
 

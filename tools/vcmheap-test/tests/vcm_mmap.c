@@ -3,20 +3,14 @@
  * Mappings of vcm heap buffers into a process.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-#include "igt.h"
 #include "vcm_churn.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
+#include "vcm_test.h"
 #include "vcm_view.h"
 
 IGT_TEST_DESCRIPTION("Mappings of vcm heap buffers into a process.");

@@ -4,17 +4,9 @@
  * such as one that was booted with kernelcore=320M. No buffer comes from there.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
-#include "vcm_memory.h"
-#include "vcm_pool.h"
-#include "vcm_process.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("Buffers of the vcm heap with memory for movable pages only.");
 

@@ -4,16 +4,10 @@
  * nodes, such as one that was booted with numa=fake=2.
  */
 
-#include <errno.h>
 #include <linux/mempolicy.h>
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
 #include "vcm_group.h"
-#include "vcm_heap.h"
-#include "vcm_memory.h"
-#include "vcm_pool.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("What buffers of the vcm heap leave to others on two memory nodes.");
 

@@ -4,14 +4,8 @@
  * is refused where that was asked for, and told where not.
  */
 
-#include <errno.h>
-
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
-#include "vcm_importer.h"
 #include "vcm_iova.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("vcm heap buffers and devices that no IOMMU translates for.");
 

@@ -8,11 +8,8 @@
 #include <sched.h>
 #include <sys/syscall.h>
 
-#include "igt.h"
-#include "vcm_dev.h"
 #include "vcm_group.h"
-#include "vcm_heap.h"
-#include "vcm_pool.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("The pool on a machine with two memory nodes.");
 

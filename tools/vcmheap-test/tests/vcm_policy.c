@@ -3,17 +3,11 @@
  * Where vcm heap buffers are in the address spaces of devices behind an IOMMU.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
-#include "vcm_importer.h"
 #include "vcm_iova.h"
 #include "vcm_space.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("Where vcm heap buffers are in the addresses of devices behind an IOMMU.");
 

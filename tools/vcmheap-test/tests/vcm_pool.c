@@ -3,12 +3,9 @@
  * The pool in which the vcm heap keeps chunks for later buffers.
  */
 
-#include <errno.h>
 #include <linux/mempolicy.h>
-#include <sys/mman.h>
 
 #include "vcm_churn.h"
-#include "vcm_importer.h"
 #include "vcm_pool_test.h"
 
 IGT_TEST_DESCRIPTION("The pool in which the vcm heap keeps chunks for later buffers.");

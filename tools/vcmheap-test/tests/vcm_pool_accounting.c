@@ -5,14 +5,7 @@
  * with init_on_free=1, as what is released has to be zero at once.
  */
 
-#include <fcntl.h>
-#include <sys/mman.h>
-
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
-#include "vcm_pool.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("The vcm heap where a chunk must not outlive its buffer.");
 

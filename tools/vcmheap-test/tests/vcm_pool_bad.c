@@ -4,9 +4,6 @@
  * the memory of a buffer is; that it is allocated, and where, is in the kernel's trace.
  */
 
-#include <errno.h>
-#include <fcntl.h>
-
 #include "vcm_pool_test.h"
 
 IGT_TEST_DESCRIPTION("The vcm heap and memory in which the hardware finds errors.");

@@ -3,7 +3,6 @@
  * What the vcm heap's pool keeps, for how long, and what it does not keep.
  */
 
-#include <errno.h>
 #include <sys/resource.h>
 
 #include "vcm_pool_test.h"

@@ -3,10 +3,7 @@
  * The vcm heap's pool where memory is short, and where many use it at once.
  */
 
-#include <sys/mman.h>
-
 #include "vcm_churn.h"
-#include "vcm_process.h"
 #include "vcm_pool_test.h"
 
 IGT_TEST_DESCRIPTION("The vcm heap's pool where memory is short, and where many use it at once.");

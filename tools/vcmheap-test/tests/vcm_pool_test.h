@@ -5,11 +5,7 @@
 #ifndef VCM_POOL_TEST_H
 #define VCM_POOL_TEST_H
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
-#include "vcm_pool.h"
+#include "vcm_test.h"
 
 #define ALL_SIZES	0
 #define SIZE_2M		DMA_HEAP_VCM_CHUNK_2M

@@ -3,19 +3,10 @@
  * What buffers of the vcm heap leave to others.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
-#include "vcm_memory.h"
-#include "vcm_pool.h"
-#include "vcm_process.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("What buffers of the vcm heap leave to others.");
 

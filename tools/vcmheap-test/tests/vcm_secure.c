@@ -5,27 +5,18 @@
 
 #include <dirent.h>
 #include <elf.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
-#include "vcm_importer.h"
 #include "vcm_iova.h"
-#include "vcm_memory.h"
-#include "vcm_pool.h"
 #include "vcm_space.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("What nobody may learn or reach through vcm heap buffers.");
 

@@ -3,14 +3,9 @@
  * vcm heap buffers shared between processes, and how long they live.
  */
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_heap.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("vcm heap buffers shared between processes, and how long they live.");
 

@@ -4,23 +4,15 @@
  */
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <linux/udmabuf.h>
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
-#include "vcm_importer.h"
 #include "vcm_iova.h"
 #include "vcm_space.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("Address spaces that are swapped under a device behind an IOMMU.");
 

@@ -3,20 +3,11 @@
  * Buffers of the vcm heap on a machine that has swap.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
-#include "vcm_memory.h"
-#include "vcm_pool.h"
 #include "vcm_swap.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("Buffers of the vcm heap on a machine that has swap.");
 

@@ -3,13 +3,10 @@
  * CPU access periods, names and other calls on vcm heap buffers.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 
-#include "igt.h"
-#include "vcm_heap.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("CPU access periods, names and other calls on vcm heap buffers.");
 

@@ -3,12 +3,8 @@
  * vcm heap buffers imported into a DRM driver that knows nothing of the heap.
  */
 
-#include <sys/mman.h>
-
-#include "igt.h"
 #include "igt_vgem.h"
-#include "vcm_debugfs.h"
-#include "vcm_heap.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("vcm heap buffers imported into a DRM driver that knows nothing of the heap.");
 

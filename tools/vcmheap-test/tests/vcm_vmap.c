@@ -4,10 +4,7 @@
  * copies with it.
  */
 
-#include "igt.h"
-#include "vcm_debugfs.h"
-#include "vcm_heap.h"
-#include "vcm_importer.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("The kernel's own mapping of vcm heap buffers.");
 

@@ -3,12 +3,8 @@
  * New buffers of the vcm heap show nothing of what memory held before.
  */
 
-#include <sys/mman.h>
-
-#include "igt.h"
 #include "vcm_churn.h"
-#include "vcm_dev.h"
-#include "vcm_heap.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("New buffers of the vcm heap show nothing of what memory held before.");
 
