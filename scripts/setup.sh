@@ -62,10 +62,15 @@ parse_args() {
 		case $1 in
 		--arch | --for)
 			[[ $# -ge 2 ]] || die "$1 needs a value (see --help)"
-			set_option "${1#--}" "$2"
-			shift
+			set -- "$1=$2" "${@:3}"
+			continue
 			;;
-		--for=*) set_option for "${1#*=}" ;;
+		--arch=*) arch=${1#*=} ;;
+		--for=all) purposes+=("${!PACKAGES[@]}") ;;
+		--for=*)
+			[[ -n ${PACKAGES[${1#*=}]:-} ]] || die "unknown purpose '${1#*=}' (see --help)"
+			purposes+=("${1#*=}")
+			;;
 		--quiet) quiet=1 ;;
 		--print) print=1 ;;
 		-h | --help) usage; exit 0 ;;
@@ -75,17 +80,6 @@ parse_args() {
 	done
 	[[ ${#purposes[@]} -gt 0 ]] || purposes=(build)
 	check_arch "$arch"
-}
-
-set_option() {
-	case $1:$2 in
-	for:all) purposes+=("${!PACKAGES[@]}") ;;
-	for:*)
-		[[ -n ${PACKAGES[$2]:-} ]] || die "unknown purpose '$2' (see --help)"
-		purposes+=("$2")
-		;;
-	arch:*) arch=$2 ;;
-	esac
 }
 
 is_for() { [[ " ${purposes[*]} " == *" $1 "* ]]; }
@@ -445,41 +439,41 @@ headers_install() {
 	rm -rf "$work"
 }
 
+# Without a record there is no kernel yet. A build tree holds its own path: it is made
+# again in a cache that was moved.
+has_part() {
+	[[ -n ${tree:-} ]] || return 1
+	case $1 in
+	debs) [[ -d $tree/debs || (-d $tree/root && -d $tree/src) ]] ;;
+	build) [[ -f $tree/build/.vcm-prepared && $(readlink "$tree/build/source") == "$tree/src" ]] ;;
+	*) [[ -d $tree/$1 ]] ;;
+	esac
+}
+
 # The disk has to hold what is not there yet.
 check_space() {
 	local part mb need=0
 
-	# Without a record there is no kernel yet.
-	for part in root src build uapi; do
-		[[ -n ${tree:-} && -d $tree/$part ]] || need=$((need + PART_MB[$part]))
+	for part in "${!PART_MB[@]}"; do
+		has_part "$part" || need=$((need + PART_MB[$part]))
 	done
-	[[ -n ${tree:-} && (-d $tree/debs || (-d $tree/root && -d $tree/src)) ]] || need=$((need + PART_MB[debs]))
 	mb=$(free_mb "$cache")
 	[[ $mb -ge $need ]] ||
 		die "$cache has $mb MB free, set-up needs $need more (VCM_CACHE=<dir> to put it elsewhere)"
 }
 
-set_paths() {
+read_record() {
+	# shellcheck source=/dev/null
+	. "$cache/kernel.env"
 	tree=$cache/linux-$KVER
 	RELEASE=$KVER-amd64
 	mkdir -p "$tree"
 }
 
-read_record() {
-	# shellcheck source=/dev/null
-	. "$cache/kernel.env"
-	set_paths
-}
-
 is_ready() {
 	[[ -f $cache/kernel.env ]] || return 1
 	read_record
-	[[ -d $tree/root && -d $tree/src && -d $tree/uapi ]] && is_prepared
-}
-
-# A build tree holds its own path: it is made again in a cache that was moved.
-is_prepared() {
-	[[ -f $tree/build/.vcm-prepared && $(readlink "$tree/build/source") == "$tree/src" ]]
+	has_part root && has_part src && has_part build && has_part uapi
 }
 
 setup_kernel() {
@@ -491,29 +485,17 @@ setup_kernel() {
 	check_space
 	[[ -f $cache/kernel.env ]] || resolve
 	read_record
-	if [[ ! -d $tree/debs ]] && ! [[ -d $tree/root && -d $tree/src ]]; then
+	if ! has_part debs; then
 		step "ask the mirror for linux $KVER" refresh_suite
 		step "download linux $KVER from $SUITE ($(download_mb) MB)" download
 	fi
-	[[ -d $tree/root ]] || step "unpack image and modules" unpack_binaries
-	[[ -d $tree/src ]] || step "unpack the source" unpack_source
+	has_part root || step "unpack image and modules" unpack_binaries
+	has_part src || step "unpack the source" unpack_source
 	# 290 MB that are needed no more.
 	rm -rf "$tree/debs"
-	is_prepared || step "prepare the build tree" prepare_build
-	[[ -d $tree/uapi ]] || step "make the userspace headers" headers_install
+	has_part build || step "prepare the build tree" prepare_build
+	has_part uapi || step "make the userspace headers" headers_install
 	exec 9>&-
-}
-
-kernel_source_of() {
-	local link=$1/source
-
-	if [[ -n ${KSRC:-} ]]; then
-		echo "$KSRC"
-	elif [[ -e $link ]]; then
-		readlink -f "$link"
-	else
-		echo "$1"
-	fi
 }
 
 print_env() {
@@ -552,8 +534,11 @@ own_kernel() {
 	[[ -z ${KIMAGE:-} || -f $KIMAGE ]] || die "KIMAGE=$KIMAGE does not exist"
 	[[ -z ${KMODULES:-} || -d $KMODULES ]] || die "KMODULES=$KMODULES is no directory"
 	! is_for guest || [[ -n ${KIMAGE:-} ]] || die "KDIR=$KDIR without KIMAGE=<its image>, which a guest needs"
-	[[ -z $print ]] ||
-		print_env "$(realpath "$KDIR")" "${KIMAGE:-}" "${KMODULES:-}" "$(kernel_source_of "$KDIR")" "${KUAPI:-}"
+	if [[ -z ${KSRC:-} ]]; then
+		KSRC=$KDIR
+		[[ ! -e $KDIR/source ]] || KSRC=$(readlink -f "$KDIR/source")
+	fi
+	[[ -z $print ]] || print_env "$(realpath "$KDIR")" "${KIMAGE:-}" "${KMODULES:-}" "$KSRC" "${KUAPI:-}"
 }
 
 main() {
