@@ -18,7 +18,7 @@ usage: scripts/check.sh
 
 Checks the sources with the kernel's own tools: checkpatch, kernel-doc, sparse with
 W=1, the layout of structures, the uapi headers alone, shellcheck. A line for each, and
-what is wrong below it. Exit status 0 when nothing is. Logs are in out/check/.
+what is wrong below it. Exit status 0 when nothing is. What sparse says is in out/check/.
 USAGE
 }
 
@@ -101,20 +101,12 @@ check_sparse() {
 	! grep -E '(warning|error):' "$log"
 }
 
-check_uapi_c() {
+# check_uapi COMPILER LANGUAGE STANDARD
+check_uapi() {
 	local header
 
 	for header in $(uapi_headers); do
-		gcc -std=c90 -Wall -Wextra -Werror -fsyntax-only -x c \
-			${KUAPI:+-isystem "$KUAPI"} -include "$header" /dev/null
-	done
-}
-
-check_uapi_cxx() {
-	local header
-
-	for header in $(uapi_headers); do
-		g++ -std=c++98 -Wall -Wextra -Werror -fsyntax-only -x c++ \
+		"$1" -x "$2" -std="$3" -Wall -Wextra -Werror -fsyntax-only \
 			${KUAPI:+-isystem "$KUAPI"} -include "$header" /dev/null
 	done
 }
@@ -181,8 +173,8 @@ main() {
 	run_check "kernel-doc" check_kernel_doc
 	run_check "sparse C=2, W=1" check_sparse
 	run_check "structure layouts agree with the kernel image" check_layout
-	run_check "uapi headers alone as C90" check_uapi_c
-	run_check "uapi headers alone as C++98" check_uapi_cxx
+	run_check "uapi headers alone as C90" check_uapi gcc c c90
+	run_check "uapi headers alone as C++98" check_uapi g++ c++ c++98
 	run_check "shellcheck" check_shellcheck
 	run_check "each file has its patch" check_series
 	print_checks
