@@ -118,9 +118,9 @@ build_part() {
 	mapfile -t symbols < <(cd "$src" && git ls-files '*/Kconfig.vcm' | xargs sed -n 's/^config //p')
 	{
 		cat "$VCM_TOP"/scripts/configs/{guest,failures}.config
-		printf 'CONFIG_%s=y\n' KUNIT SAMPLES DEBUG_KMEMLEAK "${symbols[@]}"
+		printf 'CONFIG_%s=y\n' SAMPLES DEBUG_KERNEL DEBUG_KMEMLEAK "${symbols[@]}"
 	} >"$cache/asked"
-	mapfile -t dirs < <(series_lines hook: "$@" | sed -n 's|Makefile|.*||p' | sort -u)
+	mapfile -t dirs < <(series_lines hook: "$@" | sed -n 's/Makefile|.*//p' | sort -u)
 	make -s -C "$src" O="$cache/build" KCONFIG_ALLCONFIG="$cache/asked" allnoconfig
 	for symbol in "${symbols[@]}"; do
 		grep -q "^CONFIG_$symbol=[ym]" "$cache/build/.config" || { echo "$symbol is not possible"; return 1; }
