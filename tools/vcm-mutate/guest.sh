@@ -7,7 +7,7 @@
 #   NUMBER SECONDS PROGRAM [SUBTEST]  ->  @@reached NUMBER,NUMBER-NUMBER...
 #                                         @@done [WHAT NOTICED]
 
-export PATH=/:$PATH
+export PATH="/:$PATH"
 params=$(dirname /sys/module/*/parameters/vcm_mutant)
 log=/tmp/mutant.log
 wrong='^Subtest .*: [EFSTC][^U]|^(FAIL|SKIP) '
