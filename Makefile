@@ -44,7 +44,7 @@ load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) --print) && eval "$$
 ## Targets:
 .DEFAULT_GOAL := modules
 .PHONY: all modules setup tests demo test kunit debug-kernel test-debug soak fuzz \
-	shell coverage mutate patches check bench bench-count bench-iova bench-space help clean \
+	shell coverage mutate patches deps check bench bench-count bench-iova bench-space help clean \
 	distclean
 
 all: modules ## the same as modules
@@ -93,6 +93,9 @@ mutate: modules tests ## put small faults into the drivers: do the tests notice 
 
 patches: ## write the project as a patch series into out/patches (cold: 5 minutes)
 	@scripts/patches.sh "$(LINUX_DIR)"
+
+deps: modules ## which file of the drivers needs which; there is to be no circle
+	@scripts/deps.sh
 
 check: ## checkpatch, kernel-doc, sparse, W=1, headers, shellcheck
 	@scripts/check.sh
