@@ -11,7 +11,7 @@
  *
  * Large chunks are what it is for: when memory is in pieces they cannot be had
  * again. So a chunk never keeps out a larger one, and pages, which can always be
- * had, get a small share.
+ * had, get a small share, if they come in numbers (vcm_chunk.c).
  *
  * The pool is memory that nobody uses: it is counted as reclaimable, each node has
  * a cap, and what was not needed for a while is given back. Nothing is put while
@@ -41,20 +41,21 @@
 
 /* ---- Taking ---- */
 
-/* The node that the current task may take from, or NULL. */
-static struct vcm_pool_node *vcm_pool_local(void)
+/* The node that the current task may take from, if it has such chunks, or NULL. */
+static struct vcm_pool_node *vcm_pool_local(enum vcm_chunk_size size,
+					    enum vcm_pool_kind kind)
 {
 	int nid = numa_mem_id();
+	struct vcm_pool_node *node = vcm_pool_node(nid);
 
-	if (!vcm_pool_node_pages(nid))
+	if (!node || !vcm_pool_nr(&node->lists[size], kind))
 		return NULL;
 #ifdef CONFIG_NUMA
 	/* Who says where memory is to come from is served by who listens. */
 	if (current->mempolicy)
 		return NULL;
 #endif
-	return node_isset(nid, cpuset_current_mems_allowed) ?
-	       vcm_pool_node(nid) : NULL;
+	return node_isset(nid, cpuset_current_mems_allowed) ? node : NULL;
 }
 
 /* Free those of @nr @chunks that are bad; returns how many are left. */
@@ -85,7 +86,7 @@ static unsigned long vcm_pool_sort_out(struct list_head *chunks,
 unsigned long vcm_pool_get_clean(enum vcm_chunk_size size, unsigned long nr,
 				 struct list_head *chunks)
 {
-	struct vcm_pool_node *node = vcm_pool_local();
+	struct vcm_pool_node *node = vcm_pool_local(size, VCM_POOL_CLEAN);
 	unsigned long got = 0;
 
 	if (!node)
@@ -104,7 +105,7 @@ unsigned long vcm_pool_get_clean(enum vcm_chunk_size size, unsigned long nr,
 
 static struct page *vcm_pool_get_dirty(enum vcm_chunk_size size)
 {
-	struct vcm_pool_node *node = vcm_pool_local();
+	struct vcm_pool_node *node = vcm_pool_local(size, VCM_POOL_DIRTY);
 	unsigned long zeroed;
 	struct page *page;
 
@@ -153,10 +154,12 @@ static bool vcm_pool_takes(struct page *page)
 
 /*
  * Add the chunks at the beginning of @pages that are in the same zone; what the
- * pool does not take is freed. Returns their number.
+ * pool does not take is freed, and @kept is set if it takes some. Returns their
+ * number.
  */
 static unsigned long vcm_pool_put_zone(enum vcm_chunk_size size,
-				       struct page **pages, unsigned long nr)
+				       struct page **pages, unsigned long nr,
+				       bool *kept)
 {
 	struct zone *zone = page_zone(pages[0]);
 	struct vcm_pool_node *node = vcm_pool_node(zone_to_nid(zone));
@@ -178,6 +181,7 @@ static unsigned long vcm_pool_put_zone(enum vcm_chunk_size size,
 	if (taken) {
 		vcm_pool_push(node, size, VCM_POOL_DIRTY, taken, &chunks);
 		vcm_pool_free_chunks(&chunks);
+		*kept = true;
 	}
 	return i;
 }
@@ -192,14 +196,17 @@ static unsigned long vcm_pool_put_zone(enum vcm_chunk_size size,
  * while memory is short.
  *
  * Context: Process context, sleeps.
+ * Return: true if it took some, so that vcm_pool_kick() is to be called.
  */
-void vcm_pool_put(enum vcm_chunk_size size, struct page **pages,
+bool vcm_pool_put(enum vcm_chunk_size size, struct page **pages,
 		  unsigned long nr)
 {
 	unsigned long i = 0;
+	bool kept = false;
 
 	while (i < nr)
-		i += vcm_pool_put_zone(size, pages + i, nr - i);
+		i += vcm_pool_put_zone(size, pages + i, nr - i, &kept);
+	return kept;
 }
 
 /**
@@ -256,15 +263,14 @@ static void vcm_pool_add_stats(struct vcm_pool_node *node,
  */
 void vcm_pool_stats(struct vcm_pool_stats *stats)
 {
-	int nid;
+	struct vcm_pool_node *node;
 
 	*stats = (struct vcm_pool_stats){
 		.cap = (u64)vcm_pool_cap_pages() << PAGE_SHIFT,
 		.pressed = vcm_pool_pressed(),
 	};
-	for_each_node(nid)
-		if (vcm_pool_node(nid))
-			vcm_pool_add_stats(vcm_pool_node(nid), stats);
+	for_each_vcm_pool_node(node)
+		vcm_pool_add_stats(node, stats);
 }
 
 /* ---- Beginning and end ---- */

@@ -124,11 +124,10 @@ static void vcm_pool_trim_node(struct vcm_pool_node *node)
  */
 void vcm_pool_trim(void)
 {
-	int nid;
+	struct vcm_pool_node *node;
 
-	for_each_node(nid)
-		if (vcm_pool_node(nid))
-			vcm_pool_trim_node(vcm_pool_node(nid));
+	for_each_vcm_pool_node(node)
+		vcm_pool_trim_node(node);
 }
 
 /**
@@ -195,11 +194,11 @@ unsigned long vcm_pool_make_room(struct vcm_pool_node *node,
  */
 unsigned long vcm_pool_drain(void)
 {
+	struct vcm_pool_node *node;
 	unsigned long freed = 0;
-	int nid;
 
-	for_each_node(nid)
-		freed += vcm_pool_free_node(ULONG_MAX, nid);
+	for_each_vcm_pool_node(node)
+		freed += vcm_pool_free_node(ULONG_MAX, node->nid);
 	return freed;
 }
 
@@ -278,13 +277,12 @@ static unsigned long vcm_pool_free_larger(struct vcm_pool_node *node,
 unsigned long vcm_pool_yield(enum vcm_chunk_size size, size_t bytes)
 {
 	unsigned long nr_pages = bytes >> PAGE_SHIFT, freed = 0;
-	int nid;
+	struct vcm_pool_node *node;
 
-	for_each_node_state(nid, N_MEMORY)
-		if (freed < nr_pages && vcm_pool_node(nid) &&
-		    vcm_memory_node_allowed(nid))
-			freed += vcm_pool_free_larger(vcm_pool_node(nid),
-						      nr_pages - freed, size);
+	for_each_vcm_pool_node(node)
+		if (freed < nr_pages && vcm_memory_node_allowed(node->nid))
+			freed += vcm_pool_free_larger(node, nr_pages - freed,
+						      size);
 	return freed;
 }
 
@@ -400,11 +398,11 @@ static unsigned long vcm_pool_merge_node(struct vcm_pool_node *node,
  */
 unsigned long vcm_pool_merge(enum vcm_chunk_size size)
 {
+	struct vcm_pool_node *node;
 	unsigned long freed = 0;
-	int nid;
 
-	for_each_node_state(nid, N_MEMORY)
-		if (vcm_pool_node(nid) && vcm_memory_node_allowed(nid))
-			freed += vcm_pool_merge_node(vcm_pool_node(nid), size);
+	for_each_vcm_pool_node(node)
+		if (vcm_memory_node_allowed(node->nid))
+			freed += vcm_pool_merge_node(node, size);
 	return freed;
 }

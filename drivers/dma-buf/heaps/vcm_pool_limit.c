@@ -28,8 +28,7 @@
 #define VCM_POOL_RAM_PART	16
 #define VCM_POOL_MOST_PAGES	((512UL << 20) >> PAGE_SHIFT)
 
-/* Pages that all nodes may hold; ULONG_MAX stands for the default. */
-static unsigned long vcm_pool_cap = ULONG_MAX;
+unsigned long vcm_pool_cap = ULONG_MAX;
 
 /* ---- Caps ---- */
 
@@ -87,15 +86,11 @@ void vcm_pool_update_caps(void)
 {
 	unsigned long all = vcm_pool_ram(), cap = vcm_pool_cap_of_ram(all);
 	struct vcm_pool_node *node;
-	int nid;
 
-	for_each_node(nid) {
-		node = vcm_pool_node(nid);
-		if (!node)
-			continue;
+	for_each_vcm_pool_node(node) {
 		spin_lock(&node->lock);
 		WRITE_ONCE(node->cap,
-			   mul_u64_u64_div_u64(cap, vcm_pool_node_ram(nid),
+			   mul_u64_u64_div_u64(cap, vcm_pool_node_ram(node->nid),
 					       max(all, 1)));
 		spin_unlock(&node->lock);
 	}

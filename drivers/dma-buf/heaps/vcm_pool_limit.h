@@ -5,9 +5,19 @@
 #ifndef _VCM_POOL_LIMIT_H
 #define _VCM_POOL_LIMIT_H
 
+#include <linux/compiler.h>
 #include <linux/types.h>
 
 struct zone;
+
+/* Pages that it may hold; ULONG_MAX stands for the default. */
+extern unsigned long vcm_pool_cap;
+
+/* Does it take nothing at all? */
+static inline bool vcm_pool_is_closed(void)
+{
+	return !READ_ONCE(vcm_pool_cap);
+}
 
 unsigned long vcm_pool_cap_pages(void);
 void vcm_pool_change_cap(unsigned long pages);

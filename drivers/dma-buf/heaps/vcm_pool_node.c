@@ -6,7 +6,6 @@
  * is zeroing are under the node's lock; who takes a chunk out has it alone.
  */
 
-#include <linux/dma-heap.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
@@ -24,35 +23,9 @@
 
 /* By node id; NULL for a node that has no pool. Constant after init. */
 struct vcm_pool_node **vcm_pool_nodes;
+LIST_HEAD(vcm_pool_all_nodes);
 
 /* ---- Limits ---- */
-
-/**
- * vcm_pool_is_off - is there nothing that the pool may hold?
- *
- * Context: Any.
- * Return: true if so.
- */
-bool vcm_pool_is_off(void)
-{
-	/* A chunk that is charged to nobody must not get into a buffer. */
-	if (mem_accounting)
-		return true;
-	/* Who wants memory zeroed when it is freed wants it of this, too. */
-	return want_init_on_free();
-}
-
-/**
- * vcm_pool_node_cap - how much a node may have
- * @node: the node
- *
- * Context: Any.
- * Return: pages.
- */
-unsigned long vcm_pool_node_cap(const struct vcm_pool_node *node)
-{
-	return vcm_pool_is_off() ? 0 : READ_ONCE(node->cap);
-}
 
 /**
  * vcm_pool_room - what a node may still have in chunks of a size
@@ -295,10 +268,10 @@ void vcm_pool_push_new(struct vcm_pool_node *node,
  */
 bool vcm_pool_is_empty(void)
 {
-	int nid;
+	const struct vcm_pool_node *node;
 
-	for_each_node_state(nid, N_MEMORY)
-		if (vcm_pool_node_pages(nid))
+	for_each_vcm_pool_node(node)
+		if (READ_ONCE(node->pages))
 			return false;
 	return true;
 }
@@ -317,20 +290,6 @@ u64 vcm_pool_node_bytes_of(int nid, enum vcm_chunk_size size)
 
 	return node ? (u64)vcm_pool_nr_of_size(node, size) *
 		      vcm_chunk_bytes(size) : 0;
-}
-
-/**
- * vcm_pool_node_pages - how much the pool has on a node
- * @nid: the node
- *
- * Context: Any.
- * Return: pages.
- */
-unsigned long vcm_pool_node_pages(int nid)
-{
-	struct vcm_pool_node *node = vcm_pool_node(nid);
-
-	return node ? READ_ONCE(node->pages) : 0;
 }
 
 /* ---- Beginning and end ---- */
@@ -360,10 +319,12 @@ static struct vcm_pool_node *vcm_pool_node_create(int nid)
  */
 void vcm_pool_nodes_destroy(void)
 {
-	int nid;
+	struct vcm_pool_node *node, *next;
 
-	for_each_node(nid)
-		kfree(vcm_pool_nodes[nid]);
+	list_for_each_entry_safe(node, next, &vcm_pool_all_nodes, entry) {
+		list_del(&node->entry);
+		kfree(node);
+	}
 	kfree(vcm_pool_nodes);
 	vcm_pool_nodes = NULL;
 }
@@ -376,6 +337,7 @@ void vcm_pool_nodes_destroy(void)
  */
 int vcm_pool_nodes_create(void)
 {
+	struct vcm_pool_node *node;
 	int nid;
 
 	vcm_pool_nodes = kcalloc(nr_node_ids, sizeof(*vcm_pool_nodes),
@@ -384,9 +346,11 @@ int vcm_pool_nodes_create(void)
 		return -ENOMEM;
 
 	for_each_node_state(nid, N_MEMORY) {
-		vcm_pool_nodes[nid] = vcm_pool_node_create(nid);
-		if (!vcm_pool_nodes[nid])
+		node = vcm_pool_node_create(nid);
+		if (!node)
 			goto destroy_nodes;
+		vcm_pool_nodes[nid] = node;
+		list_add_tail(&node->entry, &vcm_pool_all_nodes);
 	}
 	return 0;
 

@@ -7,7 +7,9 @@
 
 #include <linux/cache.h>
 #include <linux/compiler.h>
+#include <linux/dma-heap.h>
 #include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/spinlock_types.h>
 #include <linux/types.h>
 
@@ -46,6 +48,7 @@ struct vcm_pool_list {
 /**
  * struct vcm_pool_node - the pool of one node
  * @nid: the node, constant
+ * @entry: in the list of those that have a pool, constant
  * @lock: protects what follows; never held while calling the buddy allocator
  * @cap: pages that it may have; see vcm_pool_update_caps()
  * @pages: pages in the pool
@@ -63,6 +66,7 @@ struct vcm_pool_list {
  */
 struct vcm_pool_node {
 	int nid;
+	struct list_head entry;
 
 	/* protects what follows */
 	spinlock_t lock;
@@ -81,6 +85,11 @@ struct vcm_pool_node {
 
 /* By node id; NULL for a node that has no pool. Constant after init. */
 extern struct vcm_pool_node **vcm_pool_nodes;
+
+/* Those that are there; the map of all nodes that could be is long. */
+extern struct list_head vcm_pool_all_nodes;
+#define for_each_vcm_pool_node(node) \
+	list_for_each_entry(node, &vcm_pool_all_nodes, entry)
 
 static inline struct vcm_pool_node *vcm_pool_node(int nid)
 {
@@ -105,15 +114,36 @@ static inline unsigned long vcm_pool_nr_of_size(const struct vcm_pool_node *node
 	       vcm_pool_nr(&node->lists[size], VCM_POOL_CLEAN);
 }
 
+/* Is there nothing that the pool may hold? */
+static inline bool vcm_pool_is_off(void)
+{
+	/* A chunk that is charged to nobody must not get into a buffer. */
+	if (mem_accounting)
+		return true;
+	/* Who wants memory zeroed when it is freed wants it of this, too. */
+	return want_init_on_free();
+}
+
+/* Pages that a node may have. */
+static inline unsigned long vcm_pool_node_cap(const struct vcm_pool_node *node)
+{
+	return vcm_pool_is_off() ? 0 : READ_ONCE(node->cap);
+}
+
+/* Pages that a node has. */
+static inline unsigned long vcm_pool_node_pages(int nid)
+{
+	const struct vcm_pool_node *node = vcm_pool_node(nid);
+
+	return node ? READ_ONCE(node->pages) : 0;
+}
+
 int vcm_pool_nodes_create(void);
 void vcm_pool_nodes_destroy(void);
 
-unsigned long vcm_pool_node_cap(const struct vcm_pool_node *node);
 unsigned long vcm_pool_room(const struct vcm_pool_node *node, unsigned long cap,
 			    enum vcm_chunk_size size);
-bool vcm_pool_is_off(void);
 bool vcm_pool_is_empty(void);
-unsigned long vcm_pool_node_pages(int nid);
 u64 vcm_pool_node_bytes_of(int nid, enum vcm_chunk_size size);
 
 void vcm_pool_count_chunks(struct vcm_pool_node *node, enum vcm_chunk_size size,

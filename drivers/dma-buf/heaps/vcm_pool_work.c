@@ -14,7 +14,6 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/nodemask.h>
 #include <linux/sched.h>
 #include <linux/shrinker.h>
 #include <linux/swap.h>
@@ -43,7 +42,7 @@
 #define VCM_POOL_PAGES_PER_MB	(1UL << (20 - PAGE_SHIFT))
 
 /* Marks of the refill, in MB of each large chunk size. */
-VISIBLE_IF_KUNIT unsigned int vcm_pool_low_mb;
+unsigned int vcm_pool_low_mb;
 VISIBLE_IF_KUNIT unsigned int vcm_pool_high_mb;
 
 /* How long a chunk that nobody needs stays at most, in seconds; 0: for ever. */
@@ -59,11 +58,6 @@ static struct shrinker *vcm_pool_shrinker;
 static bool vcm_pool_may_work(void)
 {
 	return !vcm_pool_pressed() && !freezing(current);
-}
-
-static bool vcm_pool_refills(void)
-{
-	return READ_ONCE(vcm_pool_low_mb);
 }
 
 static bool vcm_pool_below(int nid, enum vcm_chunk_size size, unsigned int mb)
@@ -84,25 +78,25 @@ static void vcm_pool_refill_size(int nid, enum vcm_chunk_size size)
 /* In advance, for those who want that: with the sizes that can run out. */
 static void vcm_pool_refill(void)
 {
+	const struct vcm_pool_node *node;
 	enum vcm_chunk_size size;
-	int nid;
 
-	for_each_node_state(nid, N_MEMORY)
+	for_each_vcm_pool_node(node)
 		for (size = 0; size < VCM_CHUNK_PAGE; size++)
-			vcm_pool_refill_size(nid, size);
+			vcm_pool_refill_size(node->nid, size);
 }
 
 /* The nodes take turns, or the last one would wait for all others. */
 static void vcm_pool_zero_all(void)
 {
+	const struct vcm_pool_node *node;
 	bool found;
-	int nid;
 
 	do {
 		found = false;
-		for_each_node_state(nid, N_MEMORY)
+		for_each_vcm_pool_node(node)
 			if (vcm_pool_may_work())
-				found |= vcm_pool_zero_one(nid);
+				found |= vcm_pool_zero_one(node->nid);
 		cond_resched();
 	} while (found);
 }
@@ -142,14 +136,14 @@ static void vcm_pool_kick_age(void)
 
 VISIBLE_IF_KUNIT void vcm_pool_age_fn(struct kthread_work *work)
 {
+	const struct vcm_pool_node *node;
 	unsigned long keep = 0;
-	int nid;
 
 	/* What is filled in advance is not to go, only to come again. */
 	if (vcm_pool_refills())
 		keep = READ_ONCE(vcm_pool_high_mb) * VCM_POOL_PAGES_PER_MB;
-	for_each_node_state(nid, N_MEMORY)
-		vcm_pool_age(nid, keep);
+	for_each_vcm_pool_node(node)
+		vcm_pool_age(node->nid, keep);
 	/* Memory may have come or gone. */
 	vcm_pool_update_caps();
 	vcm_pool_trim();

@@ -5,6 +5,9 @@
 #ifndef _VCM_POOL_WORK_H
 #define _VCM_POOL_WORK_H
 
+#include <linux/compiler.h>
+#include <linux/types.h>
+
 #if IS_ENABLED(CONFIG_KUNIT)
 struct kernel_param;
 struct kthread_delayed_work;
@@ -17,9 +20,16 @@ int vcm_pool_work_init(void);
 void vcm_pool_work_exit(void);
 void vcm_pool_kick(void);
 
+extern unsigned int vcm_pool_low_mb;
+
+/* Is it filled in advance? */
+static inline bool vcm_pool_refills(void)
+{
+	return READ_ONCE(vcm_pool_low_mb);
+}
+
 #if IS_ENABLED(CONFIG_KUNIT)
 /* What tests look at inside */
-extern unsigned int vcm_pool_low_mb;
 extern unsigned int vcm_pool_high_mb;
 extern unsigned int vcm_pool_idle_s;
 extern struct kthread_delayed_work vcm_pool_work;

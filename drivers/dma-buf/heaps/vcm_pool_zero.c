@@ -171,10 +171,10 @@ bool vcm_pool_zero_one(int nid)
  */
 bool vcm_pool_has_dirty(void)
 {
-	int nid;
+	const struct vcm_pool_node *node;
 
-	for_each_node_state(nid, N_MEMORY)
-		if (vcm_pool_node(nid) && READ_ONCE(vcm_pool_node(nid)->dirty))
+	for_each_vcm_pool_node(node)
+		if (READ_ONCE(node->dirty))
 			return true;
 	return false;
 }
