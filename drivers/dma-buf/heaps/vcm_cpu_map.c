@@ -24,21 +24,34 @@
 #include "vcm_memory.h"
 
 /**
- * struct vcm_piece - the part of a chunk that a VMA shows
+ * struct vcm_part - the part of a chunk that a VMA shows
  * @addr: where it begins in the process
  * @pfn: its first page
  * @size: bytes
  */
-struct vcm_piece {
+struct vcm_part {
 	unsigned long addr;
 	unsigned long pfn;
 	unsigned long size;
 };
 
-/* The piece of @vma at the address @addr inside the VMA; false if there is none. */
-static bool vcm_piece_find(const struct vcm_chunks *chunks,
-			   struct vm_area_struct *vma, unsigned long addr,
-			   struct vcm_piece *piece)
+/* What @vma shows at @addr of a chunk, from its page @skip on. */
+static struct vcm_part vcm_part_of(struct page *chunk, unsigned long skip,
+				   const struct vm_area_struct *vma,
+				   unsigned long addr)
+{
+	return (struct vcm_part){
+		.addr = addr,
+		.pfn = page_to_pfn(chunk) + skip,
+		.size = min(page_size(chunk) - (skip << PAGE_SHIFT),
+			    vma->vm_end - addr),
+	};
+}
+
+/* The part of @vma at the address @addr inside the VMA; false if there is none. */
+static bool vcm_part_find(const struct vcm_chunks *chunks,
+			  struct vm_area_struct *vma, unsigned long addr,
+			  struct vcm_part *part)
 {
 	unsigned long pgoff = linear_page_index(vma, addr), first, i, skip;
 
@@ -50,36 +63,34 @@ static bool vcm_piece_find(const struct vcm_chunks *chunks,
 
 	/* The VMA may begin in the middle of the chunk. */
 	skip = first - min(first, (addr - vma->vm_start) >> PAGE_SHIFT);
-	piece->addr = ALIGN_DOWN(addr, PAGE_SIZE) -
-		      ((first - skip) << PAGE_SHIFT);
-	piece->pfn = page_to_pfn(chunks->pages[i]) + skip;
-	piece->size = page_size(chunks->pages[i]) - (skip << PAGE_SHIFT);
-	piece->size = min(piece->size, vma->vm_end - piece->addr);
+	*part = vcm_part_of(chunks->pages[i], skip, vma,
+			    ALIGN_DOWN(addr, PAGE_SIZE) -
+			    ((first - skip) << PAGE_SHIFT));
 	return true;
 }
 
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
-/* Does a single entry of the middle level map the whole piece? */
-static bool vcm_piece_is_huge(const struct vcm_piece *piece)
+/* Does a single entry of the middle level map the whole part? */
+static bool vcm_part_is_huge(struct vcm_part part)
 {
-	return piece->size == PMD_SIZE && IS_ALIGNED(piece->addr, PMD_SIZE) &&
-	       IS_ALIGNED(piece->pfn, PMD_SIZE >> PAGE_SHIFT);
+	return part.size == PMD_SIZE && IS_ALIGNED(part.addr, PMD_SIZE) &&
+	       IS_ALIGNED(part.pfn, PMD_SIZE >> PAGE_SHIFT);
 }
 
 static vm_fault_t vcm_vm_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
 	const struct vcm_chunks *chunks = vmf->vma->vm_private_data;
-	struct vcm_piece piece;
+	struct vcm_part part;
 
 	if (order != PMD_ORDER ||
-	    !vcm_piece_find(chunks, vmf->vma, vmf->address, &piece) ||
-	    !vcm_piece_is_huge(&piece))
+	    !vcm_part_find(chunks, vmf->vma, vmf->address, &part) ||
+	    !vcm_part_is_huge(part))
 		return VM_FAULT_FALLBACK;
-	return vmf_insert_pfn_pmd(vmf, piece.pfn,
+	return vmf_insert_pfn_pmd(vmf, part.pfn,
 				  vmf->flags & FAULT_FLAG_WRITE);
 }
 #else
-static bool vcm_piece_is_huge(const struct vcm_piece *piece)
+static bool vcm_part_is_huge(struct vcm_part part)
 {
 	return false;
 }
@@ -87,22 +98,22 @@ static bool vcm_piece_is_huge(const struct vcm_piece *piece)
 
 /*
  * What was not mapped at mmap() time, or is not any more: the core takes a huge
- * entry apart by dropping it. All of the piece is mapped again.
+ * entry apart by dropping it. All of the part is mapped again.
  */
 static vm_fault_t vcm_vm_fault(struct vm_fault *vmf)
 {
 	const struct vcm_chunks *chunks = vmf->vma->vm_private_data;
 	struct vm_area_struct *vma = vmf->vma;
-	struct vcm_piece piece;
+	struct vcm_part part;
 	unsigned long off;
 	vm_fault_t ret;
 
-	if (!vcm_piece_find(chunks, vma, vmf->address, &piece))
+	if (!vcm_part_find(chunks, vma, vmf->address, &part))
 		return VM_FAULT_SIGBUS;
 
-	for (off = 0; off < piece.size; off += PAGE_SIZE) {
-		ret = vmf_insert_pfn(vma, piece.addr + off,
-				     piece.pfn + (off >> PAGE_SHIFT));
+	for (off = 0; off < part.size; off += PAGE_SIZE) {
+		ret = vmf_insert_pfn(vma, part.addr + off,
+				     part.pfn + (off >> PAGE_SHIFT));
 		if (ret != VM_FAULT_NOPAGE)
 			return ret;
 	}
@@ -116,6 +127,53 @@ static const struct vm_operations_struct vcm_vm_ops = {
 #endif
 };
 
+/*
+ * What remap_pfn_range() sets: mremap() must not grow the VMA past the end, nor a core
+ * dump contain it.
+ */
+static void vcm_vma_set_flags(struct vm_area_struct *vma)
+{
+	const vm_flags_t flags = VM_IO | VM_PFNMAP | VM_DONTEXPAND |
+				 VM_DONTDUMP;
+
+	if ((vma->vm_flags & flags) != flags)
+		vm_flags_set(vma, flags);
+}
+
+/* From page @skip of chunk @i on. */
+static int vcm_chunks_mmap_from(const struct vcm_chunks *chunks,
+				struct vm_area_struct *vma, unsigned long i,
+				unsigned long skip)
+{
+	unsigned long addr = vma->vm_start;
+	struct vcm_part part;
+	int ret = 0;
+
+	for (; !ret && addr < vma->vm_end; addr += part.size) {
+		if (i >= chunks->nr)
+			return -EINVAL;
+		/* The offset comes from userspace. */
+		i = array_index_nospec(i, chunks->nr);
+		part = vcm_part_of(chunks->pages[i++], skip, vma, addr);
+		skip = 0;
+		if (vcm_part_is_huge(part))
+			vcm_vma_set_flags(vma);
+		else
+			ret = remap_pfn_range(vma, addr, part.pfn, part.size,
+					      vma->vm_page_prot);
+	}
+	return ret;
+}
+
+/* From wherever the VMA begins. */
+static noinline int vcm_chunks_mmap_inside(const struct vcm_chunks *chunks,
+					   struct vm_area_struct *vma)
+{
+	unsigned long skip, i = vcm_chunks_find(chunks, vma->vm_pgoff, &skip);
+
+	return vcm_chunks_mmap_from(chunks, vma, i, skip);
+}
+
 /**
  * vcm_chunks_mmap - map chunks into a process
  * @chunks: the chunks; they outlive the VMA, whose file holds the dma-buf
@@ -127,26 +185,10 @@ static const struct vm_operations_struct vcm_vm_ops = {
  */
 int vcm_chunks_mmap(const struct vcm_chunks *chunks, struct vm_area_struct *vma)
 {
-	unsigned long addr = vma->vm_start;
-	struct vcm_piece piece;
-	int ret;
-
-	/* mremap() must not grow it past the end, nor a core dump contain it. */
-	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_private_data = (void *)chunks;
 	vma->vm_ops = &vcm_vm_ops;
-
-	for (; addr < vma->vm_end; addr = piece.addr + piece.size) {
-		if (!vcm_piece_find(chunks, vma, addr, &piece))
-			return -EINVAL;
-		if (vcm_piece_is_huge(&piece))
-			continue;
-		ret = remap_pfn_range(vma, piece.addr, piece.pfn, piece.size,
-				      vma->vm_page_prot);
-		if (ret)
-			return ret;
-	}
-	return 0;
+	return vma->vm_pgoff ? vcm_chunks_mmap_inside(chunks, vma) :
+			       vcm_chunks_mmap_from(chunks, vma, 0, 0);
 }
 
 static struct page **vcm_chunks_page_array(const struct vcm_chunks *chunks,
