@@ -35,7 +35,7 @@
 #define CREATE_TRACE_POINTS
 #include "vcm_trace.h"
 
-LIST_HEAD(vcm_buffers);
+HLIST_HEAD(vcm_buffers);
 /* Protects the list; a buffer on it is not released yet. */
 DEFINE_MUTEX(vcm_buffers_lock);
 
@@ -141,14 +141,6 @@ static void vcm_heap_unmap_dma_buf(struct dma_buf_attachment *attachment,
 	mutex_unlock(&buffer->lock);
 }
 
-/* Only a mapping of its own needs this, not one out of the linear map. */
-static bool vcm_buffer_vmapped(const struct vcm_buffer *buffer)
-{
-	lockdep_assert_held(&buffer->lock);
-
-	return buffer->vaddr && is_vmalloc_addr(buffer->vaddr);
-}
-
 static int vcm_heap_begin_cpu_access(struct dma_buf *dmabuf,
 				     enum dma_data_direction dir)
 {
@@ -156,7 +148,7 @@ static int vcm_heap_begin_cpu_access(struct dma_buf *dmabuf,
 	struct vcm_attachment *a;
 
 	mutex_lock(&buffer->lock);
-	if (vcm_buffer_vmapped(buffer))
+	if (buffer->vmapped)
 		invalidate_kernel_vmap_range(buffer->vaddr, buffer->len);
 	list_for_each_entry(a, &buffer->attachments, node)
 		if (a->mapped)
@@ -173,7 +165,7 @@ static int vcm_heap_end_cpu_access(struct dma_buf *dmabuf,
 	struct vcm_attachment *a;
 
 	mutex_lock(&buffer->lock);
-	if (vcm_buffer_vmapped(buffer))
+	if (buffer->vmapped)
 		flush_kernel_vmap_range(buffer->vaddr, buffer->len);
 	list_for_each_entry(a, &buffer->attachments, node)
 		if (a->mapped)
@@ -212,6 +204,7 @@ static int vcm_heap_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	mutex_lock(&buffer->lock);
 	WARN_ON(buffer->vaddr);
 	buffer->vaddr = vaddr;
+	buffer->vmapped = is_vmalloc_addr(vaddr);
 	mutex_unlock(&buffer->lock);
 
 	iosys_map_set_vaddr(map, vaddr);
@@ -228,6 +221,7 @@ static void vcm_heap_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	mutex_lock(&buffer->lock);
 	vcm_chunks_vunmap(buffer->vaddr);
 	buffer->vaddr = NULL;
+	buffer->vmapped = false;
 	mutex_unlock(&buffer->lock);
 	iosys_map_clear(map);
 }
@@ -244,7 +238,7 @@ static void vcm_heap_release(struct dma_buf *dmabuf)
 	struct vcm_buffer *buffer = dmabuf->priv;
 
 	mutex_lock(&vcm_buffers_lock);
-	list_del(&buffer->node);
+	hlist_del(&buffer->node);
 	mutex_unlock(&vcm_buffers_lock);
 
 	trace_vcm_heap_release(buffer);
@@ -278,14 +272,16 @@ static const struct dma_buf_ops vcm_heap_buf_ops = {
 static int vcm_buffer_alloc_chunks(struct vcm_buffer *buffer,
 				   const struct vcm_alloc_args *args)
 {
-	void *room = NULL;
+	void *room;
 	int ret;
 
-	if (mem_accounting) {
-		room = kmalloc(VCM_EXPORT_ROOM, VCM_GFP_META);
-		if (!room)
-			return -ENOMEM;
-	}
+	if (!mem_accounting)
+		return vcm_chunks_alloc(&buffer->chunks, args->len,
+					args->chunk_sizes);
+
+	room = kmalloc(VCM_EXPORT_ROOM, VCM_GFP_META);
+	if (!room)
+		return -ENOMEM;
 	ret = vcm_chunks_alloc(&buffer->chunks, args->len, args->chunk_sizes);
 	kfree(room);
 	return ret;
@@ -323,12 +319,14 @@ static void vcm_buffer_publish(struct vcm_buffer *buffer,
 	buffer->ino = file_inode(dmabuf->file)->i_ino;
 
 	/* The core frees it, as it does with what DMA_BUF_SET_NAME sets. */
-	spin_lock(&dmabuf->name_lock);
-	dmabuf->name = name;
-	spin_unlock(&dmabuf->name_lock);
+	if (name) {
+		spin_lock(&dmabuf->name_lock);
+		dmabuf->name = name;
+		spin_unlock(&dmabuf->name_lock);
+	}
 
 	mutex_lock(&vcm_buffers_lock);
-	list_add_tail(&buffer->node, &vcm_buffers);
+	hlist_add_head(&buffer->node, &vcm_buffers);
 	mutex_unlock(&vcm_buffers_lock);
 }
 

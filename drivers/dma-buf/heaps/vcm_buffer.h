@@ -27,6 +27,7 @@ struct dma_buf;
  * @lock: protects what follows, and &struct vcm_attachment.mapped
  * @attachments: all &struct vcm_attachment, by &struct vcm_attachment.node
  * @vaddr: kernel mapping, or NULL
+ * @vmapped: whether that is one of its own, not out of the linear map
  *
  * Lock order: &dma_buf.resv -> @lock, where the dma-buf core takes the first
  * around some of our callbacks; vcm_buffers_lock -> @lock.
@@ -37,12 +38,13 @@ struct vcm_buffer {
 	struct vcm_iova_policy policy;
 	unsigned long ino;
 	struct dma_buf *dmabuf;
-	struct list_head node;
+	struct hlist_node node;
 
 	/* protects what follows */
 	struct mutex lock;
 	struct list_head attachments;
 	void *vaddr;
+	bool vmapped;
 };
 
 /**
@@ -83,7 +85,7 @@ struct dma_buf *vcm_buffer_alloc(const struct vcm_alloc_args *args);
 struct vcm_buffer *vcm_buffer_get(struct dma_buf *dmabuf);
 
 /* All live buffers, for debugfs */
-extern struct list_head vcm_buffers;
+extern struct hlist_head vcm_buffers;
 extern struct mutex vcm_buffers_lock;
 
 #endif /* _VCM_BUFFER_H */

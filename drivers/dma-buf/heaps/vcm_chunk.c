@@ -23,41 +23,28 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/string.h>
 #include <linux/topology.h>
 
 #include "vcm_chunk.h"
 #include "vcm_memory.h"
 #include "vcm_pool.h"
 #include "vcm_pool_free.h"
+#include "vcm_pool_limit.h"
 #include "vcm_pool_work.h"
-
-/**
- * vcm_chunk_sizes - all chunk sizes
- *
- * Context: Any.
- * Return: OR of the sizes in bytes.
- */
-u64 vcm_chunk_sizes(void)
-{
-	enum vcm_chunk_size size;
-	u64 sizes = 0;
-
-	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++)
-		if (vcm_chunk_size_usable(size))
-			sizes |= vcm_chunk_bytes(size);
-	return sizes;
-}
 
 /**
  * struct vcm_fill - an allocation under way
  * @list: the chunks that it has, by &struct page.lru
- * @nr_of: how many of each size
+ * @nr: how many
+ * @nr_of: ... of each size
  * @left: bytes that it has still to get
  * @array: pages for the array of chunks, at most
  * @claim: its claim to memory
  */
 struct vcm_fill {
 	struct list_head list;
+	unsigned long nr;
 	unsigned long nr_of[VCM_NR_CHUNK_SIZES];
 	size_t left;
 	unsigned long array;
@@ -75,11 +62,11 @@ static int vcm_fill_begin(struct vcm_fill *fill, size_t len)
 
 	if (nr_pages > totalram_pages())
 		return -ENOMEM;
-	*fill = (struct vcm_fill){
-		.list = LIST_HEAD_INIT(fill->list),
-		.left = len,
-		.array = nr_pages * sizeof(struct page *) / PAGE_SIZE + 1,
-	};
+	INIT_LIST_HEAD(&fill->list);
+	fill->nr = 0;
+	memset(fill->nr_of, 0, sizeof(fill->nr_of));
+	fill->left = len;
+	fill->array = nr_pages * sizeof(struct page *) / PAGE_SIZE + 1;
 	return vcm_memory_claim(&fill->claim, vcm_fill_pages_left(fill));
 }
 
@@ -94,6 +81,7 @@ static void vcm_fill_free(struct vcm_fill *fill)
 static void vcm_fill_got(struct vcm_fill *fill, enum vcm_chunk_size size,
 			 unsigned long nr)
 {
+	fill->nr += nr;
 	fill->nr_of[size] += nr;
 	fill->left -= nr * vcm_chunk_bytes(size);
 }
@@ -131,7 +119,9 @@ static struct page *vcm_fill_one(struct vcm_fill *fill,
 /* As many chunks of @size as fit and can be had. */
 static int vcm_fill_size(struct vcm_fill *fill, enum vcm_chunk_size size)
 {
-	while (fill->left >= vcm_chunk_bytes(size)) {
+	size_t unit = vcm_chunk_bytes(size);
+
+	while (fill->left >= unit) {
 		unsigned long nr;
 		struct page *page;
 		int ret;
@@ -165,8 +155,9 @@ static int vcm_fill_sizes(struct vcm_fill *fill, u64 sizes)
 	int ret;
 
 	for (size = 0; fill->left && size < VCM_NR_CHUNK_SIZES; size++) {
-		if (fill->left < vcm_chunk_bytes(size) ||
-		    !(sizes & vcm_chunk_bytes(size)) ||
+		if (fill->left < vcm_chunk_bytes(size))
+			continue;
+		if (!(sizes & vcm_chunk_bytes(size)) ||
 		    !vcm_chunk_size_usable(size))
 			continue;
 		ret = vcm_fill_size(fill, size);
@@ -271,23 +262,21 @@ static unsigned long vcm_chunks_count_runs(const struct vcm_chunks *chunks)
 /* What was collected becomes the chunks of a buffer. */
 static int vcm_chunks_init(struct vcm_chunks *chunks, struct vcm_fill *fill)
 {
-	struct page *page, *next;
-	enum vcm_chunk_size size;
 	unsigned long i = 0;
+	struct page *page;
 
-	chunks->nr = 0;
-	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++) {
-		chunks->nr_of[size] = fill->nr_of[size];
-		chunks->nr += fill->nr_of[size];
-	}
-	chunks->pages = vcm_memory_array(chunks->nr, sizeof(*chunks->pages));
+	chunks->nr = fill->nr;
+	memcpy(chunks->nr_of, fill->nr_of, sizeof(chunks->nr_of));
+	chunks->pages = &chunks->single;
+	if (chunks->nr > 1)
+		chunks->pages = vcm_memory_array(chunks->nr,
+						 sizeof(*chunks->pages));
 	if (!chunks->pages)
 		return -ENOMEM;
 
-	list_for_each_entry_safe(page, next, &fill->list, lru) {
-		list_del(&page->lru);
+	/* The list is not looked at any more. */
+	list_for_each_entry(page, &fill->list, lru)
 		chunks->pages[i++] = page;
-	}
 	vcm_chunks_sort(chunks);
 	chunks->nr_runs = vcm_chunks_count_runs(chunks);
 	return 0;
@@ -321,9 +310,51 @@ int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes)
 	if (ret)
 		vcm_fill_free(&fill);
 	vcm_memory_unclaim(&fill.claim);
-	if (!ret)
+	/* What was taken may be missing there. */
+	if (!ret && vcm_pool_refills())
 		vcm_pool_kick();
 	return ret;
+}
+
+/*
+ * A buffer of fewer pages the pool is not to have: to allocate and zero them again costs
+ * less than to keep them, and to wake the worker for them.
+ */
+#define VCM_CHUNKS_FEW_PAGES	max(SZ_64K >> PAGE_SHIFT, 1UL)
+
+static bool vcm_chunks_are_to_keep(const struct vcm_chunks *chunks)
+{
+	return !vcm_pool_is_closed() &&
+	       (chunks->nr >= VCM_CHUNKS_FEW_PAGES ||
+		chunks->nr > chunks->nr_of[VCM_CHUNK_PAGE]);
+}
+
+static void vcm_chunks_to_pool(const struct vcm_chunks *chunks)
+{
+	struct page **pages = chunks->pages;
+	enum vcm_chunk_size size;
+	bool kept = false;
+
+	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++) {
+		unsigned long nr = chunks->nr_of[size];
+
+		if (!nr)
+			continue;
+		kept |= vcm_pool_put(size, pages, nr);
+		pages += nr;
+	}
+	if (kept)
+		vcm_pool_kick();
+}
+
+static void vcm_chunks_to_buddy(const struct vcm_chunks *chunks)
+{
+	unsigned long i;
+
+	for (i = 0; i < chunks->nr; i++) {
+		vcm_memory_free(chunks->pages[i]);
+		cond_resched();
+	}
 }
 
 /**
@@ -334,15 +365,12 @@ int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes)
  */
 void vcm_chunks_free(struct vcm_chunks *chunks)
 {
-	struct page **pages = chunks->pages;
-	enum vcm_chunk_size size;
-
-	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++) {
-		vcm_pool_put(size, pages, chunks->nr_of[size]);
-		pages += chunks->nr_of[size];
-	}
-	vcm_pool_kick();
-	kvfree(chunks->pages);
+	if (vcm_chunks_are_to_keep(chunks))
+		vcm_chunks_to_pool(chunks);
+	else
+		vcm_chunks_to_buddy(chunks);
+	if (chunks->pages != &chunks->single)
+		kvfree(chunks->pages);
 }
 
 /**

@@ -17,20 +17,21 @@ struct page;
  * struct vcm_chunks - the memory of a buffer
  * @pages: the chunks' first pages, the largest chunk first and those of one
  *	size by address; page_size() tells the size of each
+ * @single: what @pages points to if there is one chunk only
  * @nr: number of chunks
  * @nr_of: number of chunks of each size
  * @nr_runs: number of physically contiguous runs that the chunks make up
  *
- * Constant from vcm_chunks_alloc() to vcm_chunks_free().
+ * Constant from vcm_chunks_alloc() to vcm_chunks_free(), and not to be copied.
  */
 struct vcm_chunks {
 	struct page **pages;
+	struct page *single;
 	unsigned long nr;
 	unsigned long nr_of[VCM_NR_CHUNK_SIZES];
 	unsigned long nr_runs;
 };
 
-u64 vcm_chunk_sizes(void);
 int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes);
 void vcm_chunks_free(struct vcm_chunks *chunks);
 unsigned long vcm_chunks_find(const struct vcm_chunks *chunks,

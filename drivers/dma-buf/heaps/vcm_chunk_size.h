@@ -40,4 +40,19 @@ static inline bool vcm_chunk_size_usable(enum vcm_chunk_size size)
 		vcm_chunk_bytes(size) <= PAGE_SIZE << MAX_PAGE_ORDER);
 }
 
+/* A size in bytes, or 0 if it is not usable. */
+static inline u64 vcm_chunk_usable_bytes(enum vcm_chunk_size size)
+{
+	return vcm_chunk_size_usable(size) ? vcm_chunk_bytes(size) : 0;
+}
+
+/* All sizes, in bytes; a constant. */
+static inline u64 vcm_chunk_sizes(void)
+{
+	return vcm_chunk_usable_bytes(VCM_CHUNK_2M) |
+	       vcm_chunk_usable_bytes(VCM_CHUNK_1M) |
+	       vcm_chunk_usable_bytes(VCM_CHUNK_64K) |
+	       vcm_chunk_usable_bytes(VCM_CHUNK_PAGE);
+}
+
 #endif /* _VCM_CHUNK_SIZE_H */

@@ -10,6 +10,7 @@
 #include <kunit/visibility.h>
 #include <linux/debugfs.h>
 #include <linux/dma-buf.h>
+#include <linux/lockdep.h>
 #include <linux/seq_file.h>
 
 #include <uapi/linux/dma-buf.h>
@@ -31,6 +32,8 @@ static void vcm_totals_add(struct vcm_totals *totals, struct vcm_buffer *buffer)
 {
 	enum vcm_chunk_size size;
 
+	lockdep_assert_held(&vcm_buffers_lock);
+
 	totals->buffers++;
 	totals->bytes += buffer->len;
 	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++)
@@ -47,7 +50,7 @@ VISIBLE_IF_KUNIT int vcm_totals_show(struct seq_file *s, void *unused)
 	struct vcm_buffer *buffer;
 
 	mutex_lock(&vcm_buffers_lock);
-	list_for_each_entry(buffer, &vcm_buffers, node)
+	hlist_for_each_entry(buffer, &vcm_buffers, node)
 		vcm_totals_add(&totals, buffer);
 	mutex_unlock(&vcm_buffers_lock);
 
@@ -62,9 +65,11 @@ VISIBLE_IF_KUNIT int vcm_totals_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(vcm_totals);
 
-static void vcm_attachment_show(struct seq_file *s,
+static void vcm_attachment_show(struct seq_file *s, struct vcm_buffer *buffer,
 				const struct vcm_attachment *a)
 {
+	lockdep_assert_held(&buffer->lock);
+
 	seq_printf(s, " [%s", a->name);
 	if (!a->mapped) {
 		seq_puts(s, " unmapped]");
@@ -101,6 +106,8 @@ static void vcm_buffer_show(struct seq_file *s, struct vcm_buffer *buffer)
 	const struct vcm_chunks *chunks = &buffer->chunks;
 	struct vcm_attachment *a;
 
+	lockdep_assert_held(&vcm_buffers_lock);
+
 	seq_printf(s, "ino=%lu length=%zu 2M=%lu 1M=%lu 64K=%lu page=%lu runs=%lu",
 		   buffer->ino, buffer->len, chunks->nr_of[VCM_CHUNK_2M],
 		   chunks->nr_of[VCM_CHUNK_1M], chunks->nr_of[VCM_CHUNK_64K],
@@ -111,7 +118,7 @@ static void vcm_buffer_show(struct seq_file *s, struct vcm_buffer *buffer)
 	seq_printf(s, " attachments=%zu",
 		   list_count_nodes(&buffer->attachments));
 	list_for_each_entry(a, &buffer->attachments, node)
-		vcm_attachment_show(s, a);
+		vcm_attachment_show(s, buffer, a);
 	mutex_unlock(&buffer->lock);
 	seq_putc(s, '\n');
 }
@@ -121,7 +128,7 @@ VISIBLE_IF_KUNIT int vcm_buffers_show(struct seq_file *s, void *unused)
 	struct vcm_buffer *buffer;
 
 	mutex_lock(&vcm_buffers_lock);
-	list_for_each_entry(buffer, &vcm_buffers, node)
+	hlist_for_each_entry(buffer, &vcm_buffers, node)
 		vcm_buffer_show(s, buffer);
 	mutex_unlock(&vcm_buffers_lock);
 	return 0;

@@ -11,6 +11,7 @@
 #include <linux/dma-heap.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/lockdep.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -183,9 +184,12 @@ static void vcm_query_fill(struct vcm_buffer *buffer,
 	vcm_query_attachments(buffer, query);
 }
 
-static void vcm_query_attachment(const struct vcm_attachment *a,
+static void vcm_query_attachment(struct vcm_buffer *buffer,
+				 const struct vcm_attachment *a,
 				 struct dma_heap_vcm_attachment *out)
 {
+	lockdep_assert_held(&buffer->lock);
+
 	if (!a->mapped)
 		return;
 	out->flags = DMA_HEAP_VCM_MAPPED;
@@ -222,7 +226,7 @@ static int vcm_query_list(struct vcm_buffer *buffer,
 	list_for_each_entry(a, &buffer->attachments, node) {
 		if (i == nr)
 			break;
-		vcm_query_attachment(a, &list[i++]);
+		vcm_query_attachment(buffer, a, &list[i++]);
 	}
 	mutex_unlock(&buffer->lock);
 

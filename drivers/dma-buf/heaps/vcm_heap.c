@@ -16,7 +16,7 @@
 #include <uapi/linux/dma-heap-vcm.h>
 
 #include "vcm_buffer.h"
-#include "vcm_chunk.h"
+#include "vcm_chunk_size.h"
 #include "vcm_debugfs.h"
 #include "vcm_dev.h"
 #include "vcm_policy.h"

@@ -259,7 +259,7 @@ static long vcm_memory_swap(const struct vcm_memory *memory)
 /* ---- Claims ---- */
 
 /* Pages that the allocations under way have still to get. */
-static atomic_long_t vcm_memory_claimed;
+VISIBLE_IF_KUNIT atomic_long_t vcm_memory_claimed;
 
 /* The sum without what the CPUs still have, which may be negative. */
 static long vcm_memory_zone_stat(const struct zone *zone,
@@ -495,38 +495,26 @@ unsigned long vcm_memory_bad_pages(void)
 	return atomic_long_read(&vcm_memory_bad);
 }
 
-/* Did memory of the page's node ever fail? Nearly always there is nothing to do. */
-static bool vcm_memory_failed_near(const struct page *page)
-{
-#ifdef CONFIG_MEMORY_FAILURE
-	return READ_ONCE(NODE_DATA(page_to_nid(page))->mf_stats.total);
-#else
-	return false;
-#endif
-}
-
 /**
- * vcm_memory_is_good - may a chunk be used?
+ * vcm_memory_has_bad_page - is one of a chunk's pages marked?
  * @page: its first page
  *
  * The core marks pages where the hardware found an error, and can do nothing more
  * about those that a driver has.
  *
  * Context: Any.
- * Return: false if one of its pages is marked.
+ * Return: true if so.
  */
-bool vcm_memory_is_good(struct page *page)
+bool vcm_memory_has_bad_page(struct page *page)
 {
 	unsigned long i;
 
-	KUNIT_STATIC_STUB_REDIRECT(vcm_memory_is_good, page);
+	KUNIT_STATIC_STUB_REDIRECT(vcm_memory_has_bad_page, page);
 
-	if (likely(!vcm_memory_failed_near(page)))
-		return true;
 	for (i = 0; i < compound_nr(page); i++)
 		if (PageHWPoison(page + i))
-			return false;
-	return true;
+			return true;
+	return false;
 }
 
 /**

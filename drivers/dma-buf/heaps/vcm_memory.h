@@ -5,7 +5,10 @@
 #ifndef _VCM_MEMORY_H
 #define _VCM_MEMORY_H
 
+#include <linux/atomic.h>
+#include <linux/compiler.h>
 #include <linux/gfp.h>
+#include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/sizes.h>
 
@@ -73,10 +76,36 @@ struct page *vcm_memory_alloc(enum vcm_chunk_size size);
 struct page *vcm_memory_alloc_node(int nid, enum vcm_chunk_size size);
 void vcm_memory_free(struct page *page);
 void *vcm_memory_array(size_t nr, size_t size);
-bool vcm_memory_is_good(struct page *page);
+bool vcm_memory_has_bad_page(struct page *page);
+
+/* Did memory of the page's node ever fail? Tests say that it did. */
+static inline bool vcm_memory_failed_near(const struct page *page)
+{
+#ifdef CONFIG_MEMORY_FAILURE
+	if (unlikely(READ_ONCE(page_pgdat(page)->mf_stats.total)))
+		return true;
+#endif
+	return IS_ENABLED(CONFIG_KUNIT);
+}
+
+/**
+ * vcm_memory_is_good - may a chunk be used?
+ * @page: its first page
+ *
+ * Nearly always no memory of the page's node ever failed.
+ *
+ * Context: Any.
+ * Return: false if one of its pages is marked.
+ */
+static inline bool vcm_memory_is_good(struct page *page)
+{
+	return !vcm_memory_failed_near(page) || !vcm_memory_has_bad_page(page);
+}
+
 unsigned long vcm_memory_bad_pages(void);
 
 #if IS_ENABLED(CONFIG_KUNIT)
+extern atomic_long_t vcm_memory_claimed;
 extern int vcm_memory_reserve_mb;
 
 int vcm_memory_reserve_set(const char *val, const struct kernel_param *kp);

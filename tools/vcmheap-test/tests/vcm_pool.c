@@ -49,8 +49,8 @@ static const struct shape {
 	uint64_t len;
 	uint64_t sizes;
 } shapes[] = {
-	{ SIZE_PAGE, SIZE_PAGE },
-	{ SIZE_64K - SIZE_PAGE, SIZE_PAGE },
+	{ SIZE_64K, SIZE_PAGE },
+	{ SIZE_64K + SIZE_PAGE, SIZE_PAGE },
 	{ SIZE_64K, SIZE_64K },
 	{ SIZE_1M, SIZE_1M },
 	{ SIZE_2M, SIZE_2M },
@@ -317,6 +317,18 @@ static void test_cap_kept(void)
 	igt_assert_lt_u64(MIB(CAP) / 2, most);
 }
 
+static void test_few_pages(void)
+{
+	vcm_pool_renew(16);
+	put(SIZE_64K - SIZE_PAGE, SIZE_PAGE);
+	vcm_pool_assert_empty();
+	put(SIZE_2M + SIZE_PAGE, ALL_SIZES);
+	igt_assert_eq_u64(vcm_pool_total(), SIZE_2M + SIZE_PAGE);
+	vcm_pool_drain();
+	put(SIZE_64K, SIZE_PAGE);
+	igt_assert_eq_u64(vcm_pool_total(), SIZE_64K);
+}
+
 static void test_cap_too_small(void)
 {
 	vcm_pool_renew(1);
@@ -324,7 +336,7 @@ static void test_cap_too_small(void)
 	vcm_pool_assert_empty();
 	put(SIZE_1M, SIZE_1M);
 	igt_assert_eq_u64(vcm_pool_total(), SIZE_1M);
-	put(SIZE_PAGE, SIZE_PAGE);
+	put(SIZE_64K, SIZE_PAGE);
 	igt_assert_eq_u64(vcm_pool_total(), SIZE_1M);
 
 	vcm_pool_renew(3);
@@ -494,7 +506,7 @@ static void test_drain(void)
 
 /*
  * Returns when the worker has run from its beginning to its end since the call:
- * it runs once for each of two released pages, one after the other, and what it
+ * it runs once for each of two released buffers of pages, one after the other, and what it
  * does behind the first is done before the second is clean.
  */
 static void let_worker_run(void)
@@ -503,7 +515,7 @@ static void let_worker_run(void)
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		put(SIZE_PAGE, SIZE_PAGE);
+		put(SIZE_64K, SIZE_PAGE);
 		vcm_pool_wait_clean(&pool);
 	}
 }
@@ -540,7 +552,7 @@ static void test_refill(void)
 
 	/* Below it for one of the sizes. */
 	more = alloc(SIZE_2M, SIZE_2M);
-	vcm_pool_wait_total(3 * MIB(8) + SIZE_PAGE);
+	vcm_pool_wait_total(3 * MIB(8) + SIZE_64K);
 	let_worker_run();
 	assert_large_chunks(4, 8, 128);
 
@@ -630,6 +642,8 @@ int igt_main()
 		    "The kernel counts what is in the pool, exactly, as memory it can have back");
 	vcm_subtest("cap-kept", test_cap_kept(),
 		    "Many that release at the same time do not fill the pool above its cap");
+	vcm_subtest("few-pages", test_few_pages(),
+		    "A buffer of a few pages is freed, the last pages of a larger one are kept");
 	vcm_subtest("cap-too-small", test_cap_too_small(),
 		    "A chunk that does not fit under the cap is freed, a smaller one is kept");
 	vcm_subtest("cap-lowered", test_cap_lowered(),

@@ -10,10 +10,23 @@ IGT_TEST_DESCRIPTION("The vcm heap and memory in which the hardware finds errors
 
 enum state { USED, DIRTY, CLEAN, DRAINED, STATES };
 
-/* Buffers of a chunk each, which are in the pool together with the bad one. */
+/* Buffers that are in the pool together with the bad one. */
 #define BUFFERS 8
+/* The pool has no pages of buffers that have fewer. */
+#define PAGES (KIB(64) / SIZE_PAGE)
 
 #define TRACING "/sys/kernel/debug/tracing/"
+
+/* Large chunks are alone in their buffers. */
+static unsigned int chunks_of(uint64_t size)
+{
+	return size == SIZE_PAGE ? PAGES : 1;
+}
+
+static int alloc_chunks(uint64_t size)
+{
+	return alloc(chunks_of(size) * size, size);
+}
 
 /* ---- What this process allocates ---- */
 
@@ -93,20 +106,22 @@ static void give_up(uint64_t address)
 static uint64_t release_with_bad(uint64_t size, enum state state)
 {
 	/* Not the first page of a chunk: the core looks at that one itself. */
-	uint64_t in_chunk = size > SIZE_PAGE ? 3 * SIZE_PAGE : 0, addresses[BUFFERS], bad;
+	uint64_t in_chunk = size > SIZE_PAGE ? 3 * SIZE_PAGE : 0, bad;
+	unsigned int n = BUFFERS * chunks_of(size);
+	uint64_t addresses[BUFFERS * PAGES];
 	struct vcm_pool pool;
 	int dmabufs[BUFFERS], i;
 
 	for (i = 0; i < BUFFERS; i++)
-		dmabufs[i] = alloc(size, size);
-	igt_assert_eq(trace_blocks(addresses, BUFFERS), BUFFERS);
-	bad = addresses[BUFFERS / 2];
+		dmabufs[i] = alloc_chunks(size);
+	igt_assert_eq(trace_blocks(addresses, n), n);
+	bad = addresses[n / 2];
 	if (state == USED)
 		give_up(bad + in_chunk);
 	for (i = 0; i < BUFFERS; i++)
 		close(dmabufs[i]);
 	if (state == USED)
-		igt_assert_eq_u64(vcm_pool_total(), (BUFFERS - 1) * size);
+		igt_assert_eq_u64(vcm_pool_total(), (n - 1) * size);
 	if (state == CLEAN || state == DRAINED)
 		vcm_pool_wait_clean(&pool);
 	if (state != USED)
@@ -119,11 +134,11 @@ static uint64_t release_with_bad(uint64_t size, enum state state)
 /* As many buffers come from the buddy allocator, and none where @bad is. */
 static void assert_not_used(uint64_t size, uint64_t bad, unsigned int from_buddy)
 {
-	uint64_t addresses[2 * BUFFERS];
+	uint64_t addresses[2 * BUFFERS * PAGES];
 	int dmabufs[2 * BUFFERS], i;
 
 	for (i = 0; i < ARRAY_SIZE(dmabufs); i++) {
-		dmabufs[i] = alloc(size, size);
+		dmabufs[i] = alloc_chunks(size);
 		vcm_buffer_assert_zero(dmabufs[i]);
 	}
 	igt_assert_eq(trace_blocks(addresses, ARRAY_SIZE(addresses)), from_buddy);
@@ -136,6 +151,7 @@ static void assert_not_used(uint64_t size, uint64_t bad, unsigned int from_buddy
 static void test_bad(uint64_t size, enum state state)
 {
 	struct vcm_pool before, after;
+	unsigned int n = BUFFERS * chunks_of(size);
 	uint64_t bad;
 
 	vcm_pool_renew(128);
@@ -143,9 +159,9 @@ static void test_bad(uint64_t size, enum state state)
 	trace_start(size);
 	bad = release_with_bad(size, state);
 
-	assert_not_used(size, bad, state == DRAINED ? 2 * BUFFERS : BUFFERS + 1);
+	assert_not_used(size, bad, state == DRAINED ? 2 * n : n + 1);
 	vcm_pool_drain();
-	assert_not_used(size, bad, 2 * BUFFERS);
+	assert_not_used(size, bad, 2 * n);
 	vcm_pool_drain();
 	trace_stop();
 

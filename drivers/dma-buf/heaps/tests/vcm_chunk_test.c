@@ -217,6 +217,77 @@ static void the_pool_gives_up_no_more_than_is_missing(struct kunit *test)
 	vcm_chunks_free(&chunks);
 }
 
+static void one_chunk_needs_no_array(struct kunit *test)
+{
+	struct vcm_chunks chunks;
+
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, SZ_64K,
+					       vcm_chunk_sizes()), 0);
+	KUNIT_EXPECT_PTR_EQ(test, chunks.pages, &chunks.single);
+	vcm_chunks_free(&chunks);
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, SZ_4M, SZ_2M), 0);
+	KUNIT_EXPECT_PTR_NE(test, chunks.pages, &chunks.single);
+	vcm_chunks_free(&chunks);
+}
+
+static long first_claim;
+
+static void note_claim(void)
+{
+	if (!first_claim)
+		first_claim = atomic_long_read(&vcm_memory_claimed);
+}
+
+static void the_array_is_claimed_with_the_pages(struct kunit *test)
+{
+	unsigned long nr = SZ_4M >> PAGE_SHIFT;
+	struct vcm_chunks chunks;
+
+	first_claim = 0;
+	vcm_fake_buddy.on_alloc = note_claim;
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, SZ_4M, PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, first_claim,
+			nr + nr * sizeof(struct page *) / PAGE_SIZE + 1);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&vcm_memory_claimed), 0);
+	vcm_chunks_free(&chunks);
+}
+
+static void free_pages_of(struct kunit *test, size_t len)
+{
+	struct vcm_chunks chunks;
+
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, len, PAGE_SIZE), 0);
+	vcm_chunks_free(&chunks);
+}
+
+static void few_pages_are_not_kept(struct kunit *test)
+{
+	if (PAGE_SIZE < SZ_64K) {
+		free_pages_of(test, SZ_64K - PAGE_SIZE);
+		KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_pages, 0);
+		KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, 0);
+	}
+	free_pages_of(test, SZ_64K);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_pages, SZ_64K >> PAGE_SHIFT);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, 1);
+}
+
+static void taking_wakes_the_worker_to_refill_alone(struct kunit *test)
+{
+	struct vcm_chunks chunks;
+
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, SZ_64K, SZ_64K), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, 0);
+	vcm_chunks_free(&chunks);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, 1);
+
+	vcm_pool_low_mb = 1;
+	KUNIT_EXPECT_EQ(test, vcm_chunks_alloc(&chunks, SZ_64K, SZ_64K), 0);
+	vcm_pool_low_mb = 0;
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, 2);
+	vcm_chunks_free(&chunks);
+}
+
 /* Whatever is left of each size: all is used, in order, and all is back. */
 static void every_mixture_is_counted_and_freed(struct kunit *test)
 {
@@ -595,7 +666,7 @@ static void no_room_for_the_list_loses_no_page(struct kunit *test)
 
 	do {
 		vcm_fail_nth_start(test, ++n);
-		ret = vcm_chunks_alloc(&chunks, SZ_64K, vcm_chunk_sizes());
+		ret = vcm_chunks_alloc(&chunks, SZ_128K, vcm_chunk_sizes());
 		failed = vcm_fail_nth_end();
 		if (ret) {
 			KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
@@ -641,6 +712,10 @@ static struct kunit_case chunk_test_cases[] = {
 	KUNIT_CASE(largest_sizes_are_taken_first),
 	KUNIT_CASE(a_size_that_failed_is_not_tried_again),
 	KUNIT_CASE(the_pool_gives_up_no_more_than_is_missing),
+	KUNIT_CASE(one_chunk_needs_no_array),
+	KUNIT_CASE(the_array_is_claimed_with_the_pages),
+	KUNIT_CASE(few_pages_are_not_kept),
+	KUNIT_CASE(taking_wakes_the_worker_to_refill_alone),
 	KUNIT_CASE(every_mixture_is_counted_and_freed),
 	KUNIT_CASE(large_sizes_do_not_reclaim),
 	KUNIT_CASE(neighbours_become_runs_in_any_order),

@@ -24,7 +24,7 @@ static void debugfs_test_exit(struct kunit *test)
 {
 	/* Files that are closed here are released by somebody else. */
 	flush_delayed_fput();
-	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_buffers));
+	KUNIT_EXPECT_TRUE(test, hlist_empty(&vcm_buffers));
 }
 
 static struct dma_buf *new_buffer(struct kunit *test, size_t len,

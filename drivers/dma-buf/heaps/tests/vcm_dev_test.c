@@ -78,7 +78,7 @@ static void dev_test_exit(struct kunit *test)
 
 	/* Files that are closed here are released by somebody else. */
 	flush_delayed_fput();
-	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_buffers));
+	KUNIT_EXPECT_TRUE(test, hlist_empty(&vcm_buffers));
 	if (t)
 		KUNIT_EXPECT_EQ(test, lowest_fd(), t->next_fd);
 }
@@ -353,7 +353,7 @@ static void no_descriptor_left_leaves_no_buffer(struct kunit *test)
 	limit->rlim_cur = before;
 	KUNIT_EXPECT_EQ(test, ret, -EMFILE);
 	flush_delayed_fput();
-	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_buffers));
+	KUNIT_EXPECT_TRUE(test, hlist_empty(&vcm_buffers));
 }
 
 /* The same page of a file twice: what is written to one, one reads. */
@@ -385,7 +385,7 @@ static void no_way_to_tell_the_descriptor_leaves_no_buffer(struct kunit *test)
 					   sizeof(alloc)), 0);
 	KUNIT_EXPECT_EQ(test, vcm_dev_ioctl(NULL, ALLOC, ro), -EFAULT);
 	flush_delayed_fput();
-	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_buffers));
+	KUNIT_EXPECT_TRUE(test, hlist_empty(&vcm_buffers));
 
 	KUNIT_ASSERT_EQ(test, copy_to_user((void __user *)rw, &info,
 					   sizeof(info)), 0);

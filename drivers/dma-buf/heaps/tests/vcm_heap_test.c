@@ -35,7 +35,7 @@ static void heap_test_exit(struct kunit *test)
 {
 	/* Files that are closed here are released by somebody else. */
 	flush_delayed_fput();
-	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_buffers));
+	KUNIT_EXPECT_TRUE(test, hlist_empty(&vcm_buffers));
 	mem_accounting = false;
 }
 
@@ -243,7 +243,7 @@ static void expect_waiting(struct kunit *test, struct list_user *user,
 	queue_work(system_dfl_wq, &user->work);
 	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&user->done,
 							  LIST_WAIT), 0);
-	KUNIT_EXPECT_EQ(test, list_count_nodes(&vcm_buffers), nr);
+	KUNIT_EXPECT_EQ(test, hlist_count_nodes(&vcm_buffers), nr);
 	mutex_unlock(&vcm_buffers_lock);
 
 	flush_work(&user->work);
@@ -256,9 +256,9 @@ static void the_list_changes_under_its_lock(struct kunit *test)
 
 	expect_waiting(test, &user, make_buffer, 0);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, user.dmabuf);
-	KUNIT_EXPECT_EQ(test, list_count_nodes(&vcm_buffers), 1);
+	KUNIT_EXPECT_EQ(test, hlist_count_nodes(&vcm_buffers), 1);
 	expect_waiting(test, &user, release_buffer, 1);
-	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_buffers));
+	KUNIT_EXPECT_TRUE(test, hlist_empty(&vcm_buffers));
 }
 
 /* --- The kernel -------------------------------------------------------- */
@@ -421,7 +421,7 @@ static void sweep_allocation(struct kunit *test)
 			dma_buf_put(dmabuf);
 		}
 		flush_delayed_fput();
-		KUNIT_EXPECT_TRUE(test, list_empty(&vcm_buffers));
+		KUNIT_EXPECT_TRUE(test, hlist_empty(&vcm_buffers));
 	} while (failed && n < VCM_FAIL_NTH_MAX);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(dmabuf));
 	KUNIT_EXPECT_GT(test, failures, 3);

@@ -843,9 +843,9 @@ static void what_comes_when_the_cap_is_lowered_is_freed(struct kunit *test)
 
 static struct page *bad;
 
-static bool is_not_bad(struct page *page)
+static bool is_bad(struct page *page)
 {
-	return page != bad;
+	return page == bad;
 }
 
 static void bad_chunks_leave(struct kunit *test)
@@ -854,7 +854,7 @@ static void bad_chunks_leave(struct kunit *test)
 	LIST_HEAD(list);
 	int i;
 
-	kunit_activate_static_stub(test, vcm_memory_is_good, is_not_bad);
+	kunit_activate_static_stub(test, vcm_memory_has_bad_page, is_bad);
 	for (i = 0; i < 3; i++)
 		pages[i] = new_chunk(test, VCM_CHUNK_64K);
 	/* Before they come, ... */
