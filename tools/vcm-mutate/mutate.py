@@ -135,9 +135,11 @@ class Build:
             if status:
                 raise SystemExit(f"the KUnit tests fail without a mutation:\n{output[-3000:]}")
             return set()
-        with open(os.path.join(self.tree.path, "out/kunit/kunit.log"), encoding="utf-8",
-                  errors="replace") as file:
-            return self.errors("the kernel does not build", file.read())
+        log = os.path.join(self.tree.path, "out/kunit/kunit.log")
+        if os.path.exists(log):
+            with open(log, encoding="utf-8", errors="replace") as file:
+                output = file.read()
+        return self.errors("the kernel does not build", output)
 
     def numbers_in_modules(self):
         """The mutants that are in the modules."""

@@ -7,11 +7,9 @@ them all: `a < b` becomes `VCM_MUTANT(17) ? (a <= b) : (a < b)`.
 
 import os
 import re
-import shutil
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-HEADER = "include/linux/vcm-mutant.h"
 # Where the variable is: a file of the module that the others depend on.
 MAIN = "drivers/iommu/vcm-iova.c"
 
@@ -46,13 +44,14 @@ class Tree:
         self.top = top
         self.path = directory
         self.written = {}
+        with open(os.path.join(HERE, "vcm-mutant.h"), encoding="ascii") as file:
+            self.header = file.read()
 
     def copy(self):
         """Brings the copy up to date: without mutations."""
         os.makedirs(self.path, exist_ok=True)
         subprocess.run(["rsync", "-a", "--delete", "--exclude=/out", "--exclude=/.git",
                         f"{self.top}/", f"{self.path}/"], check=True)
-        shutil.copy(os.path.join(HERE, "vcm-mutant.h"), os.path.join(self.path, HEADER))
 
     def write(self, mutants):
         """Writes the files that mutants, by number, are in."""
@@ -67,12 +66,11 @@ class Tree:
             if name.endswith(".c"):
                 # What the compiler says is about the lines of the original.
                 main = "#define VCM_MUTANT_MAIN\n" if name == MAIN else ""
-                new = f'{main}#include <linux/vcm-mutant.h>\n#line 1 "{name}"\n{new}'
+                new = f'{main}{self.header}#line 1 "{name}"\n{new}'
             else:
                 guard = re.search(r"^#define \w+_H\n", new, re.M).end()
                 line = new.count("\n", 0, guard) + 1
-                new = (f'{new[:guard]}#include <linux/vcm-mutant.h>\n'
-                       f'#line {line} "{name}"\n{new[guard:]}')
+                new = f'{new[:guard]}{self.header}#line {line} "{name}"\n{new[guard:]}'
             if self.written.get(name) != new:
                 with open(os.path.join(self.path, name), "w", encoding="ascii") as file:
                     file.write(new)
