@@ -64,7 +64,7 @@ demo: modules ## set up everything and show the main job
 		--file "$$KIMAGE:/kernel-image" -- vcm-demo /kernel-image
 
 shell: modules tests ## a guest to type into, with vcmctl and the test programs
-	@scripts/vm.sh --shell --file "$(OUT)/tests/vcmctl" $$(printf -- '--file %s ' $(OUT)/tests/vcm_*)
+	@scripts/vm.sh --shell --module vcm-edu-test --file "$(OUT)/tests/vcmctl" $$(printf -- '--file %s ' $(OUT)/tests/vcm_*)
 
 test: modules tests ## set up everything and run the tests in a guest
 	@scripts/test.sh $(TESTS)

@@ -90,7 +90,7 @@ count() {
 	machine "$module" >"$OUT/$name.tsv"
 	# Free memory is half of the guest's: room for a camera's buffers and the largest one.
 	VCM_ACCEL=icount "$VCM_TOP/scripts/vm.sh" --mem "$((1280 + 4 * largest))M" --append "$append" \
-		--timeout 1200 --file "$module:/vcm-bench.ko" --file "$OUT/vcm-bench:/vcm-bench" \
+		--timeout 1200 --module vcm-edu-test --file "$module:/vcm-bench.ko" --file "$OUT/vcm-bench:/vcm-bench" \
 		--file "$OUT/guest.sh:/guest.sh" \
 		-- /guest.sh --repeats 4 --largest "$largest" "$@" >>"$OUT/$name.tsv" 2>"$OUT/$name.log" ||
 		{ tail -n 5 "$OUT/$name.log" >&2; die "the guest failed (log: $OUT/$name.log)"; }

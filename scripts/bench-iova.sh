@@ -67,8 +67,8 @@ map)
 	;;
 holes)
 	/vcm-bench iova holes
-	rmmod vcm_edu
-	insmod /.vcm/modules/*-vcm_edu.ko dma_bits=28,31
+	rmmod vcm_edu_test
+	insmod /.vcm/modules/*-vcm_edu_test.ko dma_bits=28,31
 	/vcm-bench iova holes
 	;;
 esac
@@ -95,7 +95,7 @@ run_boot() {
 	[[ ! -x $PLACE ]] || args+=(--file "$PLACE:/vcm-extent-bench")
 	echo "== $name"
 	"$VCM_TOP/scripts/vm.sh" --mem "$mem" --timeout 1200 "$@" "${args[@]}" \
-		--file "$(find_module vcm-bench):/vcm-bench.ko" \
+		--module vcm-edu-test --file "$(find_module vcm-bench):/vcm-bench.ko" \
 		--file "$OUT/vcm-bench:/vcm-bench" --file "$OUT/guest.sh:/guest.sh" \
 		-- /guest.sh "$what" >"$log" || { tail -n 5 "$log" >&2; die "$name failed (log: $log)"; }
 	grep -E '^(PASS|MISS|info) ' "$log" || true

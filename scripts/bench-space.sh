@@ -62,7 +62,7 @@ run_guest() {
 	local iommu=$1 log=$OUT/space-$1.txt
 
 	echo "== $iommu"
-	"$VCM_TOP/scripts/vm.sh" --iommu "$iommu" --mem 2G --timeout 1200 \
+	"$VCM_TOP/scripts/vm.sh" --iommu "$iommu" --mem 2G --timeout 1200 --module vcm-edu-test \
 		--file "$OUT/vcm-bench:/vcm-bench" \
 		-- /vcm-bench space --rounds "$ROUNDS" >"$log" ||
 		{ tail -n 5 "$log" >&2; die "$iommu failed (log: $log)"; }

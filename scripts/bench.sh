@@ -72,7 +72,7 @@ run_guest() {
 	# The stock kernel has no heap for it.
 	[[ $part != heaps || $kernel == stock ]] || boot=(--append "cma=$((largest + largest / 2))M")
 	"$VCM_TOP/scripts/vm.sh" --kernel "$kernel" --iommu "$iommu" --mem "$mem" --timeout 2400 \
-		"${boot[@]}" --file "$module:/vcm-bench.ko" \
+		"${boot[@]}" --module vcm-edu-test --file "$module:/vcm-bench.ko" \
 		--file "$OUT/vcm-bench:/vcm-bench" --file "$OUT/guest.sh:/guest.sh" \
 		-- /guest.sh --repeats "$repeats" --largest "$largest" "${options[@]}" \
 		machine "$@" >>"$OUT/$part.tsv"

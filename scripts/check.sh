@@ -30,12 +30,12 @@ parse_args() {
 	esac
 }
 
-kernel_files() { find drivers include samples -name '*.[ch]' | sort; }
-trace_headers() { find drivers include samples -name '*_trace.h' | sort; }
-uapi_headers() { grep -rl --include='*.h' 'Linux-syscall-note' include samples | sort; }
+kernel_files() { find drivers include samples tools/vcmheap-test/module -name '*.[ch]' | sort; }
+trace_headers() { find drivers include samples tools/vcmheap-test/module -name '*_trace.h' | sort; }
+uapi_headers() { grep -rl --include='*.h' 'Linux-syscall-note' include samples tools/vcmheap-test/module | sort; }
 plain_files() { kernel_files | grep -vxFf <(trace_headers; uapi_headers); }
 kbuild_files() {
-	find drivers samples Kconfig Kbuild -type f \
+	find drivers samples tools/vcmheap-test/module Kconfig Kbuild -type f \
 		\( -name 'Kconfig*' -o -name 'Makefile*' -o -name Kbuild \) | sort
 }
 

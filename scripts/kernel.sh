@@ -11,6 +11,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly CONFIGS=$VCM_TOP/scripts/configs
+readonly TEST_MODULES=$VCM_TOP/tools/vcmheap-test/module
 KSRC=${KSRC:-}
 
 # FLAVOUR|TREE|FRAGMENT...: two flavours of one TREE share the objects that are
@@ -153,7 +154,8 @@ key() {
 		cat "${BASH_SOURCE[0]}"
 		asked_config
 		cd "$VCM_TOP"
-		project_files | grep -v '^Documentation/' | xargs -d '\n' sha256sum
+		{ project_files | grep -v '^Documentation/'; find "$TEST_MODULES" -type f; } |
+			xargs -d '\n' sha256sum
 	} | sha256sum | cut -d' ' -f1
 }
 
@@ -171,6 +173,9 @@ install_result() {
 	rm -rf "$result"
 	mkdir -p "$result"
 	run_make INSTALL_MOD_PATH="$result" INSTALL_MOD_STRIP=1 modules_install
+	# What only tests have is not for a kernel tree.
+	run_make M="$TEST_MODULES" MO="$build/vcm-test" modules
+	run_make M="$TEST_MODULES" MO="$build/vcm-test" INSTALL_MOD_PATH="$result" modules_install
 	cp "$build/arch/x86/boot/bzImage" "$build/.config" "$build/System.map" "$result/"
 	mv "$result/.config" "$result/config"
 	cp "$build/include/config/kernel.release" "$result/release"

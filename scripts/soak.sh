@@ -92,7 +92,7 @@ main() {
 	lock_output soak
 	mkdir -p "$out"
 	make -s -C "$VCM_TOP/tools" O="$out" vcm-stress
-	"$VCM_TOP/scripts/vm.sh" --timeout $((seconds * 2 + SPARE)) "${vm_options[@]}" \
+	"$VCM_TOP/scripts/vm.sh" --timeout $((seconds * 2 + SPARE)) "${vm_options[@]}" --module vcm-edu-test \
 		--file "$out/vcm-stress:/vcm-stress" -- vcm-stress "$what" "${options[@]}" |
 		tee "$out/$what.log" | grep --line-buffered '^#' || status=${PIPESTATUS[0]}
 	finish "$out" "$status"

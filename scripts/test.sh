@@ -20,30 +20,34 @@ readonly KSELFTEST=$TESTS/kselftest
 # of it has to be accounted for, which need swap and cpusets besides.
 # With "bounce" all memory is below the narrowest device's 256 MB, also that of the
 # bounce buffers.
+# The sample importer is tested in the guests "edu"; others have the tests' own.
 # With "kunit" no allocation but the tests' own is there to fail: kmemleak would
 # have one for each of them.
 # The kernel itself must not zero pages (init_on_alloc), or a heap that forgets
 # to would pass.
 readonly BOOTS=(
 	"host stock"
-	"intel stock,debug,debug-m,gcov,kcsan --iommu intel --module vgem --append init_on_alloc=0"
-	"strict stock,debug,gcov --iommu intel --append iommu.strict=1"
-	"virtio stock,debug,gcov,kcsan --iommu virtio"
-	"amd stock,debug,gcov --iommu amd"
-	"pool stock,debug,gcov,kcsan --iommu intel --append init_on_alloc=0"
+	"intel stock,debug,debug-m,gcov,kcsan --iommu intel --module vcm-edu-test --module vgem --append init_on_alloc=0"
+	"strict stock,debug,gcov --iommu intel --module vcm-edu-test --append iommu.strict=1"
+	"virtio stock,debug,gcov,kcsan --iommu virtio --module vcm-edu-test"
+	"amd stock,debug,gcov --iommu amd --module vcm-edu-test"
+	"pool stock,debug,gcov,kcsan --iommu intel --module vcm-edu-test --append init_on_alloc=0"
 	"pressure stock,gcov --iommu intel --append init_on_alloc=0"
-	"accounting stock,debug,gcov --iommu intel --append dma_heap.mem_accounting=1"
+	"accounting stock,debug,gcov --iommu intel --module vcm-edu-test --append dma_heap.mem_accounting=1"
+	"edu stock,debug,debug-m,gcov --iommu intel --module vgem"
+	"edu-virtio stock,debug,gcov --iommu virtio --module vgem"
+	"edu-none stock,gcov --iommu none --module vgem --mem 256M"
 	"init_on_free stock,debug,gcov --iommu none --append init_on_free=1"
 	"numa stock,debug,gcov --iommu none --append numa=fake=2"
 	"reserve stock --iommu none --append numa=fake=2 --module zram --disk 512M"
 	"movable stock --iommu none --append kernelcore=320M"
 	"small stock --iommu none --mem 256M --module zram --disk 256M"
-	"none stock,debug,gcov --iommu none --module vgem"
+	"none stock,debug,gcov --iommu none --module vcm-edu-test --module vgem"
 	"bad stock --iommu none"
-	"bounce stock,debug,gcov --iommu none --mem 256M --append swiotlb=8192,force --append cma=0"
-	"debug debug,gcov --iommu intel --module vgem"
+	"bounce stock,debug,gcov --iommu none --module vcm-edu-test --mem 256M --append swiotlb=8192,force --append cma=0"
+	"debug debug,gcov --iommu intel --module vcm-edu-test --module vgem"
 	"kunit debug,gcov --iommu intel --append kmemleak=off"
-	"hide debug-hide --iommu intel --module vgem"
+	"hide debug-hide --iommu intel --module vcm-edu-test --module vgem"
 	"load debug-m --iommu intel --no-load"
 )
 
@@ -72,6 +76,9 @@ readonly SUITES=(
 	"amd $(programs gone space space_life secure)"
 	"virtio $(programs policy gone space space_life secure)"
 	"none $(programs noiommu)"
+	"edu $(programs edu)"
+	"edu-virtio $(programs edu)"
+	"edu-none $(programs edu)"
 	"bounce $(programs bounce)"
 	"debug $(programs failnth)"
 	"kunit $SCRIPTS/kunit.sh"
@@ -320,7 +327,7 @@ run_boot() {
 	[[ -n $suites ]] || return 0
 	# The same suite may run in several guests.
 	case $boot in
-	host | intel | debug | kunit | hide | load) where= ;;
+	host | intel | edu | debug | kunit | hide | load) where= ;;
 	esac
 	if [[ $kernel != stock ]]; then
 		where=$kernel/$where

@@ -42,10 +42,10 @@ mount_tmp() {
 	mount --move /.vcm/tmp /tmp
 }
 
-# The edu driver cannot see how wide vm.sh made the devices' DMA addresses.
+# The tests' importer cannot see how wide vm.sh made the devices' DMA addresses.
 module_params() {
 	case $1 in
-	*-vcm_edu.ko) echo dma_bits=28,32 unsafe_probe=1 ;;
+	*-vcm_edu_test.ko) echo dma_bits=28,32 ;;
 	esac
 	# What the caller asks for comes later, and is what counts.
 	name=${1##*/[0-9][0-9]-}

@@ -10,7 +10,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # In load order.
-readonly PROJECT_MODULES=(vcm_iova vcm_iommu vcm-heap vcm-edu)
+PROJECT_MODULES=(vcm_iova vcm_iommu vcm-heap vcm-edu)
 # Seconds for the whole run, and until the command must have started: ten times
 # what a boot takes. With a kernel that checks everything as many times longer.
 readonly TIMEOUT=600 BOOT_TIMEOUT=120 SLOWNESS=5
@@ -309,6 +309,9 @@ add_project_module() {
 add_modules() {
 	local root=$1 name
 
+	# Only one driver can have the devices.
+	[[ " ${modules[*]%%:*} " != *" vcm-edu-test "* ]] ||
+		PROJECT_MODULES=("${PROJECT_MODULES[@]/%vcm-edu/vcm-edu-test}")
 	# Before anything that makes devices: they get their groups from it.
 	[[ $iommu != virtio ]] || add_kernel_module "$root" virtio-iommu
 	if [[ -n $project_modules ]]; then

@@ -114,15 +114,15 @@ test_example() {
 # A width that no mask has is refused where it is given.
 test_edu_dma_bits() {
 	# shellcheck disable=SC2016 # the guest's variables
-	vm -- sh -c '
-		rmmod vcm_edu || exit 1
+	vm --module vcm-edu-test -- sh -c '
+		rmmod vcm_edu_test || exit 1
 		for bits in 0 65 28,0 28,65 4294967295; do
-			! insmod /.vcm/modules/*-vcm_edu.ko dma_bits=$bits || exit 1
+			! insmod /.vcm/modules/*-vcm_edu_test.ko dma_bits=$bits || exit 1
 		done
-		insmod /.vcm/modules/*-vcm_edu.ko dma_bits=28,64 && echo both=$(echo /dev/vcm-edu*)'
+		insmod /.vcm/modules/*-vcm_edu_test.ko dma_bits=28,64 && echo both=$(echo /dev/vcm-edu-test*)'
 	check test $status -eq 0
 	check says "Invalid argument"
-	check says "both=/dev/vcm-edu /dev/vcm-edu1"
+	check says "both=/dev/vcm-edu-test /dev/vcm-edu-test1"
 }
 
 run_tests "$@"

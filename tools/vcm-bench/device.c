@@ -153,11 +153,11 @@ void buffer_end_cpu_access(int dmabuf)
 
 static void importer_find_name(struct importer *importer, unsigned int index)
 {
-	char path[64] = "/sys/class/misc/vcm-edu/device", link[PATH_MAX];
+	char path[64] = "/sys/class/misc/vcm-edu-test/device", link[PATH_MAX];
 	ssize_t len;
 
 	if (index)
-		snprintf(path, sizeof(path), "/sys/class/misc/vcm-edu%u/device", index);
+		snprintf(path, sizeof(path), "/sys/class/misc/vcm-edu-test%u/device", index);
 	len = readlink(path, link, sizeof(link) - 1);
 	if (len < 0)
 		die("%s: %s", path, strerror(errno));
@@ -168,10 +168,10 @@ static void importer_find_name(struct importer *importer, unsigned int index)
 static void importer_open_info(struct importer *importer, unsigned int index,
 			       struct vcm_edu_info *info)
 {
-	char path[32] = "/dev/vcm-edu";
+	char path[32] = "/dev/vcm-edu-test";
 
 	if (index)
-		snprintf(path, sizeof(path), "/dev/vcm-edu%u", index);
+		snprintf(path, sizeof(path), "/dev/vcm-edu-test%u", index);
 	importer->fd = open_or_die(path);
 	importer_find_name(importer, index);
 	memset(info, 0, sizeof(*info));

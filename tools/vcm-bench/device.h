@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "vcm-bench.h"
-#include "vcm-edu.h"
+#include "vcm-edu-test.h"
 
 /* --- Heaps --- */
 

@@ -198,6 +198,16 @@ static void step_fill(struct job *job, const char *contents)
 	cpu_access(job, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE);
 }
 
+static int device_open(void)
+{
+	int device = open(DEVICE, O_RDWR | O_CLOEXEC);
+
+	if (device < 0)
+		die("%s: %s (is the module vcm-edu loaded, and the device there?)", DEVICE,
+		    strerror(errno));
+	return device;
+}
+
 /*
  * Addresses of the buffer before may come free a moment after it was unmapped,
  * and this device has few of them.
@@ -260,16 +270,10 @@ static void expect_device(struct job *job, const struct places *places, const ch
 /* The kernel maps all of the buffer; a copy from its middle is looked at. */
 static void step_kernel_map(struct job *job)
 {
-	static char copy[VCM_EDU_ACCESS_MAX];
+	static char copy[0x10000];
 	uint64_t middle = LENGTH / 2 - sizeof(copy) / 2;
-	struct vcm_edu_access access = {
-		.handle = job->import.handle,
-		.offset = middle,
-		.length = sizeof(copy),
-		.user = (uintptr_t)copy,
-	};
 
-	if (ioctl(job->device, VCM_EDU_IOC_ACCESS, &access))
+	if (pread(job->device, copy, sizeof(copy), middle) != sizeof(copy))
 		die("%s: kernel mapping: %s", job->heap_name, strerror(errno));
 	if (memcmp(copy, job->expect + middle, sizeof(copy)))
 		die("%s: the kernel's mapping shows other bytes than the buffer has",
@@ -293,10 +297,7 @@ static void step_verify(struct job *job)
 
 static void step_free(struct job *job)
 {
-	struct vcm_edu_release release = { .handle = job->import.handle };
-
-	if (ioctl(job->device, VCM_EDU_IOC_RELEASE, &release))
-		die("%s: release: %s", job->heap_name, strerror(errno));
+	close(job->device);
 	munmap(job->ptr, LENGTH);
 	close(job->dmabuf);
 }
@@ -313,11 +314,14 @@ static void check_import(const struct job *job)
 	if (job->import.length != LENGTH)
 		die("%s: the device was given %llu bytes", job->heap_name,
 		    (unsigned long long)job->import.length);
+	if (job->import.iova == VCM_EDU_IOVA_NONE)
+		die("no IOMMU translates the DMA of %s, so there is nothing to show", DEVICE);
 }
 
 /* The job without the device's part, which takes long. */
 static void round_run(struct job *job, unsigned int round, const char *contents)
 {
+	job->device = device_open();
 	TIMED(job, round, ALLOCATE, step_allocate(job));
 	TIMED(job, round, FILL, step_fill(job, contents));
 	TIMED(job, round, IMPORT, step_import(job));
@@ -346,6 +350,7 @@ static void chunks_find(struct job *job)
 
 static void device_run(struct job *job, struct places *places, const char *contents)
 {
+	job->device = device_open();
 	step_allocate(job);
 	chunks_find(job);
 	if (!places->count)
@@ -472,23 +477,6 @@ static void print_report(const struct job *jobs, unsigned int n, const struct pl
 
 /* --- The job -------------------------------------------------------------- */
 
-static int device_open(void)
-{
-	struct vcm_edu_info info = {};
-	int device = open(DEVICE, O_RDWR | O_CLOEXEC);
-
-	if (device < 0)
-		die("%s: %s (is the module vcm-edu loaded, and the device there?)", DEVICE,
-		    strerror(errno));
-	if (ioctl(device, VCM_EDU_IOC_INFO, &info))
-		die("%s: %s", DEVICE, strerror(errno));
-	if (!(info.flags & VCM_EDU_TRANSLATED))
-		die("no IOMMU translates the DMA of %s, so there is nothing to show", DEVICE);
-	printf("The device %s has %u-bit DMA addresses. It found its data at an address that is\n"
-	       "not the physical one: an IOMMU translates.\n", DEVICE, info.dma_bits);
-	return device;
-}
-
 /* The system heap is only there to compare with. */
 static unsigned int heaps_open(struct job *jobs)
 {
@@ -531,15 +519,12 @@ static void job_run(const char *path)
 	unsigned int n, i;
 
 	n = heaps_open(jobs);
-	jobs[0].device = device_open();
 	printf("A buffer of %s is filled from %s (%llu bytes).\n\n", size_text(LENGTH, text), path,
 	       (unsigned long long)file_len);
 	fflush(stdout);
 
-	for (i = 0; i < n; i++) {
-		jobs[i].device = jobs[0].device;
+	for (i = 0; i < n; i++)
 		jobs[i].expect = expect;
-	}
 	run_rounds(jobs, n, contents);
 	for (i = 0; i < n; i++)
 		device_run(&jobs[i], &places, contents);
@@ -547,7 +532,6 @@ static void job_run(const char *path)
 
 	for (i = 0; i < n; i++)
 		close(jobs[i].heap);
-	close(jobs[0].device);
 	free(expect);
 	free(contents);
 }

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "stress.h"
-#include "vcm-edu.h"
+#include "vcm-edu-test.h"
 #include "vcm_buffer.h"
 
 #define WORD	8u

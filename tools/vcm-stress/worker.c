@@ -21,7 +21,7 @@
 #define RETRIES		500
 #define RETRY_US	20000
 
-static const char *const edu_paths[EDUS] = { "/dev/vcm-edu", "/dev/vcm-edu1" };
+static const char *const edu_paths[EDUS] = { "/dev/vcm-edu-test", "/dev/vcm-edu-test1" };
 
 /* --- A call ------------------------------------------------------------ */
 

@@ -15,4 +15,8 @@ struct vgem_bo {
 void vgem_create(int fd, struct vgem_bo *bo);
 void *__vgem_mmap(int fd, struct vgem_bo *bo, unsigned int prot);
 
+#define VGEM_FENCE_WRITE 0x1
+uint32_t vgem_fence_attach(int fd, struct vgem_bo *bo, unsigned int flags);
+void vgem_fence_signal(int fd, uint32_t fence);
+
 #endif /* VCM_COMPAT_IGT_VGEM_H */

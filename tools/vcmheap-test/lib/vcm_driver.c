@@ -14,43 +14,47 @@
 #include "vcm_heap.h"
 #include "vcm_importer.h"
 
-#define DRIVER_DIR	"/sys/bus/pci/drivers/vcm-edu/"
 #define DEVICE_DIR	"/sys/bus/pci/devices/"
 #define MODULE_DIR	"/sys/module/"
 
 /* --- Devices ----------------------------------------------------------- */
 
+static const char *driver_path(const char *file)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/%s", vcm_importer, file);
+	return path;
+}
+
 /**
  * vcm_driver_bound:
- * @device: a device of the sample importer
+ * @device: a device of the importer
  *
  * Returns: whether the importer drives it.
  */
 bool vcm_driver_bound(const char *device)
 {
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), DRIVER_DIR "%s", device);
-	return !access(path, F_OK);
+	return !access(driver_path(device), F_OK);
 }
 
 /**
  * vcm_driver_bind:
- * @device: a device of the sample importer that is not bound
+ * @device: a device of the importer that is not bound
  */
 void vcm_driver_bind(const char *device)
 {
-	vcm_file_assert_write(DRIVER_DIR "bind", device);
+	vcm_file_assert_write(driver_path("bind"), device);
 	igt_assert(vcm_driver_bound(device));
 }
 
 /**
  * vcm_driver_unbind:
- * @device: a device of the sample importer that is bound
+ * @device: a device of the importer that is bound
  */
 void vcm_driver_unbind(const char *device)
 {
-	vcm_file_assert_write(DRIVER_DIR "unbind", device);
+	vcm_file_assert_write(driver_path("unbind"), device);
 	igt_assert(!vcm_driver_bound(device));
 }
 
@@ -173,7 +177,7 @@ static void edu_parameter(char *text, size_t size, const char *name)
 }
 
 /* The module's file, and how the module was loaded first. */
-static char edu_file[PATH_MAX], edu_dma_bits[96], edu_unsafe_probe[96];
+static char edu_file[PATH_MAX], edu_dma_bits[96];
 
 static bool find_edu_file(void)
 {
@@ -188,7 +192,7 @@ static bool find_edu_file(void)
 /**
  * vcm_edu_require_module:
  *
- * Skips the test where the sample importer's module cannot be loaded again:
+ * Skips the test where the importer's module cannot be loaded again:
  * where its file is not found. Its path can be given as VCM_EDU_MODULE in the
  * environment.
  */
@@ -198,7 +202,6 @@ void vcm_edu_require_module(void)
 	if (*edu_dma_bits)
 		return;
 	edu_parameter(edu_dma_bits, sizeof(edu_dma_bits), "dma_bits");
-	edu_parameter(edu_unsafe_probe, sizeof(edu_unsafe_probe), "unsafe_probe");
 }
 
 /**
@@ -221,7 +224,7 @@ bool vcm_edu_is_managed(void)
 /**
  * vcm_edu_unload:
  *
- * Unloads the sample importer.
+ * Unloads the importer.
  */
 void vcm_edu_unload(void)
 {
@@ -232,7 +235,7 @@ void vcm_edu_unload(void)
  * vcm_edu_load:
  * @managed: as a driver that manages the DMA of its devices
  *
- * Loads the sample importer, with its other parameters as they were at the
+ * Loads the importer, with its other parameters as they were at the
  * time of vcm_edu_require_module().
  */
 void vcm_edu_load(bool managed)
@@ -240,8 +243,7 @@ void vcm_edu_load(bool managed)
 	char params[256];
 	int ret;
 
-	snprintf(params, sizeof(params), "%s%smanaged_dma=%d", edu_dma_bits, edu_unsafe_probe,
-		 managed);
+	snprintf(params, sizeof(params), "%smanaged_dma=%d", edu_dma_bits, managed);
 	ret = __vcm_module_load(edu_file, params);
 	igt_assert_f(!ret, "loading %s: %s\n", edu_file, strerror(-ret));
 	igt_assert_eq(vcm_edu_is_managed(), managed);

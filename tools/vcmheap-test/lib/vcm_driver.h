@@ -9,8 +9,8 @@
 
 #include "vcm_iova.h"
 
-/* The sample importer's module; its driver has another spelling of the name. */
-#define VCM_EDU_MODULE	"vcm_edu"
+/* The module of the tests' importer; its driver has another spelling of the name. */
+#define VCM_EDU_MODULE	"vcm_edu_test"
 
 bool vcm_driver_bound(const char *device);
 void vcm_driver_bind(const char *device);

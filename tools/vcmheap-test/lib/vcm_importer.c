@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The sample importer vcm-edu, for tests: a device that does DMA between a
+ * The tests' importer, vcm-edu-test: a device that does DMA between a
  * dma-buf and RAM of its own, and a driver that maps it for the kernel.
  */
 
@@ -12,6 +12,9 @@
 #include "vcm_heap.h"
 #include "vcm_importer.h"
 
+/* Of the module, the driver and the devices; a test of another importer sets it first. */
+const char *vcm_importer = "vcm-edu-test";
+
 /**
  * __vcm_importer_open:
  * @index: 0 for the first device
@@ -20,11 +23,10 @@
  */
 int __vcm_importer_open(unsigned int index)
 {
-	char path[64] = "/dev/vcm-edu";
+	char path[64];
 	int fd;
 
-	if (index)
-		snprintf(path, sizeof(path), "/dev/vcm-edu%u", index);
+	snprintf(path, sizeof(path), index ? "/dev/%s%u" : "/dev/%s", vcm_importer, index);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
@@ -42,7 +44,8 @@ int vcm_importer_open(unsigned int index)
 {
 	int fd = __vcm_importer_open(index);
 
-	igt_require_f(fd >= 0, "no importer vcm-edu number %u: %s\n", index, strerror(-fd));
+	igt_require_f(fd >= 0, "no importer %s number %u: %s\n", vcm_importer, index,
+		      strerror(-fd));
 	return fd;
 }
 
@@ -99,7 +102,7 @@ int vcm_importer_open_reaching(void)
 			return fd;
 		close(fd);
 	}
-	igt_require_f(false, "no importer vcm-edu that reaches all memory\n");
+	igt_require_f(false, "no importer vcm-edu-test that reaches all memory\n");
 	return -1;
 }
 

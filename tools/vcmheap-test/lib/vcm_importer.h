@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sample importer vcm-edu, for tests.
+ * The tests' importer, vcm-edu-test.
  */
 #ifndef VCM_IMPORTER_H
 #define VCM_IMPORTER_H
@@ -8,7 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vcm-edu.h"
+#include "vcm-edu-test.h"
+
+extern const char *vcm_importer;
 
 int __vcm_importer_open(unsigned int index);
 int vcm_importer_open(unsigned int index);

@@ -8,6 +8,7 @@
 
 #include "igt.h"
 #include "vcm_debugfs.h"
+#include "vcm_importer.h"
 #include "vcm_iova.h"
 
 static void parse_mapping(const char *line, struct vcm_iova_mapping *mapping)
@@ -103,17 +104,18 @@ const struct vcm_iova_mapping *vcm_iova_find(const struct vcm_iova_device *devic
 
 /**
  * vcm_importer_name:
- * @index: 0 for the first device of the sample importer
+ * @index: 0 for the first device of the importer
  * @name: set to the name of the device behind it, VCM_DEVICE_NAME_LEN bytes
  */
 void vcm_importer_name(unsigned int index, char *name)
 {
-	char path[64] = "/sys/class/misc/vcm-edu/device", link[PATH_MAX];
+	char path[64], link[PATH_MAX];
 	const char *base;
 	ssize_t len;
 
-	if (index)
-		snprintf(path, sizeof(path), "/sys/class/misc/vcm-edu%u/device", index);
+	snprintf(path, sizeof(path),
+		 index ? "/sys/class/misc/%s%u/device" : "/sys/class/misc/%s/device",
+		 vcm_importer, index);
 	len = readlink(path, link, sizeof(link) - 1);
 	igt_assert_f(len > 0, "no device behind importer %u\n", index);
 	link[len] = '\0';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Address spaces of the sample importer's devices, for tests: the requests of
+ * Address spaces of the importer's devices, for tests: the requests of
  * vcm-edu, and the file vcm/spaces in debugfs.
  */
 
@@ -248,7 +248,7 @@ void vcm_importer_probe(int importer, uint32_t dir, uint64_t iova, uint32_t leng
 void vcm_importer_require_probe(int importer)
 {
 	igt_require_f(__vcm_importer_probe(importer, VCM_EDU_TO_DEVICE, 0, 0, 0) == -EINVAL,
-		      "vcm-edu was loaded without unsafe_probe=1\n");
+		      "no DMA at any address: no IOMMU, or not root\n");
 }
 
 /* --- debugfs ----------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address spaces of the sample importer's devices, for tests.
+ * Address spaces of the importer's devices, for tests.
  *
  * Functions come in pairs where a test may want the failure: __x() returns
  * -errno, x() asserts success.
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vcm-edu.h"
+#include "vcm-edu-test.h"
 
 /* Spaces that one device can have. */
 #define VCM_SPACES_MAX 64

@@ -27,7 +27,7 @@ static unsigned int points;
  * struct scene - what calls are made with
  * @heap: /dev/dma_heap/vcm
  * @dev: /dev/vcm
- * @importer: /dev/vcm-edu
+ * @importer: /dev/vcm-edu-test
  * @dmabuf: a buffer
  * @handle: ... and its import
  * @sync_file: a fence
@@ -165,7 +165,7 @@ static int call_open_vcm(struct scene *scene)
 
 static int call_open_edu(struct scene *scene)
 {
-	return call_open(scene, "/dev/vcm-edu");
+	return call_open(scene, "/dev/vcm-edu-test");
 }
 
 static void undo_fd(struct scene *scene)

@@ -31,8 +31,8 @@ static const struct {
 } nodes[] = {
 	{ "/dev/vcm", 0600 },
 	{ "/dev/dma_heap/vcm", 0600 },
-	{ "/dev/vcm-edu", 0600 },
-	{ "/dev/vcm-edu1", 0600 },
+	{ "/dev/vcm-edu-test", 0600 },
+	{ "/dev/vcm-edu-test1", 0600 },
 	{ "/sys/kernel/debug/vcm/totals", 0400 },
 	{ "/sys/kernel/debug/vcm/buffers", 0400 },
 	{ "/sys/kernel/debug/vcm/iova", 0400 },
@@ -98,7 +98,7 @@ static void test_nodes_refuse(void)
 	static const char *const params[] = {
 		"/sys/module/vcm_heap/parameters/pool_mb",
 		"/sys/module/vcm_heap/parameters/align",
-		"/sys/module/vcm_edu/parameters/unsafe_probe",
+		"/sys/module/vcm_edu_test/parameters/late",
 	};
 	int i;
 
@@ -320,7 +320,7 @@ static void read_as_nobody(void)
 {
 	static const char *const trees[] = {
 		"/sys/module/vcm_heap", "/sys/module/vcm_iova",
-		"/sys/module/vcm_iommu", "/sys/module/vcm_edu",
+		"/sys/module/vcm_iommu", "/sys/module/vcm_edu_test",
 		"/sys/devices/virtual/misc", "/sys/devices/virtual/dma_heap",
 		"/sys/devices/virtual/iommu", "/sys/class/iommu", "/sys/devices/platform",
 		"/sys/kernel/dmabuf", "/sys/kernel/slab",
