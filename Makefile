@@ -101,19 +101,19 @@ check: ## checkpatch, kernel-doc, sparse, W=1, headers, shellcheck
 	@scripts/check.sh
 
 bench: modules ## measure the heap beside the other heaps: tables and pictures
-	@scripts/bench.sh
+	@scripts/bench.sh heap
 
 # The worst that there is, rounded up. The table in tools/vcm-bench guards the rest.
 COUNT_LIMIT := 1.51
 
 bench-count: modules ## count the instructions of each step: no ratio to system may grow
-	@scripts/bench-count.sh --limit $(COUNT_LIMIT) $(if $(LARGEST),--largest $(LARGEST)) $(if $(UPDATE),--update) $(if $(PROFILE),--profile $(PROFILE))
+	@scripts/bench.sh count --limit $(COUNT_LIMIT) $(if $(LARGEST),--largest $(LARGEST)) $(if $(UPDATE),--update) $(if $(PROFILE),--profile $(PROFILE))
 
 bench-iova: modules tests ## measure placement and mapping against the DMA API alone
-	@scripts/bench-iova.sh
+	@scripts/bench.sh iova
 
 bench-space: modules ## measure address spaces: create, destroy, switch
-	@scripts/bench-space.sh
+	@scripts/bench.sh space
 
 help: ## this list
 	@sed -nE -e 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' -e 's/^## ?(.*)/\1/p' \

@@ -844,8 +844,10 @@ static int bench_queue(struct bench_file *bf, struct vcm_bench_queue *queue)
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
 
+	/* Threads attach at the same time, and may stay attached for longer than this. */
+	device_unlock(dev);
 	frame = bench_frame_new(dev, queue->fd);
-	bench_device_put(dev);
+	put_device(dev);
 	if (IS_ERR(frame))
 		return PTR_ERR(frame);
 

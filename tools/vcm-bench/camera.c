@@ -47,12 +47,13 @@ struct buffer {
 	char *addr;
 };
 
-static void buffer_start(struct buffer *buffer, enum peer peer, const struct importer *camera)
+static void buffer_start(struct buffer *buffer, enum peer peer, const struct importer *camera,
+			 int bench)
 {
 	uint64_t offset;
 
 	buffer->dmabuf = peer_alloc(peer, BYTES);
-	bench_queue(camera, buffer->dmabuf);
+	bench_queue(bench, camera, buffer->dmabuf);
 	buffer->addr = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, buffer->dmabuf, 0);
 	if (buffer->addr == MAP_FAILED)
 		die("mmap of a frame: %s", strerror(errno));
@@ -69,27 +70,28 @@ static void buffer_end(struct buffer *buffer)
 static void phases(enum peer peer, const struct importer *camera, uint64_t ns[PHASES])
 {
 	struct buffer buffers[BUFFERS];
-	int i;
+	int bench = bench_open(), i;
 
 	count_settle();
 	ns[START] = now_ns();
 	for (i = 0; i < BUFFERS; i++)
-		buffer_start(&buffers[i], peer, camera);
+		buffer_start(&buffers[i], peer, camera, bench);
 	ns[START] = now_ns() - ns[START];
 
 	/* Once around, before the first one comes back. */
-	bench_frames(BUFFERS);
+	bench_frames(bench, BUFFERS);
 	count_settle();
 	ns[FRAME] = now_ns();
-	bench_frames(FRAMES);
+	bench_frames(bench, FRAMES);
 	ns[FRAME] = (now_ns() - ns[FRAME]) / FRAMES;
 
 	count_settle();
 	ns[END] = now_ns();
-	bench_frames_free();
+	bench_frames_free(bench);
 	for (i = 0; i < BUFFERS; i++)
 		buffer_end(&buffers[i]);
 	ns[END] = now_ns() - ns[END];
+	close(bench);
 }
 
 static void run_peer(enum peer peer, const struct importer *camera)
@@ -113,11 +115,10 @@ void section_count_camera(const struct options *options)
 	struct importer camera;
 	enum peer peer;
 
-	count_begin(options, BUFFERS * (uint64_t)BYTES, false);
+	count_begin(BUFFERS * (uint64_t)BYTES, false);
 	importer_open_any(&camera, WIDE);
 	for (peer = PEER_WARM; peer <= PEER_SYSTEM; peer++)
-		if (peer_can(peer, BYTES))
-			run_peer(peer, &camera);
+		run_peer(peer, &camera);
 	importer_close(&camera);
 	count_end();
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "count.h"
+#include "device.h"
 #include "report.h"
 
 /* The clock of scripts/vm.sh with VCM_ACCEL=icount. */
@@ -71,10 +72,10 @@ static void cut_memory(uint64_t bytes, bool scattered)
 		    blocks, have);
 }
 
-void count_begin(const struct options *options, uint64_t bytes, bool scattered)
+void count_begin(uint64_t bytes, bool scattered)
 {
 	stay_on_one_cpu();
-	peers_init(bytes, options->without_pool, false);
+	peers_init(bytes, false);
 	cut_memory(bytes, scattered);
 }
 
@@ -99,21 +100,4 @@ void count_report(const char *step, enum peer peer, uint64_t len, const uint64_t
 			least = ns[i];
 	result("count\t%s\t%s\t%llu\t%llu", step, peer_name(peer), (unsigned long long)len,
 	       (unsigned long long)least / NS_PER_INSTRUCTION);
-}
-
-void count_runs_add(struct count_runs *runs, const struct importer *importer, int dmabuf)
-{
-	uint64_t n = bench_runs(importer, dmabuf);
-
-	if (!runs->least || n < runs->least)
-		runs->least = n;
-	if (n > runs->most)
-		runs->most = n;
-}
-
-void count_report_runs(enum peer peer, uint64_t len, const struct count_runs *runs)
-{
-	if (runs->most)
-		result("runs\t%s\t%llu\t%llu\t%llu", peer_name(peer), (unsigned long long)len,
-		       (unsigned long long)runs->least, (unsigned long long)runs->most);
 }

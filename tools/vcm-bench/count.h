@@ -9,15 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "device.h"
 #include "peers.h"
-#include "sections.h"
 
 /*
  * Around all that is counted, with buffers of @bytes at once. All free memory is the same
  * for everybody, and if @scattered there are pieces of half a block besides.
  */
-void count_begin(const struct options *options, uint64_t bytes, bool scattered);
+void count_begin(uint64_t bytes, bool scattered);
 void count_end(void);
 
 /* Until nothing is on its way that the next step would find half done. */
@@ -28,18 +26,5 @@ int count_odd_chunk(void);
 
 /* The least of @n figures in nanoseconds, as instructions. */
 void count_report(const char *step, enum peer peer, uint64_t len, const uint64_t *ns, size_t n);
-
-/**
- * struct count_runs - of the buffers of a peer in one size
- * @least: fewest
- * @most: most
- */
-struct count_runs {
-	uint64_t least;
-	uint64_t most;
-};
-
-void count_runs_add(struct count_runs *runs, const struct importer *importer, int dmabuf);
-void count_report_runs(enum peer peer, uint64_t len, const struct count_runs *runs);
 
 #endif /* VCM_BENCH_COUNT_H */

@@ -4,56 +4,29 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#include <linux/dma-buf.h>
-#include <linux/dma-heap.h>
-#include <linux/dma-heap-vcm.h>
-
 #include "device.h"
+#include "pool.h"
 #include "report.h"
+#include "vcm_buffer.h"
 
 static int open_or_die(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC);
+	int fd = vcm_open(path);
 
 	if (fd < 0)
-		die("%s: %s", path, strerror(errno));
+		die("%s: %s", path, strerror(-fd));
 	return fd;
 }
 
 /* --- Heaps ------------------------------------------------------------- */
-
-const char *heap_name(enum heap heap)
-{
-	return heap == HEAP_VCM ? "vcm" : "system";
-}
-
-int heap_open(const char *name)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "/dev/dma_heap/%s", name);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-int heap_alloc_from(int fd, uint64_t len)
-{
-	struct dma_heap_allocation_data data = {
-		.len = len,
-		.fd_flags = O_RDWR | O_CLOEXEC,
-	};
-
-	return ioctl(fd, DMA_HEAP_IOCTL_ALLOC, &data) ? -errno : (int)data.fd;
-}
 
 int heap_alloc(enum heap heap, uint64_t len)
 {
@@ -61,13 +34,11 @@ int heap_alloc(enum heap heap, uint64_t len)
 	int dmabuf;
 
 	if (fds[heap] < 0)
-		fds[heap] = heap_open(heap_name(heap));
-	if (fds[heap] < 0)
-		die("/dev/dma_heap/%s: %s", heap_name(heap), strerror(-fds[heap]));
-	dmabuf = heap_alloc_from(fds[heap], len);
+		fds[heap] = open_or_die(heap == HEAP_VCM ? "/dev/dma_heap/vcm" : "/dev/dma_heap/system");
+	dmabuf = __vcm_heap_alloc(fds[heap], len);
 	if (dmabuf < 0)
-		die("%s: %llu bytes: %s", heap_name(heap), (unsigned long long)len,
-		    strerror(-dmabuf));
+		die("%s: %llu bytes: %s", heap == HEAP_VCM ? "vcm" : "system",
+		    (unsigned long long)len, strerror(-dmabuf));
 	return dmabuf;
 }
 
@@ -76,26 +47,21 @@ static int vcm_dev(void)
 	static int fd = -1;
 
 	if (fd < 0)
-		fd = open_or_die("/dev/vcm");
+		fd = open_or_die(VCM_DEV_PATH);
 	return fd;
 }
 
-int vcm_try_alloc(uint64_t len, uint64_t chunk_sizes, uint64_t align)
+int vcm_try_alloc(uint64_t len, uint64_t chunk_sizes)
 {
-	struct dma_heap_vcm_alloc alloc = {
-		.size = sizeof(alloc),
-		.length = len,
-		.chunk_sizes = chunk_sizes,
-		.align = align,
-		.fd_flags = O_RDWR | O_CLOEXEC,
-	};
+	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
 
-	return ioctl(vcm_dev(), DMA_HEAP_VCM_IOCTL_ALLOC, &alloc) ? -errno : alloc.out_fd;
+	args.chunk_sizes = chunk_sizes;
+	return __vcm_dev_alloc(vcm_dev(), &args);
 }
 
-int vcm_alloc(uint64_t len, uint64_t chunk_sizes, uint64_t align)
+int vcm_alloc(uint64_t len, uint64_t chunk_sizes)
 {
-	int dmabuf = vcm_try_alloc(len, chunk_sizes, align);
+	int dmabuf = vcm_try_alloc(len, chunk_sizes);
 
 	if (dmabuf < 0)
 		die("/dev/vcm: %llu bytes in chunks of %#llx: %s", (unsigned long long)len,
@@ -105,9 +71,10 @@ int vcm_alloc(uint64_t len, uint64_t chunk_sizes, uint64_t align)
 
 static void vcm_query(int dmabuf, struct dma_heap_vcm_query *query)
 {
-	*query = (struct dma_heap_vcm_query) { .size = sizeof(*query), .fd = dmabuf };
-	if (ioctl(vcm_dev(), DMA_HEAP_VCM_IOCTL_QUERY, query))
-		die("/dev/vcm: query: %s", strerror(errno));
+	int ret = __vcm_dev_query(vcm_dev(), dmabuf, query);
+
+	if (ret)
+		die("/dev/vcm: query: %s", strerror(-ret));
 }
 
 uint64_t vcm_runs(int dmabuf)
@@ -131,12 +98,34 @@ uint64_t vcm_large(int dmabuf, uint64_t min)
 	return bytes;
 }
 
+int alloc_apart(enum heap heap, uint64_t len, uint64_t chunk)
+{
+	unsigned int n = 2 * len / chunk, i;
+	struct rlimit limit = { n + 64, n + 64 };
+	int *holders = xmalloc(n * sizeof(*holders)), dmabuf;
+
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		die("%u open files: %s", n, strerror(errno));
+	for (i = 0; i < n; i++)
+		holders[i] = vcm_alloc(chunk, chunk);
+	for (i = 0; i < n; i += 2)
+		close(holders[i]);
+	/* For others they have to leave the pool. */
+	if (heap != HEAP_VCM)
+		pool_drain();
+	dmabuf = heap == HEAP_VCM ? vcm_alloc(len, chunk) : heap_alloc(heap, len);
+	for (i = 1; i < n; i += 2)
+		close(holders[i]);
+	free(holders);
+	return dmabuf;
+}
+
 static void buffer_sync(int dmabuf, uint64_t flags)
 {
-	struct dma_buf_sync sync = { .flags = flags | DMA_BUF_SYNC_RW };
+	int ret = __vcm_buffer_sync(dmabuf, flags | DMA_BUF_SYNC_RW);
 
-	if (ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync))
-		die("sync: %s", strerror(errno));
+	if (ret)
+		die("sync: %s", strerror(-ret));
 }
 
 void buffer_begin_cpu_access(int dmabuf)
@@ -232,7 +221,7 @@ static int bench_fd = -1;
 static int bench_dev(void)
 {
 	if (bench_fd < 0)
-		bench_fd = open_or_die("/dev/vcm-bench");
+		bench_fd = bench_open();
 	return bench_fd;
 }
 
@@ -258,9 +247,7 @@ size_t bench_slabs(const struct importer *importer, uint64_t size, uint64_t **ad
 {
 	struct vcm_bench_slabs slabs = { .size = size, .max = VCM_BENCH_MAX_ROUNDS };
 
-	*addrs = calloc(slabs.max, sizeof(**addrs));
-	if (!*addrs)
-		die("no memory");
+	*addrs = xmalloc(slabs.max * sizeof(**addrs));
 	memcpy(slabs.device, importer->name, sizeof(slabs.device));
 	slabs.addrs = (uintptr_t)*addrs;
 	if (ioctl(bench_dev(), VCM_BENCH_IOC_SLABS, &slabs))
@@ -308,28 +295,14 @@ uint64_t bench_flush(const struct importer *importer, int dmabuf)
 	return ns;
 }
 
-static void bench_look(const struct importer *importer, int dmabuf, struct vcm_bench_runs *runs)
-{
-	memcpy(runs->device, importer->name, sizeof(runs->device));
-	runs->fd = dmabuf;
-	if (ioctl(bench_dev(), VCM_BENCH_IOC_RUNS, runs))
-		die("/dev/vcm-bench: runs: %s", strerror(errno));
-}
-
 uint64_t bench_large(const struct importer *importer, int dmabuf, uint64_t min)
 {
-	struct vcm_bench_runs runs = { .min = min };
+	struct vcm_bench_runs runs = { .min = min, .fd = dmabuf };
 
-	bench_look(importer, dmabuf, &runs);
+	memcpy(runs.device, importer->name, sizeof(runs.device));
+	if (ioctl(bench_dev(), VCM_BENCH_IOC_RUNS, &runs))
+		die("/dev/vcm-bench: runs: %s", strerror(errno));
 	return runs.large;
-}
-
-uint64_t bench_runs(const struct importer *importer, int dmabuf)
-{
-	struct vcm_bench_runs runs = { .min = 1 };
-
-	bench_look(importer, dmabuf, &runs);
-	return runs.runs;
 }
 
 uint32_t bench_pieces(uint64_t block, uint64_t least, uint64_t change, uint32_t *singles)
@@ -353,24 +326,29 @@ void bench_pieces_back(void)
 	bench_fd = -1;
 }
 
-void bench_queue(const struct importer *importer, int dmabuf)
+int bench_open(void)
+{
+	return open_or_die("/dev/vcm-bench");
+}
+
+void bench_queue(int bench, const struct importer *importer, int dmabuf)
 {
 	struct vcm_bench_queue queue = { .fd = dmabuf };
 
 	memcpy(queue.device, importer->name, sizeof(queue.device));
-	if (ioctl(bench_dev(), VCM_BENCH_IOC_QUEUE, &queue))
+	if (ioctl(bench, VCM_BENCH_IOC_QUEUE, &queue))
 		die("/dev/vcm-bench: queue: %s", strerror(errno));
 }
 
-void bench_frames(uint32_t count)
+void bench_frames(int bench, uint32_t count)
 {
-	if (ioctl(bench_dev(), VCM_BENCH_IOC_FRAMES, &count))
+	if (ioctl(bench, VCM_BENCH_IOC_FRAMES, &count))
 		die("/dev/vcm-bench: frames: %s", strerror(errno));
 }
 
-void bench_frames_free(void)
+void bench_frames_free(int bench)
 {
-	if (ioctl(bench_dev(), VCM_BENCH_IOC_FRAMES_FREE))
+	if (ioctl(bench, VCM_BENCH_IOC_FRAMES_FREE))
 		die("/dev/vcm-bench: free the frames: %s", strerror(errno));
 }
 

@@ -19,18 +19,17 @@ enum heap {
 	HEAPS,
 };
 
-const char *heap_name(enum heap heap);
-
-/* A file descriptor of /dev/dma_heap/@name, or -errno. */
-int heap_open(const char *name);
-/* A buffer of the heap that @fd is open on, as any program gets it; or -errno. */
-int heap_alloc_from(int fd, uint64_t len);
-/* The same, by heap; there has to be memory. */
+/* A buffer as any program gets it; there has to be memory. */
 int heap_alloc(enum heap heap, uint64_t len);
-/* A vcm buffer of chunks of these sizes, of this alignment or 0. */
-int vcm_alloc(uint64_t len, uint64_t chunk_sizes, uint64_t align);
+/* A vcm buffer of chunks of these sizes. */
+int vcm_alloc(uint64_t len, uint64_t chunk_sizes);
 /* The same, or -errno. */
-int vcm_try_alloc(uint64_t len, uint64_t chunk_sizes, uint64_t align);
+int vcm_try_alloc(uint64_t len, uint64_t chunk_sizes);
+/*
+ * The same, few of whose chunks are neighbours: there is memory of others between them.
+ * Of the system heap those are its own chunks.
+ */
+int alloc_apart(enum heap heap, uint64_t len, uint64_t chunk);
 /* Physically contiguous runs in a vcm buffer. */
 uint64_t vcm_runs(int dmabuf);
 /* Bytes of a vcm buffer that are in chunks of at least @min bytes. */
@@ -85,8 +84,6 @@ void bench_vmap(int dmabuf, uint32_t rounds, uint64_t *ns);
 void bench_attach(const struct importer *importer, int dmabuf, uint32_t rounds, uint64_t *ns);
 /* Bytes in runs of at least @min bytes, of any exporter that shows its pages. */
 uint64_t bench_large(const struct importer *importer, int dmabuf, uint64_t min);
-/* Number of its runs. */
-uint64_t bench_runs(const struct importer *importer, int dmabuf);
 /* Nanoseconds until the IOMMU has forgotten all of a mapping, at once. */
 uint64_t bench_flush(const struct importer *importer, int dmabuf);
 /*
@@ -97,11 +94,16 @@ uint64_t bench_flush(const struct importer *importer, int dmabuf);
 uint32_t bench_pieces(uint64_t block, uint64_t least, uint64_t change, uint32_t *singles);
 void bench_pieces_back(void);
 
-/* The device has these buffers from now on, until bench_frames_free(). */
-void bench_queue(const struct importer *importer, int dmabuf);
-/* So many of them in turn are synchronised, unmapped and mapped. */
-void bench_frames(uint32_t count);
-void bench_frames_free(void);
+/*
+ * The module once more, by a file descriptor: a device has these buffers until it is
+ * closed, or bench_frames_free(). So many of them in turn are synchronised, unmapped and
+ * mapped.
+ */
+int bench_open(void);
+void bench_queue(int bench, const struct importer *importer, int dmabuf);
+void bench_frames(int bench, uint32_t count);
+void bench_frames_free(int bench);
+
 /* A dma-buf without memory. */
 int bench_empty(void);
 

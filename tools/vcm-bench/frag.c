@@ -8,7 +8,6 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include "pool.h"
 #include "report.h"
 #include "sections.h"
+#include "vcm_files.h"
 
 /* What is allocated then, and what the pool has from before. */
 #define LENGTH MIB(128)
@@ -84,13 +84,12 @@ static uint64_t free_bytes(void)
 static void set_vm(const char *name, const char *value)
 {
 	char path[64];
-	int fd;
+	int ret;
 
 	snprintf(path, sizeof(path), "/proc/sys/vm/%s", name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		die("%s: %s", path, strerror(errno));
-	close(fd);
+	ret = vcm_file_write(path, value);
+	if (ret)
+		die("%s: %s", path, strerror(-ret));
 }
 
 static void prepare_memory(void)
@@ -140,9 +139,9 @@ static void hog_release_second(struct hog *hog)
 }
 
 /* Of the pages that are left. */
-static void hog_release_half(struct hog *hog, uint64_t seed)
+static void hog_release_half(struct hog *hog)
 {
-	uint64_t state = random_seeded(seed);
+	uint64_t state = random_seeded(SEED);
 	size_t i;
 
 	for (i = 0; i < hog->n; i += 2)
@@ -155,7 +154,7 @@ static void hog_hold(struct hog *hog)
 	int dmabuf;
 
 	while (hog->nr_holders < MAX_HOLDERS) {
-		dmabuf = vcm_try_alloc(LARGE, LARGE, 0);
+		dmabuf = vcm_try_alloc(LARGE, LARGE);
 		if (dmabuf < 0)
 			break;
 		hog->holders[hog->nr_holders++] = dmabuf;
@@ -256,13 +255,10 @@ static void compare_pool(const char *state, const struct importer *importer, int
 
 void section_frag(const struct options *options)
 {
-	bool pool = pool_present() && !options->without_pool;
 	struct importer importer;
 	static struct hog hog;
 	int before;
 
-	if (!pool && !options->without_pool)
-		die("no pool: the vcm heap here keeps no chunks ready (--without-pool measures the rest)");
 	pool_off();
 	importer_open_any(&importer, WIDE);
 	prepare_memory();
@@ -275,12 +271,9 @@ void section_frag(const struct options *options)
 	hog_hold_large(&hog);
 	result("info\tshattered_mb\t%zu", hog.n * PAGE >> 20);
 	compare("every second page free", &importer);
-	hog_release_half(&hog, options->seed);
+	hog_release_half(&hog);
 	compare("half of the rest freed", &importer);
-	if (pool)
-		compare_pool("half of the rest freed", &importer, before);
-	else
-		close(before);
+	compare_pool("half of the rest freed", &importer, before);
 	hog_free(&hog);
 	importer_close(&importer);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Allocate and close in a loop, as the dmabuf_heap_bench of Android does: four
- * sizes, 5000 times each, on a heap by its name. Here a loop also ends after a
- * time, for heaps that zero on an emulated CPU.
+ * sizes, 5000 times each. Here a loop also ends after a time, for heaps that zero on an emulated CPU.
  */
 
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "peers.h"
 #include "pool.h"
 #include "report.h"
+#include "vcm_buffer.h"
 #include "sections.h"
 
 /* Counted, a loop is as long as this takes, or as many rounds. */
@@ -21,53 +21,52 @@
 /* Each is an average already. */
 #define COUNT_REPEATS 4
 
+#define LOOPS 5000
+#define SECONDS 3
+
 static const uint64_t sizes[] = { KIB(4), MIB(1), MIB(8), MIB(32) };
 
-static void loop_size(int heap, const char *name, uint64_t len, const struct options *options)
+static void loop_size(int heap, const char *name, uint64_t len)
 {
-	uint64_t limit = options->loop_seconds * 1000000000ull, start = now_ns(), ns;
+	uint64_t start = now_ns(), ns;
 	unsigned int n = 0;
 
 	do {
-		int dmabuf = heap_alloc_from(heap, len);
+		int dmabuf = __vcm_heap_alloc(heap, len);
 
 		if (dmabuf < 0)
-			die("%s: %llu bytes: %s", name, (unsigned long long)len,
-			    strerror(-dmabuf));
+			die("%s: %llu bytes: %s", name, (unsigned long long)len, strerror(-dmabuf));
 		close(dmabuf);
 		ns = now_ns() - start;
-	} while (++n < options->loops && (!limit || ns < limit));
+	} while (++n < LOOPS && ns < SECONDS * 1000000000ull);
 	result("loop\t%s\t%llu\t%u\t%.0f", name, (unsigned long long)len, n, (double)ns / n);
 }
 
-void loop_heap(const char *heap, const char *name, const struct options *options)
+/* The loop on one heap, which the result calls @name. */
+static void loop_heap(const char *heap, const char *name)
 {
-	int fd = heap_open(heap), i;
+	int fd = __vcm_heap_open(heap), i;
 
 	if (fd < 0)
 		die("/dev/dma_heap/%s: %s", heap, strerror(-fd));
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		progress("loop on %s, size %d of %zu", name, i + 1, ARRAY_SIZE(sizes));
-		loop_size(fd, name, sizes[i], options);
+		loop_size(fd, name, sizes[i]);
 	}
 	close(fd);
 }
 
 void section_loop(const struct options *options)
 {
-	result("info\tloop_seconds\t%u", options->loop_seconds);
-	if (pool_present() && !options->without_pool) {
-		unsigned long cap = pool_cap();
+	unsigned long cap = pool_cap();
 
-		/* What is freed in one round is there in the next, not zeroed. */
-		loop_heap("vcm", "vcm", options);
-		pool_off();
-		loop_heap("vcm", "vcm-cold", options);
-		pool_set_cap(cap);
-	} else {
-		loop_heap("vcm", "vcm-cold", options);
-	}
-	loop_heap("system", "system", options);
+	result("info\tloop_seconds\t%u", SECONDS);
+	/* What is freed in one round is there in the next, not zeroed. */
+	loop_heap("vcm", "vcm");
+	pool_off();
+	loop_heap("vcm", "vcm-cold");
+	pool_set_cap(cap);
+	loop_heap("system", "system");
 }
 
 /* --- Counted ----------------------------------------------------------- */
@@ -105,14 +104,14 @@ static void count_size(enum peer peer, uint64_t len, unsigned long cap)
 
 void section_count_loop(const struct options *options)
 {
-	unsigned long cap = pool_present() ? pool_cap() : 0;
+	unsigned long cap = pool_cap();
 	enum peer peer;
 	int i;
 
-	count_begin(options, options->largest, false);
+	count_begin(options->largest, false);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		for (peer = PEER_WARM; peer <= PEER_SYSTEM; peer++)
-			if (sizes[i] <= options->largest && peer_can(peer, sizes[i]))
+			if (sizes[i] <= options->largest)
 				count_size(peer, sizes[i], cap);
 	count_end();
 }

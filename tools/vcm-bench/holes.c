@@ -250,19 +250,19 @@ struct tally {
 static struct tally run_variant(const struct options *options, struct scene *scene,
 				const struct variant *variant)
 {
-	uint64_t filled[options->seeds];
+	uint64_t filled[SEEDS];
 	struct tally tally = {};
 	int i;
 
-	for (i = 0; i < options->seeds; i++) {
-		struct outcome outcome = run_sequence(scene, variant, options->seed + i);
+	for (i = 0; i < SEEDS; i++) {
+		struct outcome outcome = run_sequence(scene, variant, SEED + i);
 
 		filled[i] = outcome.filled;
 		tally.allowed += outcome.allowed;
 		tally.mapped += outcome.mapped;
 		tally.missed += outcome.allowed && !outcome.mapped;
 	}
-	tally.filled = summarise(filled, options->seeds).median;
+	tally.filled = summarise(filled, SEEDS).median;
 	return tally;
 }
 
@@ -301,7 +301,7 @@ static void report_variant(const struct options *options, const struct variant *
 {
 	report(vcm->allowed ? reached(!vcm->missed) : INFO, variant->name,
 	       "vcm %u of %u with a hole for it, system %u of %u (%u sequences of %.0f MB, system %.0f MB)",
-	       vcm->mapped, vcm->allowed, system->mapped, system->allowed, options->seeds,
+	       vcm->mapped, vcm->allowed, system->mapped, system->allowed, SEEDS,
 	       vcm->filled / MIB(1), system->filled / MIB(1));
 }
 
@@ -351,9 +351,9 @@ void section_holes(const struct options *options)
 	bits = scene.importer.bits;
 	space = space_bytes(&scene);
 	importer_close(&scene.importer);
-	note("holes: device of %u bits, %llu MB to be had, seeds %llu..%llu, %d lengths", bits,
-	     (unsigned long long)(space >> 20), (unsigned long long)options->seed,
-	     (unsigned long long)options->seed + options->seeds - 1, NR_LENGTHS);
+	note("holes: device of %u bits, %llu MB to be had, seeds %u..%u, %d lengths", bits,
+	     (unsigned long long)(space >> 20), SEED,
+	     SEED + SEEDS - 1, NR_LENGTHS);
 
 	run_heap(options, HEAP_VCM, vcm);
 	run_heap(options, HEAP_SYSTEM, system);

@@ -56,11 +56,9 @@ static void way_init(struct way *way, unsigned int rounds)
 {
 	way->n = 0;
 	way->failures = 0;
-	way->map_ns = calloc(rounds + TURN, sizeof(uint64_t));
-	way->unmap_ns = calloc(rounds + TURN, sizeof(uint64_t));
-	way->sum_ns = calloc(rounds + TURN, sizeof(uint64_t));
-	if (!way->map_ns || !way->unmap_ns || !way->sum_ns)
-		die("no memory");
+	way->map_ns = xmalloc((rounds + TURN) * sizeof(uint64_t));
+	way->unmap_ns = xmalloc((rounds + TURN) * sizeof(uint64_t));
+	way->sum_ns = xmalloc((rounds + TURN) * sizeof(uint64_t));
 }
 
 static void way_fini(struct way *way)
@@ -110,13 +108,6 @@ static void way_report(struct way *way, const char *name, struct summary *sum)
 	     summary_text(&unmap, text[2]), way->n, way->failures, way->runs);
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /*
  * Times two ways in turn. Returns how many times as long the first one takes:
  * the median of what each two turns say that follow each other, for a machine
@@ -149,63 +140,10 @@ static double compare_ways(const struct options *options, struct way *one, struc
 	way_fini(two);
 	way_fini(one);
 	importer_close(&importer);
-	qsort(ratios, turns, sizeof(*ratios), compare_doubles);
-	return ratios[turns / 2];
+	return median(ratios, turns);
 }
 
 /* --- Buffers ----------------------------------------------------------- */
-
-#define HOLDERS 128
-
-/**
- * struct scatter - memory in pieces
- * @holders: buffers of one piece each, every other one freed
- */
-struct scatter {
-	int holders[HOLDERS];
-};
-
-/* Makes free pieces of @size bytes with used ones between them, enough for a buffer. */
-static void scatter_begin(struct scatter *scatter, uint64_t size)
-{
-	int i;
-
-	for (i = 0; i < HOLDERS; i++)
-		scatter->holders[i] = vcm_alloc(size, size, 0);
-	for (i = 0; i < HOLDERS; i += 2)
-		close(scatter->holders[i]);
-}
-
-static void scatter_end(struct scatter *scatter)
-{
-	int i;
-
-	for (i = 1; i < HOLDERS; i += 2)
-		close(scatter->holders[i]);
-}
-
-static int alloc_scattered(uint64_t size)
-{
-	struct scatter scatter;
-	int dmabuf;
-
-	scatter_begin(&scatter, size);
-	dmabuf = vcm_alloc(LENGTH, size, 0);
-	scatter_end(&scatter);
-	return dmabuf;
-}
-
-/* The system heap prefers pieces of 1 MiB. */
-static int alloc_scattered_system(void)
-{
-	struct scatter scatter;
-	int dmabuf;
-
-	scatter_begin(&scatter, MIB(1));
-	dmabuf = heap_alloc(HEAP_SYSTEM, LENGTH);
-	scatter_end(&scatter);
-	return dmabuf;
-}
 
 static const struct {
 	const char *name;
@@ -228,8 +166,8 @@ enum {
 static int alloc_buffer(int i)
 {
 	if (buffers[i].scattered)
-		return alloc_scattered(buffers[i].size);
-	return vcm_alloc(LENGTH, buffers[i].size, 0);
+		return alloc_apart(HEAP_VCM, LENGTH, buffers[i].size);
+	return vcm_alloc(LENGTH, buffers[i].size);
 }
 
 /* --- Times ------------------------------------------------------------- */
@@ -281,8 +219,9 @@ static void map_against_system(const struct options *options, bool scattered)
 	struct summary one, two;
 	double ratio;
 
-	vcm.dmabuf = vcm_alloc(LENGTH, MIB(2), 0);
-	system.dmabuf = scattered ? alloc_scattered_system() : heap_alloc(HEAP_SYSTEM, LENGTH);
+	vcm.dmabuf = vcm_alloc(LENGTH, MIB(2));
+	system.dmabuf = scattered ? alloc_apart(HEAP_SYSTEM, LENGTH, MIB(1)) :
+				     heap_alloc(HEAP_SYSTEM, LENGTH);
 	note("2 MB chunks against the system heap%s", scattered ? ", scattered" : "");
 	ratio = 1 / compare_ways(options, &vcm, &system, &one, &two);
 	report(goal ? reached(ratio >= 8) : INFO,
@@ -349,7 +288,6 @@ void section_leaves(const struct options *options)
 	uint64_t n;
 	int i, dmabuf;
 
-	(void)options;
 	note("leaves: 64 MB on %s", iommu_name());
 	importer_open(&importer, WIDE);
 	for (i = 0; i < ARRAY_SIZE(buffers); i++) {

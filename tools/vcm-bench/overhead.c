@@ -19,10 +19,10 @@
 #include <linux/dma-heap-vcm.h>
 
 #include "device.h"
-#include "meminfo.h"
 #include "pool.h"
 #include "report.h"
 #include "sections.h"
+#include "vcm_files.h"
 
 #define TRACING "/sys/kernel/tracing/instances/vcm-bench/"
 
@@ -146,7 +146,7 @@ static uint64_t trace_bytes(void)
 
 static uint64_t vmalloc_bytes(void)
 {
-	uint64_t bytes = meminfo("VmallocUsed");
+	uint64_t bytes = vcm_meminfo("VmallocUsed");
 
 	if (!bytes)
 		die("/proc/meminfo: no VmallocUsed");
@@ -188,7 +188,7 @@ static int alloc_buffer(int i)
 	case VCM:
 		return heap_alloc(HEAP_VCM, buffers[i].len);
 	case VCM_CHUNKS:
-		return vcm_alloc(buffers[i].len, buffers[i].chunk, 0);
+		return vcm_alloc(buffers[i].len, buffers[i].chunk);
 	default:
 		return heap_alloc(HEAP_SYSTEM, buffers[i].len);
 	}
@@ -212,14 +212,10 @@ static uint64_t buffer_bytes(int i)
 void section_overhead(const struct options *options)
 {
 	uint64_t bytes[REPEATS], alone = 0;
-	unsigned long cap = 0;
+	unsigned long cap = pool_cap();
 	int i, j;
 
-	(void)options;
-	if (pool_present()) {
-		cap = pool_cap();
-		pool_off();
-	}
+	pool_off();
 	trace_init();
 	progress("bookkeeping of a buffer");
 	for (i = 0; i < ARRAY_SIZE(buffers); i++) {
@@ -237,6 +233,5 @@ void section_overhead(const struct options *options)
 		       (unsigned long long)(median > alone ? median - alone : 0));
 	}
 	trace_fini();
-	if (pool_present())
-		pool_set_cap(cap);
+	pool_set_cap(cap);
 }

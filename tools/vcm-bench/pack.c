@@ -115,7 +115,7 @@ static struct mixed fill_mixed(const int *dmabufs, uint64_t seed)
 
 static void pack_mixed(const struct options *options, uint64_t total)
 {
-	uint64_t first[HEAPS][options->seeds], full[HEAPS][options->seeds];
+	uint64_t first[HEAPS][SEEDS], full[HEAPS][SEEDS];
 	struct summary s[HEAPS], f[HEAPS];
 	int dmabufs[NR_MIXED], i;
 	enum heap heap;
@@ -123,16 +123,16 @@ static void pack_mixed(const struct options *options, uint64_t total)
 	for (heap = 0; heap < HEAPS; heap++) {
 		for (i = 0; i < NR_MIXED; i++)
 			dmabufs[i] = heap_alloc(heap, MIB(mixed_mib[i]));
-		for (i = 0; i < options->seeds; i++) {
-			struct mixed mixed = fill_mixed(dmabufs, options->seed + i);
+		for (i = 0; i < SEEDS; i++) {
+			struct mixed mixed = fill_mixed(dmabufs, SEED + i);
 
 			first[heap][i] = mixed.first;
 			full[heap][i] = mixed.full;
 		}
 		for (i = 0; i < NR_MIXED; i++)
 			close(dmabufs[i]);
-		f[heap] = summarise(first[heap], options->seeds);
-		s[heap] = summarise(full[heap], options->seeds);
+		f[heap] = summarise(first[heap], SEEDS);
+		s[heap] = summarise(full[heap], SEEDS);
 	}
 	report(reached(full[HEAP_VCM][0] >= total * 95 / 100), "share filled, 1..40 MB",
 	       "vcm %.1f %% (least %.1f %%), system %.1f %% of %llu MB (goal 95 %%)",
@@ -141,7 +141,7 @@ static void pack_mixed(const struct options *options, uint64_t total)
 	report(INFO, "share when first full",
 	       "vcm %.1f %%, system %.1f %% (medians of %u sequences of 1..40 MB)",
 	       100.0 * f[HEAP_VCM].median / total, 100.0 * f[HEAP_SYSTEM].median / total,
-	       options->seeds);
+	       SEEDS);
 }
 
 void section_pack(const struct options *options)
@@ -151,9 +151,9 @@ void section_pack(const struct options *options)
 
 	importer_open(&importer, 0);
 	total = total_bytes(&importer);
-	note("pack: device of %u bits, %llu MB to be had, seeds %llu..%llu", importer.bits,
-	     (unsigned long long)(total >> 20), (unsigned long long)options->seed,
-	     (unsigned long long)options->seed + options->seeds - 1);
+	note("pack: device of %u bits, %llu MB to be had, seeds %u..%u", importer.bits,
+	     (unsigned long long)(total >> 20), SEED,
+	     SEED + SEEDS - 1);
 	importer_close(&importer);
 
 	pack_33m();

@@ -15,10 +15,11 @@
 #include <linux/udmabuf.h>
 
 #include "device.h"
-#include "meminfo.h"
 #include "peers.h"
 #include "pool.h"
 #include "report.h"
+#include "vcm_buffer.h"
+#include "vcm_files.h"
 
 #define HUGE_PAGE MIB(2)
 
@@ -33,7 +34,6 @@
 static const char * const cma_names[] = { "default_cma_region", "reserved", "linux,cma" };
 
 static struct {
-	bool pool;
 	unsigned long pool_cap;
 	int cma;
 	uint64_t cma_max;
@@ -54,27 +54,12 @@ const char *peer_name(enum peer peer)
 	return names[peer];
 }
 
-const char *size_text(uint64_t bytes, char *text)
-{
-	bool mib = bytes >= MIB(1);
-
-	snprintf(text, 32, "%llu %s", (unsigned long long)bytes >> (mib ? 20 : 10),
-		 mib ? "MB" : "KB");
-	return text;
-}
-
 /* --- The pool ---------------------------------------------------------- */
 
-static void pool_find(uint64_t largest, bool without_pool)
+static void pool_find(uint64_t largest)
 {
 	unsigned long need = (largest + SPARE) >> 20;
 
-	peers.pool = pool_present() && !without_pool;
-	if (!peers.pool) {
-		if (!without_pool)
-			die("no pool: the vcm heap here keeps no chunks ready (--without-pool measures the rest)");
-		return;
-	}
 	peers.pool_cap = pool_cap();
 	result("info\tpool_mb\t%lu", peers.pool_cap);
 	if (peers.pool_cap < need) {
@@ -105,11 +90,11 @@ static void cma_find(void)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(cma_names) && peers.cma < 0; i++)
-		peers.cma = heap_open(cma_names[i]);
+		peers.cma = __vcm_heap_open(cma_names[i]);
 	if (peers.cma < 0)
 		return;
 	/* Other users of the region have pieces in between. */
-	peers.cma_max = meminfo("CmaFree") / 4 * 3;
+	peers.cma_max = vcm_meminfo("CmaFree") / 4 * 3;
 }
 
 /* --- udmabuf ----------------------------------------------------------- */
@@ -162,9 +147,9 @@ static int udmabuf_alloc(uint64_t len)
 
 /* --- All --------------------------------------------------------------- */
 
-void peers_init(uint64_t largest, bool without_pool, bool others)
+void peers_init(uint64_t largest, bool others)
 {
-	pool_find(largest, without_pool);
+	pool_find(largest);
 	if (!others)
 		return;
 	cma_find();
@@ -175,15 +160,12 @@ void peers_exit(void)
 {
 	if (peers.udmabuf_max)
 		set_huge_pages(0);
-	if (peers.pool)
-		pool_set_cap(peers.pool_cap);
+	pool_set_cap(peers.pool_cap);
 }
 
 bool peer_can(enum peer peer, uint64_t bytes)
 {
 	switch (peer) {
-	case PEER_WARM:
-		return peers.pool;
 	case PEER_CMA:
 		return bytes <= peers.cma_max;
 	case PEER_UDMABUF:
@@ -219,7 +201,7 @@ int peer_alloc(enum peer peer, uint64_t len)
 	case PEER_COLD:
 		return heap_alloc(HEAP_VCM, len);
 	case PEER_CMA:
-		dmabuf = heap_alloc_from(peers.cma, len);
+		dmabuf = __vcm_heap_alloc(peers.cma, len);
 		if (dmabuf < 0)
 			die("CMA heap: %llu bytes: %s", (unsigned long long)len,
 			    strerror(-dmabuf));

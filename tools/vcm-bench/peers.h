@@ -25,10 +25,9 @@ const char *peer_name(enum peer peer);
 
 /*
  * Looks which ones there are, for buffers of up to @largest bytes; besides vcm and
- * system only if @others. Without a pool the program ends, or does without, as
- * @without_pool tells.
+ * system only if @others.
  */
-void peers_init(uint64_t largest, bool without_pool, bool others);
+void peers_init(uint64_t largest, bool others);
 void peers_exit(void);
 
 /* Whether there is such a peer, and memory for @bytes. */
@@ -46,8 +45,5 @@ void peer_end(enum peer peer);
 uint64_t peer_first(uint64_t len);
 
 int peer_alloc(enum peer peer, uint64_t len);
-
-/* "4 KB", "64 MB": @text has room for 32 bytes. */
-const char *size_text(uint64_t bytes, char *text);
 
 #endif /* VCM_BENCH_PEERS_H */

@@ -37,11 +37,11 @@ set xlabel "threads"
 set ylabel "microseconds for a buffer (median, quartiles)"
 set xrange [0.8:4.2]
 set xtics 1
-do for [size in "64 1024"] {
-	metric = sprintf("threads-%sk", size)
+do for [what in "alloc-64 alloc-1024 map-4-64 map-4-1024"] {
+	metric = sprintf("threads-%sk", what)
 	if (there(dat(metric, "system"))) {
 		set output sprintf("%s/%s.png", dir, metric)
-		set title sprintf("allocate and free %s KB in threads on 2 CPUs", size)
+		set title sprintf("%s KB in threads on 2 CPUs", what)
 		plot for [peer in measured(metric)] dat(metric, peer) using 1:2:3:4 title peer
 	}
 }

@@ -5,17 +5,14 @@
 #ifndef VCM_BENCH_POOL_H
 #define VCM_BENCH_POOL_H
 
-#include <stdbool.h>
 #include <stdint.h>
-
-/* Whether the heap has one. */
-bool pool_present(void);
 
 /* What it may hold, in MiB; 0 turns it off. */
 unsigned long pool_cap(void);
 void pool_set_cap(unsigned long mib);
 
-/* Off and empty. */
+/* Empty; and off too. */
+void pool_drain(void);
 void pool_off(void);
 
 /* Waits until all that it holds is zeroed, and that is at least @bytes. */

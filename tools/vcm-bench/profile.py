@@ -8,7 +8,7 @@ FILE is what 'vcm-bench count profile' wrote. A line for each function: for each
 often it is called and the instructions in it, without those of the functions it calls.
 
 Being traced takes instructions too, some of them in a function and some around it. The
-first number is that of the smallest function of all. The second makes the sum of a round
+first number is that of the smallest functions of all. The second makes the sum of a round
 of mapping that of one that was not traced.
 """
 
@@ -76,13 +76,17 @@ def read(path):
 
 
 def rounds(roots):
-    """The calls of each round of mapping but the first one, in which nothing is ready."""
+    """
+    The calls of each round of mapping but the first one, in which nothing is ready, and
+    those in which there was an interrupt.
+    """
     found = []
     for begin in range(len(roots) - len(ROUND) + 1):
         calls = roots[begin:begin + len(ROUND)]
         if tuple(call.function for call in calls) == ROUND:
             found.append(calls)
-    return found[1:]
+    numbers = [sum(call.number() for call in calls) for calls in found]
+    return [calls for calls, number in zip(found[1:], numbers[1:]) if number == min(numbers[1:])]
 
 
 def repeats(roots, step):
@@ -95,8 +99,8 @@ def repeats(roots, step):
 
 def costs(plain, roots):
     """What being traced takes: in a function, and around it."""
-    inside = min(call.ns for root in roots for call in root.walk() if not call.calls)
     calls = rounds(roots)[-1]
+    inside = min(call.ns for root in calls for call in root.walk() if not call.calls)
     number = sum(call.number() for call in calls)
     extra = sum(call.ns for call in calls) - plain - number * inside
     return inside, extra / (number - len(calls))

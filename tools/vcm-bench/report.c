@@ -3,82 +3,19 @@
  * Numbers: random ones, what many come to, and how they are printed.
  */
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "report.h"
 
-void die(const char *fmt, ...)
-{
-	va_list args;
-
-	fflush(stdout);
-	fputs("vcm-bench: ", stderr);
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fputc('\n', stderr);
-	exit(1);
-}
-
-void report(enum verdict verdict, const char *name, const char *fmt, ...)
+const char *verdict_word(enum verdict verdict)
 {
 	static const char * const words[] = {
 		[INFO] = "info",
 		[PASS] = "PASS",
 		[MISS] = "MISS",
 	};
-	va_list args;
 
-	printf("%s  %-28s ", words[verdict], name);
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	putchar('\n');
-	fflush(stdout);
-}
-
-void note(const char *fmt, ...)
-{
-	va_list args;
-
-	fputs("# ", stdout);
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	putchar('\n');
-	fflush(stdout);
-}
-
-void progress(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fputc('\n', stderr);
-}
-
-void result(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	putchar('\n');
-	fflush(stdout);
-}
-
-uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+	return words[verdict];
 }
 
 static int compare(const void *a, const void *b)

@@ -8,13 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
-#define MIB(n) ((uint64_t)(n) << 20)
-#define KIB(n) ((uint64_t)(n) << 10)
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-
-/* Prints one line and ends the program with a failure. */
-void die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+#include "vcm_util.h"
 
 /* A figure without a goal, one that reaches it, and one that does not. */
 enum verdict {
@@ -28,21 +24,20 @@ static inline enum verdict reached(bool goal)
 	return goal ? PASS : MISS;
 }
 
-/* One line of the table: verdict, name of the figure, figure. */
-void report(enum verdict verdict, const char *name, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+const char *verdict_word(enum verdict verdict);
 
 /* What is printed besides the table. */
-void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+#define note(fmt, ...) result("# " fmt, ##__VA_ARGS__)
 
 /* One line of progress, on standard error. */
-void progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+#define progress(fmt, ...) fprintf(stderr, fmt "\n", ##__VA_ARGS__)
 
 /* One line of the result for another program, its fields separated by tabs. */
-void result(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+#define result(fmt, ...) (printf(fmt "\n", ##__VA_ARGS__), fflush(stdout))
 
-/* Some time, in nanoseconds. */
-uint64_t now_ns(void);
+/* One line of the table: verdict, name of the figure, figure. */
+#define report(verdict, name, fmt, ...) \
+	result("%s  %-28s " fmt, verdict_word(verdict), name, ##__VA_ARGS__)
 
 /**
  * struct summary - many times, in nanoseconds

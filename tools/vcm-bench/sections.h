@@ -5,30 +5,23 @@
 #ifndef VCM_BENCH_SECTIONS_H
 #define VCM_BENCH_SECTIONS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /**
  * struct options - from the command line
- * @seed: of the first of the random sequences
- * @seeds: number of them
  * @rounds: how many times each mapping is timed
  * @repeats: how many times each step of a buffer is timed
  * @largest: bytes in the largest buffer
- * @loops: how many times a loop allocates and closes a buffer
- * @loop_seconds: when it ends at the latest, or 0
- * @without_pool: do without the warm pool
  */
 struct options {
-	uint64_t seed;
-	unsigned int seeds;
 	unsigned int rounds;
 	unsigned int repeats;
 	uint64_t largest;
-	unsigned int loops;
-	unsigned int loop_seconds;
-	bool without_pool;
 };
+
+/* The first of the random sequences, and their number. */
+#define SEED 1
+#define SEEDS 20
 
 /* How much of a narrow address space buffers can take. */
 void section_pack(const struct options *options);
@@ -38,8 +31,6 @@ void section_holes(const struct options *options);
 void section_map(const struct options *options);
 /* The page table entries that this takes. */
 void section_leaves(const struct options *options);
-/* A thousand times in a row on a narrow device. */
-void section_rounds(const struct options *options);
 /* Address spaces that are swapped under a device. */
 void section_space(const struct options *options);
 
@@ -54,25 +45,23 @@ void section_machine(const struct options *options);
 void section_steps(const struct options *options);
 /* The kernel's memory that a buffer takes besides its own. */
 void section_overhead(const struct options *options);
+/* Allocate and close in a loop. */
+void section_loop(const struct options *options);
+/* What large chunks are left when memory is in pieces. */
+void section_frag(const struct options *options);
+/* Allocating and freeing, mapping and attaching in several threads. */
+void section_threads(const struct options *options);
+
 /* The same steps, counted, and those alone in which a device has a part. */
 void section_count_steps(const struct options *options);
 void section_count_devices(const struct options *options);
 /* The same where memory is in pieces of half a chunk besides the chunks. */
 void section_count_scattered(const struct options *options);
+/* Allocate and close in a loop, counted. */
+void section_count_loop(const struct options *options);
 /* A camera: its buffers are made, filled in turn, and freed. */
 void section_count_camera(const struct options *options);
 /* The functions that the steps of the largest buffer call, and what they take. */
-void section_count_profile(const struct options *options);
-/* Allocate and close in a loop, counted. */
-void section_count_loop(const struct options *options);
-/* Allocate and close in a loop. */
-void section_loop(const struct options *options);
-/* What large chunks are left when memory is in pieces. */
-void section_frag(const struct options *options);
-/* Allocating and freeing in several threads. */
-void section_threads(const struct options *options);
-
-/* The loop on one heap, which the result calls @name. */
-void loop_heap(const char *heap, const char *name, const struct options *options);
+void section_profile(const struct options *options);
 
 #endif /* VCM_BENCH_SECTIONS_H */

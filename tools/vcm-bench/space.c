@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "device.h"
@@ -92,46 +91,18 @@ struct pair {
 
 /* --- Memory in pieces -------------------------------------------------- */
 
-static void allow_files(unsigned int n)
-{
-	struct rlimit limit = { n + 64, n + 64 };
-
-	if (setrlimit(RLIMIT_NOFILE, &limit))
-		die("%u open files: %s", n, strerror(errno));
-}
-
-/* A buffer of chunks of @size bytes, of which few are neighbours. */
-static int alloc_between(uint64_t size)
-{
-	unsigned int n = 2 * LENGTH / size, i;
-	int *holders = calloc(n, sizeof(*holders)), dmabuf;
-
-	if (!holders)
-		die("no memory");
-	allow_files(n);
-	for (i = 0; i < n; i++)
-		holders[i] = vcm_alloc(size, size, 0);
-	for (i = 0; i < n; i += 2)
-		close(holders[i]);
-	dmabuf = vcm_alloc(LENGTH, size, 0);
-	for (i = 1; i < n; i += 2)
-		close(holders[i]);
-	free(holders);
-	return dmabuf;
-}
-
 #define TRIES 4
 
 /*
  * How many neighbours there are depends on what is free besides. Another try
  * meets other memory while the buffers of the ones before are kept.
  */
-static int alloc_apart(uint64_t size)
+static int alloc_well_apart(uint64_t size)
 {
 	int dmabufs[TRIES], last, i;
 
 	for (last = 0; ; last++) {
-		dmabufs[last] = alloc_between(size);
+		dmabufs[last] = alloc_apart(HEAP_VCM, LENGTH, size);
 		if (last == TRIES - 1 || vcm_runs(dmabufs[last]) >= ENOUGH * LENGTH / size)
 			break;
 	}
@@ -196,17 +167,14 @@ static void pair_init(struct pair *pair, const struct importer *importer, enum k
 	pair->kind = kind;
 	pair->dmabuf = -1;
 	if (kinds[kind].chunk)
-		pair->dmabuf = alloc_apart(kinds[kind].chunk);
+		pair->dmabuf = alloc_well_apart(kinds[kind].chunk);
 	else if (kinds[kind].mapped)
 		pair->dmabuf = heap_alloc(HEAP_VCM, LENGTH);
 	if (pair->dmabuf >= 0)
 		pair->runs = vcm_runs(pair->dmabuf);
 
-	for (i = 0; i < STEPS; i++) {
-		pair->ns[i] = calloc(2 * rounds, sizeof(uint64_t));
-		if (!pair->ns[i])
-			die("no memory");
-	}
+	for (i = 0; i < STEPS; i++)
+		pair->ns[i] = xmalloc(2 * rounds * sizeof(uint64_t));
 	for (i = 0; i < 2; i++) {
 		pair->space[i] = space_create(importer);
 		if (pair->dmabuf >= 0)
@@ -245,38 +213,26 @@ static void time_life(struct pair *pair, const struct importer *importer)
 	step_done(pair, STEP_DESTROY, start);
 }
 
-static void report_pair(struct pair *pair, struct summary *switched)
+/* Returns the times of a switch. */
+static struct summary report_pair(struct pair *pair)
 {
-	char text[64];
-	int i;
-
-	for (i = 0; i < STEPS; i++) {
-		struct summary summary = summarise(pair->ns[i], pair->n[i]);
-
-		if (!summary.n)
-			continue;
-		note("  %-18s %6llu runs  %-8s %s, least %.0f us, %zu times",
-		     kinds[pair->kind].name, (unsigned long long)pair->runs, step_names[i],
-		     summary_text(&summary, text), pair->ns[i][0] / 1e3, summary.n);
-		if (i == STEP_SWITCH)
-			*switched = summary;
-		free(pair->ns[i]);
-	}
-}
-
-/* --- The goals --------------------------------------------------------- */
-
-static void report_switch(const struct summary *switched, const struct pair *pairs)
-{
+	struct summary summary = {};
 	char name[64], text[64];
 	int i;
 
-	for (i = 0; i < KINDS; i++) {
-		snprintf(name, sizeof(name), "switch, %s", kinds[i].name);
-		report(INFO, name, "%s, %llu runs mapped in each space",
-		       summary_text(&switched[i], text), (unsigned long long)pairs[i].runs);
+	for (i = 0; i < STEPS; i++) {
+		if (!pair->n[i])
+			continue;
+		summary = summarise(pair->ns[i], pair->n[i]);
+		snprintf(name, sizeof(name), "%s, %s", step_names[i], kinds[pair->kind].name);
+		report(INFO, name, "%s, %llu runs mapped in each space", summary_text(&summary, text),
+		       (unsigned long long)pair->runs);
+		free(pair->ns[i]);
 	}
+	return summary;
 }
+
+/* --- The goals --------------------------------------------------------- */
 
 /* Page tables: whatever is in them, the device is given another one. */
 static void report_flat(const struct summary *switched)
@@ -305,16 +261,6 @@ static void report_replay(const struct summary *switched)
 	       switched[KIND_4K].median / switched[KIND_1M].median);
 }
 
-static void report_life(const struct pair *pair)
-{
-	struct summary create = summarise(pair->ns[STEP_CREATE], pair->n[STEP_CREATE]);
-	struct summary destroy = summarise(pair->ns[STEP_DESTROY], pair->n[STEP_DESTROY]);
-	char text[2][64];
-
-	report(INFO, "create and destroy", "%s and %s", summary_text(&create, text[0]),
-	       summary_text(&destroy, text[1]));
-}
-
 void section_space(const struct options *options)
 {
 	struct summary switched[KINDS];
@@ -337,10 +283,8 @@ void section_space(const struct options *options)
 
 	note("space: %s, device of %u bits, %llu MiB in each space", iommu_name(), importer.bits,
 	     (unsigned long long)(LENGTH >> 20));
-	report_life(&pairs[KIND_EMPTY]);
 	for (kind = 0; kind < KINDS; kind++)
-		report_pair(&pairs[kind], &switched[kind]);
-	report_switch(switched, pairs);
+		switched[kind] = report_pair(&pairs[kind]);
 	if (!strcmp(iommu_name(), "virtio"))
 		report_replay(switched);
 	else

@@ -104,13 +104,11 @@ struct run {
  * @run: how they are taken
  * @ns: by metric, peer and repeat; of several in a repeat the median
  * @n: number of repeats
- * @runs: physically contiguous runs of the buffers, by peer; when counting
  */
 struct samples {
 	const struct run *run;
 	uint64_t *ns[METRICS][PEERS];
 	unsigned int n;
-	struct count_runs runs[PEERS];
 };
 
 static void samples_init(struct samples *samples, const struct run *run, unsigned int repeats)
@@ -119,13 +117,9 @@ static void samples_init(struct samples *samples, const struct run *run, unsigne
 
 	samples->run = run;
 	samples->n = 0;
-	memset(samples->runs, 0, sizeof(samples->runs));
 	for (metric = 0; metric < METRICS; metric++)
-		for (peer = 0; peer < PEERS; peer++) {
-			samples->ns[metric][peer] = calloc(repeats, sizeof(uint64_t));
-			if (!samples->ns[metric][peer])
-				die("no memory");
-		}
+		for (peer = 0; peer < PEERS; peer++)
+			samples->ns[metric][peer] = xmalloc(repeats * sizeof(uint64_t));
 }
 
 static void samples_fini(struct samples *samples)
@@ -142,13 +136,6 @@ static void sample(struct samples *samples, enum metric metric, enum peer peer, 
 	samples->ns[metric][peer][samples->n] = ns;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* How many times as long as the system heap: the median of what each repeat says. */
 static double ratio_to_system(const struct samples *samples, enum metric metric, enum peer peer)
 {
@@ -158,8 +145,7 @@ static double ratio_to_system(const struct samples *samples, enum metric metric,
 	for (i = 0; i < samples->n; i++)
 		ratios[i] = (double)samples->ns[metric][peer][i] /
 			    samples->ns[metric][PEER_SYSTEM][i];
-	qsort(ratios, samples->n, sizeof(*ratios), compare_doubles);
-	return ratios[samples->n / 2];
+	return median(ratios, samples->n);
 }
 
 static void samples_report_times(struct samples *samples, uint64_t len)
@@ -197,8 +183,6 @@ static void samples_report_counts(const struct samples *samples, uint64_t len)
 	int metric, peer;
 	char name[64];
 
-	for (peer = 0; peer < PEERS; peer++)
-		count_report_runs(peer, len, &samples->runs[peer]);
 	for (metric = 0; metric < METRICS; metric++) {
 		snprintf(name, sizeof(name), "%s%s", samples->run->scattered ? "scattered-" : "",
 			 metric_names[metric]);
@@ -252,11 +236,6 @@ static void sample_cpu(struct samples *samples, enum peer peer, int dmabuf, uint
 	sample(samples, COPY, peer, copy_buffer(dmabuf, len));
 }
 
-static uint64_t median(uint64_t *ns, unsigned int n)
-{
-	return summarise(ns, n).median;
-}
-
 static unsigned int kernel_rounds(const struct samples *samples)
 {
 	return samples->run->count ? 1 : KERNEL_ROUNDS;
@@ -274,8 +253,8 @@ static void sample_vmap(struct samples *samples, enum peer peer, int dmabuf)
 		both[i] = ns[i][VCM_BENCH_VMAP] + ns[i][VCM_BENCH_VUNMAP];
 		all[i] = both[i] + ns[i][VCM_BENCH_VTOUCH];
 	}
-	sample(samples, VMAP, peer, median(both, n));
-	sample(samples, VMAP_TOUCH, peer, median(all, n));
+	sample(samples, VMAP, peer, summarise(both, n).median);
+	sample(samples, VMAP_TOUCH, peer, summarise(all, n).median);
 }
 
 static void sample_attach(struct samples *samples, enum peer peer, int dmabuf)
@@ -291,9 +270,9 @@ static void sample_attach(struct samples *samples, enum peer peer, int dmabuf)
 		remap[i] = ns[i][VCM_BENCH_REMAP] + ns[i][VCM_BENCH_REUNMAP];
 		once[i] = ns[i][VCM_BENCH_ATTACH] + map[i] + ns[i][VCM_BENCH_DETACH];
 	}
-	sample(samples, MAP, peer, median(map, n));
-	sample(samples, REMAP, peer, median(remap, n));
-	sample(samples, ATTACH_MAP_UNMAP, peer, median(once, n));
+	sample(samples, MAP, peer, summarise(map, n).median);
+	sample(samples, REMAP, peer, summarise(remap, n).median);
+	sample(samples, ATTACH_MAP_UNMAP, peer, summarise(once, n).median);
 }
 
 /* Begin and end of what the CPU does, while a device has the buffer mapped. */
@@ -339,10 +318,8 @@ static void peer_turn(struct samples *samples, enum peer peer, uint64_t len)
 	}
 	sample_attach(samples, peer, dmabuf);
 	sample_sync(samples, peer, dmabuf);
-	if (samples->run->count) {
+	if (samples->run->count)
 		sample_flush(samples, peer, dmabuf);
-		count_runs_add(&samples->runs[peer], &samples->run->importer, dmabuf);
-	}
 
 	close(rehearsal);
 	settle(samples);
@@ -373,7 +350,7 @@ static void run_size(const struct options *options, const struct run *run, int s
 	unsigned int repeats = options->repeats * sizes[size].factor, i;
 	struct samples samples;
 	uint64_t start;
-	char text[32];
+	char text[SIZE_TEXT_LEN];
 
 	samples_init(&samples, run, repeats);
 	/* The first one warms up. */
@@ -405,7 +382,7 @@ void section_steps(const struct options *options)
 {
 	struct run run = {};
 
-	peers_init(options->largest, options->without_pool, true);
+	peers_init(options->largest, true);
 	run_sizes(options, &run);
 	peers_exit();
 }
@@ -413,7 +390,7 @@ void section_steps(const struct options *options)
 static void count_steps(const struct options *options, struct run run)
 {
 	run.count = true;
-	count_begin(options, options->largest, run.scattered);
+	count_begin(options->largest, run.scattered);
 	run_sizes(options, &run);
 	count_end();
 }

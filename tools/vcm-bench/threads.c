@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Allocating and freeing in several threads.
+ * The same in several threads: allocating and freeing, and attaching and mapping for one
+ * device that all of them share, or for four of which each has its own.
  */
 
 #include <pthread.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "device.h"
 #include "peers.h"
 #include "pool.h"
 #include "report.h"
@@ -17,33 +19,38 @@
 
 static const struct {
 	uint64_t len;
-	unsigned int each;	/* buffers of a thread */
+	unsigned int buffers;	/* of a thread */
+	unsigned int maps;	/* of its buffer */
 } sizes[] = {
-	{ KIB(64), 128 },
-	{ MIB(1), 16 },
+	{ KIB(64), 128, 1000 },
+	{ MIB(1), 16, 250 },
 };
-
-static const enum peer measured[] = { PEER_WARM, PEER_COLD, PEER_SYSTEM };
 
 /* Takes about as long as a buffer from the pool. */
 #define LOOPS 10000
 
-typedef void (*work_fn)(enum peer peer, uint64_t len, unsigned int n);
-
 /**
  * struct work - of a thread
- * @fn: what it does
+ * @task: what it does
  * @peer: whose buffers
  * @size: index of their size
+ * @n: how often
+ * @importer: the device, if there is one
+ * @bench: an open file that has the buffer mapped for it
+ * @dmabuf: the buffer
  * @begin: when it began, in nanoseconds
  * @end: when it ended
  * @barrier: where all of them wait for each other
  * @thread: the thread
  */
 struct work {
-	work_fn fn;
+	const struct task *task;
 	enum peer peer;
 	int size;
+	unsigned int n;
+	struct importer importer;
+	int bench;
+	int dmabuf;
 	uint64_t begin;
 	uint64_t end;
 	pthread_barrier_t *barrier;
@@ -51,59 +58,115 @@ struct work {
 };
 
 /* All are allocated before the first one is freed: none comes back dirty. */
-static void alloc_and_free(enum peer peer, uint64_t len, unsigned int n)
+static void alloc_and_free(struct work *work)
 {
+	int dmabufs[work->n];
 	unsigned int i;
-	int dmabufs[n];
 
-	for (i = 0; i < n; i++)
-		dmabufs[i] = peer_alloc(peer, len);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < work->n; i++)
+		dmabufs[i] = peer_alloc(work->peer, sizes[work->size].len);
+	for (i = 0; i < work->n; i++)
 		close(dmabufs[i]);
 }
 
-/* Without the kernel: what the machine can give to so many threads. */
-static void spin(enum peer peer, uint64_t len, unsigned int n)
+static void map(struct work *work)
 {
-	volatile unsigned int count = n * LOOPS;
+	bench_frames(work->bench, work->n);
+}
 
-	(void)peer;
-	(void)len;
+static void attach(struct work *work)
+{
+	unsigned int i;
+
+	for (i = 0; i < work->n; i++) {
+		bench_frames_free(work->bench);
+		bench_queue(work->bench, &work->importer, work->dmabuf);
+	}
+}
+
+/* Without the kernel: what the machine can give to so many threads. */
+static void spin(struct work *work)
+{
+	volatile unsigned int count = work->n * LOOPS;
+
 	while (count)
 		count--;
 }
 
-static void *work(void *arg)
+/**
+ * struct task - what threads do
+ * @name: of the result
+ * @run: all of it
+ * @devices: for how many devices, or none
+ * @peers: with which buffers, ends with PEERS
+ */
+static const struct task {
+	const char *name;
+	void (*run)(struct work *work);
+	unsigned int devices;
+	enum peer peers[4];
+} tasks[] = {
+	{ "alloc", alloc_and_free, 0, { PEER_WARM, PEER_COLD, PEER_SYSTEM, PEERS } },
+	{ "map-1", map, 1, { PEER_COLD, PEER_SYSTEM, PEERS } },
+	{ "map-4", map, 4, { PEER_COLD, PEER_SYSTEM, PEERS } },
+	{ "attach-1", attach, 1, { PEER_COLD, PEER_SYSTEM, PEERS } },
+	{ "attach-4", attach, 4, { PEER_COLD, PEER_SYSTEM, PEERS } },
+	{ "no-kernel", spin, 0, { PEER_SYSTEM, PEERS } },
+};
+
+static void *work_run(void *arg)
 {
 	struct work *work = arg;
 
 	pthread_barrier_wait(work->barrier);
 	work->begin = now_ns();
-	work->fn(work->peer, sizes[work->size].len, sizes[work->size].each);
+	work->task->run(work);
 	work->end = now_ns();
 	return NULL;
 }
 
-/*
- * Nanoseconds from the first one that began to the last one that ended, by the
- * buffers of all of them.
- */
-static uint64_t run_threads(work_fn fn, enum peer peer, int size, unsigned int threads)
+/* The first device is a narrow one. */
+static void work_begin(struct work *work, unsigned int number)
 {
-	struct work works[MAX_THREADS] = {};
+	if (!work->task->devices)
+		return;
+	importer_open_any(&work->importer, 1 + number % work->task->devices);
+	work->bench = bench_open();
+	work->dmabuf = peer_alloc(work->peer, sizes[work->size].len);
+	bench_queue(work->bench, &work->importer, work->dmabuf);
+}
+
+static void work_end(struct work *work)
+{
+	if (!work->task->devices)
+		return;
+	close(work->bench);
+	close(work->dmabuf);
+	importer_close(&work->importer);
+}
+
+/*
+ * Nanoseconds from the first one that began to the last one that ended, by what all of
+ * them did.
+ */
+static uint64_t run_threads(const struct task *task, enum peer peer, int size,
+			    unsigned int threads)
+{
+	unsigned int n = task->devices ? sizes[size].maps : sizes[size].buffers, i;
+	struct work works[MAX_THREADS];
 	uint64_t begin = UINT64_MAX, end = 0;
 	pthread_barrier_t barrier;
-	unsigned int i;
 
 	pthread_barrier_init(&barrier, NULL, threads);
 	for (i = 0; i < threads; i++) {
-		works[i].fn = fn;
-		works[i].peer = peer;
-		works[i].size = size;
-		works[i].barrier = &barrier;
-		if (pthread_create(&works[i].thread, NULL, work, &works[i]))
-			die("no thread");
+		works[i] = (struct work) {
+			.task = task, .peer = peer, .size = size, .n = n, .barrier = &barrier,
+		};
+		work_begin(&works[i], i);
 	}
+	for (i = 0; i < threads; i++)
+		if (pthread_create(&works[i].thread, NULL, work_run, &works[i]))
+			die("no thread");
 	for (i = 0; i < threads; i++) {
 		pthread_join(works[i].thread, NULL);
 		if (works[i].begin < begin)
@@ -111,64 +174,55 @@ static uint64_t run_threads(work_fn fn, enum peer peer, int size, unsigned int t
 		if (works[i].end > end)
 			end = works[i].end;
 	}
+	for (i = 0; i < threads; i++)
+		work_end(&works[i]);
 	pthread_barrier_destroy(&barrier);
-	return (end - begin) / (threads * sizes[size].each);
+	return (end - begin) / (threads * n);
 }
 
-static uint64_t turn(enum peer peer, int size, unsigned int threads)
+static uint64_t turn(const struct task *task, enum peer peer, int size, unsigned int threads)
 {
 	uint64_t ns;
 
-	peer_begin(peer, sizes[size].len, threads * sizes[size].each);
+	peer_begin(peer, sizes[size].len, threads * sizes[size].buffers);
 	close(peer_alloc(peer, peer_first(sizes[size].len)));
-	ns = run_threads(alloc_and_free, peer, size, threads);
+	ns = run_threads(task, peer, size, threads);
 	peer_end(peer);
 	return ns;
 }
 
-static void report_times(const char *name, uint64_t *ns, const struct options *options, int size,
-			 unsigned int threads)
+static void run(const struct options *options, const struct task *task, int size,
+		unsigned int threads)
 {
-	struct summary sum = summarise(ns, options->repeats);
+	uint64_t ns[PEERS][options->repeats];
+	const enum peer *peer;
+	struct summary sum;
+	unsigned int i;
 
-	result("threads\t%s\t%llu\t%u\t%zu\t%.0f\t%.0f\t%.0f", name,
-	       (unsigned long long)sizes[size].len, threads, sum.n, sum.median, sum.low, sum.high);
-}
-
-static void run(const struct options *options, int size, unsigned int threads)
-{
-	uint64_t ns[ARRAY_SIZE(measured)][options->repeats], alone[options->repeats];
-	unsigned int i, j;
-
-	for (i = 0; i < options->repeats + 1; i++) {
-		/* The last one overwrites the first one, which warmed up. */
-		unsigned int at = i % options->repeats;
-
-		for (j = 0; j < ARRAY_SIZE(measured); j++) {
-			unsigned int k = (i + j) % ARRAY_SIZE(measured);
-
-			if (peer_can(measured[k], sizes[size].len))
-				ns[k][at] = turn(measured[k], size, threads);
-		}
-		alone[at] = run_threads(spin, PEER_SYSTEM, size, threads);
+	/* The last one overwrites the first one, which warmed up. */
+	for (i = 0; i < options->repeats + 1; i++)
+		for (peer = task->peers; *peer != PEERS; peer++)
+			ns[*peer][i % options->repeats] = turn(task, *peer, size, threads);
+	for (peer = task->peers; *peer != PEERS; peer++) {
+		sum = summarise(ns[*peer], options->repeats);
+		result("threads\t%s\t%s\t%llu\t%u\t%zu\t%.0f\t%.0f\t%.0f", task->name,
+		       peer_name(*peer), (unsigned long long)sizes[size].len, threads, sum.n,
+		       sum.median, sum.low, sum.high);
 	}
-	for (j = 0; j < ARRAY_SIZE(measured); j++)
-		if (peer_can(measured[j], sizes[size].len))
-			report_times(peer_name(measured[j]), ns[j], options, size, threads);
-	report_times("no-kernel", alone, options, size, threads);
 }
 
 void section_threads(const struct options *options)
 {
 	unsigned int threads;
-	char text[32];
-	int i;
+	int i, task;
 
-	peers_init(MIB(64), options->without_pool, true);
-	for (i = 0; i < ARRAY_SIZE(sizes); i++)
-		for (threads = 1; threads <= MAX_THREADS; threads++) {
-			progress("%s, %u threads", size_text(sizes[i].len, text), threads);
-			run(options, i, threads);
-		}
+	peers_init(MIB(64), false);
+	for (task = 0; task < ARRAY_SIZE(tasks); task++)
+		for (i = 0; i < ARRAY_SIZE(sizes); i++)
+			for (threads = 1; threads <= MAX_THREADS; threads++) {
+				progress("%s, %llu KB, %u threads", tasks[task].name,
+					 (unsigned long long)sizes[i].len >> 10, threads);
+				run(options, &tasks[task], i, threads);
+			}
 	peers_exit();
 }
