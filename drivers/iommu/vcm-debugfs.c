@@ -10,48 +10,117 @@
 #include <linux/debugfs.h>
 #include <linux/device.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
 
-#include "vcm-iova.h"
+#include "vcm-debugfs.h"
+#include "vcm-device.h"
+
+/**
+ * struct vcm_shown - what is shown of a mapping
+ * @info: how it is mapped
+ * @len: bytes
+ * @alone: it has a reservation to itself
+ */
+struct vcm_shown {
+	struct vcm_iova_info info;
+	size_t len;
+	bool alone;
+};
+
+/**
+ * struct vcm_showing - where to, and whether it worked
+ * @s: the file
+ * @ret: 0 or -ENOMEM
+ */
+struct vcm_showing {
+	struct seq_file *s;
+	int ret;
+};
+
+static int vcm_shown_cmp(const void *a, const void *b)
+{
+	const struct vcm_shown *x = a, *y = b;
+
+	return cmp_int(x->info.iova, y->info.iova);
+}
+
+/* What is live, by address. */
+static unsigned long vcm_shown_collect(struct vcm_iova_device *vdev,
+				       struct vcm_shown *shown)
+{
+	struct vcm_iova_mapping *map;
+	unsigned long n = 0;
+
+	lockdep_assert_held(&vdev->mappings_lock);
+
+	list_for_each_entry(map, &vdev->mappings, node) {
+		if (!vcm_iova_info(map, &shown[n].info) ||
+		    !READ_ONCE(map->live))
+			continue;
+		shown[n].len = map->len;
+		shown[n].alone = map->linked && !map->range;
+		n++;
+	}
+	sort(shown, n, sizeof(*shown), vcm_shown_cmp, NULL);
+	return n;
+}
 
 static void vcm_mapping_show(struct seq_file *s,
 			     const struct vcm_iova_device *vdev,
-			     const struct vcm_iova_mapping *map)
+			     const struct vcm_shown *shown)
 {
 	if (vdev->translated)
-		seq_printf(s, "  iova=0x%016llx", map->iova);
+		seq_printf(s, "  iova=0x%016llx", shown->info.iova);
 	else
 		seq_puts(s, "  iova=-");
 	seq_printf(s, " length=%zu align=%llu guard=%llu segs=%u alone=%d degraded=%d\n",
-		   map->len, map->align, map->guard, map->segs,
-		   map->linked && !map->range,
-		   map->degraded);
+		   shown->len, shown->info.align, shown->info.guard,
+		   shown->info.segs, shown->alone, shown->info.degraded);
 }
 
-static void vcm_device_show(struct seq_file *s, struct vcm_iova_device *vdev)
+static void vcm_totals_show(struct seq_file *s, struct vcm_iova_device *vdev)
 {
-	struct rb_node *rb;
+	struct vcm_device_counts counts;
 
+	vcm_device_count(vdev, &counts);
 	mutex_lock(&vdev->lock);
 	seq_printf(s, "%s translated=%d linked=%d slab_size=%llu slabs=%lu reserved=%llu used=%llu largest_free=%llu mappings=%lu degraded=%lu refused=%lu\n",
 		   dev_name(vdev->dev), vdev->translated, vdev->linked,
-		   vdev->slab_size, vdev->nr_reservations, vdev->reserved,
-		   vdev->used, vcm_extents_largest(&vdev->extents),
-		   vdev->nr_mappings, vdev->nr_degraded, vdev->nr_refused);
-	for (rb = rb_first(&vdev->mappings); rb; rb = rb_next(rb))
-		vcm_mapping_show(s, vdev,
-				 rb_entry(rb, struct vcm_iova_mapping, node));
+		   vdev->slab_size, counts.reservations, counts.reserved,
+		   counts.used, vcm_extents_largest(&vdev->extents),
+		   counts.mappings, atomic_long_read(&vdev->nr_degraded),
+		   atomic_long_read(&vdev->nr_refused));
 	mutex_unlock(&vdev->lock);
+}
+
+static void vcm_device_show(struct vcm_iova_device *vdev, void *data)
+{
+	struct vcm_showing *showing = data;
+	struct vcm_shown *shown;
+	unsigned long n, i;
+
+	mutex_lock(&vdev->mappings_lock);
+	shown = kvmalloc_objs(*shown, vdev->nr_mappings);
+	if (!shown) {
+		showing->ret = -ENOMEM;
+		goto unlock;
+	}
+	n = vcm_shown_collect(vdev, shown);
+	vcm_totals_show(showing->s, vdev);
+	for (i = 0; i < n; i++)
+		vcm_mapping_show(showing->s, vdev, &shown[i]);
+	kvfree(shown);
+unlock:
+	mutex_unlock(&vdev->mappings_lock);
 }
 
 VISIBLE_IF_KUNIT int vcm_iova_show(struct seq_file *s, void *unused)
 {
-	struct vcm_iova_device *vdev;
+	struct vcm_showing showing = { .s = s };
 
-	mutex_lock(&vcm_devices_lock);
-	list_for_each_entry(vdev, &vcm_devices, node)
-		vcm_device_show(s, vdev);
-	mutex_unlock(&vcm_devices_lock);
-	return 0;
+	vcm_devices_for_each(vcm_device_show, &showing);
+	return showing.ret;
 }
 DEFINE_SHOW_ATTRIBUTE(vcm_iova);
 

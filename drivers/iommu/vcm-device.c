@@ -2,17 +2,11 @@
 /*
  * The devices that buffers are attached to
  *
- * A device is known from its first attachment to its last, or until it goes.
- * What is kept about it is whether its DMA can be placed at all, and where
- * everything is.
- *
- * A device goes for us when its driver has let go of it, and when it is deleted
- * without having one. Its importers may still have buffers mapped: files that
- * are open, a queue that is torn down later. But the IOMMU core frees the
- * domain soon, or attaches another, and the next driver may set other limits.
- * So all that is mapped is undone then, in place of the importers, and what
- * they do later is bookkeeping of ours alone. Who attaches the same device
- * anew, bound to a driver again, gets it anew.
+ * A device is known from its first attachment on. What is kept about it is
+ * whether its DMA can be placed at all, and where everything is. One with a driver
+ * that leaves its DMA to the DMA API is known until it goes (vcm-gone.c), so that
+ * to attach buffers again and again is to look it up; others until their last
+ * attachment.
  *
  * A domain that has been replaced is gone with all that was in it, and so is a
  * device for us whose domain has. The IOMMU core replaces none while a driver is
@@ -21,22 +15,27 @@
  * use the DMA API; if they do, we look before each step whether it has happened.
  */
 
+#include <kunit/visibility.h>
 #include <linux/amba/bus.h>
 #include <linux/device.h>
-#include <linux/device/bus.h>
 #include <linux/dma-map-ops.h>
+#include <linux/err.h>
 #include <linux/export.h>
+#include <linux/hashtable.h>
 #include <linux/iommu.h>
 #include <linux/pci.h>
 #include <linux/platform_device.h>
-#include <linux/scatterlist.h>
 #include <linux/slab.h>
 
-#include "vcm-iova.h"
+#include "vcm-device.h"
 
-LIST_HEAD(vcm_devices);
-/* Protects the list, and the birth and death of what is on it. */
-DEFINE_MUTEX(vcm_devices_lock);
+#define VCM_DEVICES_BITS	8
+
+static DEFINE_HASHTABLE(vcm_devices, VCM_DEVICES_BITS);
+/* The same, in the order in which they became known. */
+static LIST_HEAD(vcm_devices_in_order);
+/* Protects changes of both, and the birth of what is in them. */
+static DEFINE_MUTEX(vcm_devices_lock);
 
 /* Tells what is special about a device; set and called under that lock. */
 static vcm_iova_rules_t vcm_rules;
@@ -80,7 +79,11 @@ static struct vcm_iova_device *vcm_device_create(struct device *dev)
 		return NULL;
 
 	kref_init(&vdev->ref);
-	init_rwsem(&vdev->alive);
+	init_rwsem(&vdev->hold);
+	mutex_init(&vdev->mappings_lock);
+	INIT_LIST_HEAD(&vdev->mappings);
+	spin_lock_init(&vdev->live_lock);
+	INIT_LIST_HEAD(&vdev->live);
 	mutex_init(&vdev->lock);
 	INIT_LIST_HEAD(&vdev->slab_list);
 	vcm_extents_init(&vdev->extents, 0);
@@ -95,11 +98,24 @@ static struct vcm_iova_device *vcm_device_create(struct device *dev)
 
 	vdev->linked = merge && merge < PAGE_SIZE;
 	vdev->coherent = dev_is_dma_coherent(dev);
-	vdev->owned = vcm_dma_owned(dev);
 	vdev->domain = vcm_dma_domain(dev);
+	vdev->kept = vcm_dma_owned(dev);
+	if (!vdev->kept)
+		set_bit(VCM_DEVICE_UNOWNED, &vdev->special);
 	if (vcm_rules)
 		vcm_rules(dev, &vdev->rules);
 	return vdev;
+}
+
+static void vcm_device_unhash(struct vcm_iova_device *vdev)
+{
+	lockdep_assert_held(&vcm_devices_lock);
+
+	/* It is not put back: who finds it there goes on to the end. */
+	if (hlist_unhashed(&vdev->node))
+		return;
+	hlist_del_init_rcu(&vdev->node);
+	list_del(&vdev->in_order);
 }
 
 static void vcm_device_release(struct kref *ref)
@@ -107,76 +123,239 @@ static void vcm_device_release(struct kref *ref)
 	struct vcm_iova_device *vdev = container_of(ref, struct vcm_iova_device,
 						    ref);
 
-	lockdep_assert_held(&vcm_devices_lock);
+	mutex_lock(&vcm_devices_lock);
+	vcm_device_unhash(vdev);
+	mutex_unlock(&vcm_devices_lock);
 
-	list_del(&vdev->node);
 	vcm_extents_destroy(&vdev->extents);
 	WARN_ON(!RB_EMPTY_ROOT(&vdev->slabs));
-	WARN_ON(!RB_EMPTY_ROOT(&vdev->mappings));
+	WARN_ON(!list_empty(&vdev->mappings));
 	put_device(vdev->dev);
 	mutex_destroy(&vdev->lock);
-	kfree(vdev);
+	mutex_destroy(&vdev->mappings_lock);
+	kfree_rcu(vdev, rcu);
 }
+
+/* --- Looking them up --------------------------------------------------- */
 
 static struct vcm_iova_device *vcm_device_find(struct device *dev)
 {
 	struct vcm_iova_device *vdev;
 
-	lockdep_assert_held(&vcm_devices_lock);
-
-	list_for_each_entry(vdev, &vcm_devices, node)
+	hash_for_each_possible_rcu(vcm_devices, vdev, node, (unsigned long)dev)
 		if (vdev->dev == dev)
 			return vdev;
 	return NULL;
 }
 
-/* --- When a device goes ------------------------------------------------ */
-
-/* Nobody finds it any more; the attachments that there are keep it. */
-static void vcm_device_unlist(struct vcm_iova_device *vdev)
+/**
+ * vcm_device_find_get - find a device that is known
+ * @dev: the device
+ *
+ * Context: Any.
+ * Return: it, for vcm_iova_put(), or NULL.
+ */
+struct vcm_iova_device *vcm_device_find_get(struct device *dev)
 {
+	struct vcm_iova_device *vdev;
+
+	rcu_read_lock();
+	vdev = vcm_device_find(dev);
+	if (vdev && !kref_get_unless_zero(&vdev->ref))
+		vdev = NULL;
+	rcu_read_unlock();
+	return vdev;
+}
+
+static bool vcm_device_used(const struct vcm_iova_device *vdev)
+{
+	return kref_read(&vdev->ref) > vdev->kept;
+}
+
+/**
+ * vcm_devices_for_each - look at all devices that somebody uses
+ * @fn: called for each
+ * @data: for @fn
+ *
+ * Context: Process context, may sleep.
+ */
+void vcm_devices_for_each(void (*fn)(struct vcm_iova_device *vdev, void *data),
+			  void *data)
+{
+	struct vcm_iova_device *vdev;
+
 	mutex_lock(&vcm_devices_lock);
-	list_del_init(&vdev->node);
+	list_for_each_entry(vdev, &vcm_devices_in_order, in_order)
+		if (vcm_device_used(vdev))
+			fn(vdev, data);
 	mutex_unlock(&vcm_devices_lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(vcm_devices_for_each);
 
-/* Undo all mappings; none can be made any more. */
-static void vcm_device_revoke(struct vcm_iova_device *vdev, bool lost)
+/**
+ * vcm_device_forget - let nobody find a device any more
+ * @vdev: the device, with a reference of the caller's
+ *
+ * The attachments that there are keep it.
+ *
+ * Context: Process context, may sleep.
+ */
+void vcm_device_forget(struct vcm_iova_device *vdev)
 {
-	struct rb_node *rb;
+	bool found;
 
-	down_write(&vdev->alive);
-	if (!vdev->dead)
-		vdev->lost = lost;
-	vdev->dead = true;
-	while ((rb = rb_first(&vdev->mappings)))
-		vcm_mapping_revoke(vdev, rb_entry(rb, struct vcm_iova_mapping,
-						  node));
-	up_write(&vdev->alive);
+	mutex_lock(&vcm_devices_lock);
+	found = !hlist_unhashed(&vdev->node);
+	vcm_device_unhash(vdev);
+	mutex_unlock(&vcm_devices_lock);
+	if (found && vdev->kept)
+		vcm_iova_put(vdev);
 }
 
+/**
+ * vcm_devices_exit - forget all devices
+ *
+ * Context: Process context, once. Nobody uses one.
+ */
+void vcm_devices_exit(void)
+{
+	struct vcm_iova_device *vdev, *next;
+
+	list_for_each_entry_safe(vdev, next, &vcm_devices_in_order, in_order)
+		vcm_device_forget(vdev);
+}
+
+/* --- Their mappings ---------------------------------------------------- */
+
+/**
+ * vcm_device_add_mapping - a buffer is attached
+ * @vdev: the device
+ * @map: the buffer, not mapped
+ *
+ * Context: Process context, may sleep.
+ */
+void vcm_device_add_mapping(struct vcm_iova_device *vdev,
+			    struct vcm_iova_mapping *map)
+{
+	mutex_lock(&vdev->mappings_lock);
+	spin_lock(&vdev->live_lock);
+	list_add_tail(&map->node, &vdev->mappings);
+	vdev->nr_mappings++;
+	spin_unlock(&vdev->live_lock);
+	mutex_unlock(&vdev->mappings_lock);
+}
+
+/**
+ * vcm_device_del_mapping - undo vcm_device_add_mapping()
+ * @vdev: the device
+ * @map: the buffer, not mapped
+ *
+ * Context: Process context, may sleep.
+ */
+void vcm_device_del_mapping(struct vcm_iova_device *vdev,
+			    struct vcm_iova_mapping *map)
+{
+	mutex_lock(&vdev->mappings_lock);
+	spin_lock(&vdev->live_lock);
+	list_del(&map->node);
+	vdev->nr_mappings--;
+	spin_unlock(&vdev->live_lock);
+	mutex_unlock(&vdev->mappings_lock);
+}
+
+/**
+ * vcm_device_add_live - a buffer is mapped
+ * @vdev: the device, VCM_DEVICE_UNOWNED
+ * @map: the buffer
+ *
+ * Context: Process context, with &struct vcm_iova_mapping.lock.
+ */
+void vcm_device_add_live(struct vcm_iova_device *vdev,
+			 struct vcm_iova_mapping *map)
+{
+	lockdep_assert_held(&map->lock);
+
+	spin_lock(&vdev->live_lock);
+	list_add(&map->live_node, &vdev->live);
+	spin_unlock(&vdev->live_lock);
+}
+
+/**
+ * vcm_device_del_live - undo vcm_device_add_live()
+ * @vdev: the device
+ * @map: the buffer
+ *
+ * Context: Process context, with &struct vcm_iova_mapping.lock.
+ */
+void vcm_device_del_live(struct vcm_iova_device *vdev,
+			 struct vcm_iova_mapping *map)
+{
+	lockdep_assert_held(&map->lock);
+
+	spin_lock(&vdev->live_lock);
+	list_del(&map->live_node);
+	spin_unlock(&vdev->live_lock);
+}
+
+static void vcm_mapping_count(struct vcm_iova_mapping *map,
+			      struct vcm_device_counts *counts)
+{
+	mutex_lock(&map->lock);
+	counts->mappings += map->live;
+	if (map->live && map->linked)
+		counts->used += map->need;
+	if (map->live && map->linked && !map->range) {
+		counts->reservations++;
+		counts->reserved += dma_iova_size(&map->own);
+	}
+	mutex_unlock(&map->lock);
+}
+
+/**
+ * vcm_device_count - count what is mapped for a device
+ * @vdev: the device
+ * @counts: set
+ *
+ * Context: Process context, may sleep, with &struct
+ *	vcm_iova_device.mappings_lock.
+ */
+void vcm_device_count(struct vcm_iova_device *vdev,
+		      struct vcm_device_counts *counts)
+{
+	struct vcm_iova_mapping *map;
+
+	lockdep_assert_held(&vdev->mappings_lock);
+
+	*counts = (struct vcm_device_counts){};
+	list_for_each_entry(map, &vdev->mappings, node)
+		vcm_mapping_count(map, counts);
+	mutex_lock(&vdev->lock);
+	counts->reservations += vdev->nr_slabs;
+	counts->reserved += vdev->reserved;
+	mutex_unlock(&vdev->lock);
+}
+
+/* --- When the domain goes ---------------------------------------------- */
+
 /*
- * A new domain may be where the old one was, but it is empty. All mappings were
- * in the same one, and they go together.
+ * A new domain may be where the old one was, but it is empty. All that is live is
+ * in the same one, and goes together.
  */
 static bool vcm_domain_emptied(struct vcm_iova_device *vdev,
 			       struct iommu_domain *domain)
 {
 	struct vcm_iova_mapping *map;
-	bool emptied;
 
-	mutex_lock(&vdev->lock);
-	map = rb_entry_safe(rb_first(&vdev->mappings), struct vcm_iova_mapping,
-			    node);
-	emptied = map && iommu_iova_to_phys(domain, map->iova) !=
-			 sg_phys(map->sgt->sgl);
-	mutex_unlock(&vdev->lock);
-	return emptied;
+	lockdep_assert_held(&vdev->live_lock);
+
+	map = list_first_entry_or_null(&vdev->live, struct vcm_iova_mapping,
+				       live_node);
+	return map && iommu_iova_to_phys(domain, map->iova) != map->phys;
 }
 
 /**
- * vcm_device_replaced - has the domain been replaced that mappings are in
- * @vdev: the device, with &struct vcm_iova_device.alive
+ * vcm_device_replaced - has the domain been replaced that buffers are mapped in
+ * @vdev: the device, VCM_DEVICE_UNOWNED
  *
  * Context: Process context.
  * Return: true if it has, and nothing of it may be touched.
@@ -184,11 +363,8 @@ static bool vcm_domain_emptied(struct vcm_iova_device *vdev,
 bool vcm_device_replaced(struct vcm_iova_device *vdev)
 {
 	struct iommu_domain *domain;
+	bool replaced;
 
-	lockdep_assert_held(&vdev->alive);
-
-	if (likely(vdev->owned))
-		return false;
 	if (vdev->translated != !!dma_get_merge_boundary(vdev->dev))
 		return true;
 
@@ -199,143 +375,14 @@ bool vcm_device_replaced(struct vcm_iova_device *vdev)
 	domain = vcm_dma_domain(vdev->dev);
 	if (!domain)
 		return false;
+
+	spin_lock(&vdev->live_lock);
 	if (!vdev->domain)
 		vdev->domain = domain;
-	return domain != vdev->domain ||
-	       (vdev->linked && vcm_domain_emptied(vdev, domain));
-}
-
-/**
- * vcm_device_lose - a device whose domain is another has gone
- * @vdev: the device, or one that has gone already
- *
- * Context: Process context, may sleep, without &struct vcm_iova_device.alive.
- */
-void vcm_device_lose(struct vcm_iova_device *vdev)
-{
-	vcm_device_unlist(vdev);
-	vcm_device_revoke(vdev, true);
-}
-
-/**
- * vcm_iova_revoke - undo all that is mapped for a device
- * @dev: the device
- *
- * As when it goes: nothing is mapped any more for who has it, and what is left to
- * them is to unmap and to put it. Who gets it later, gets it anew.
- *
- * Context: Process context, may sleep.
- */
-void vcm_iova_revoke(struct device *dev)
-{
-	struct vcm_iova_device *vdev;
-
-	mutex_lock(&vcm_devices_lock);
-	vdev = vcm_device_find(dev);
-	if (vdev) {
-		list_del_init(&vdev->node);
-		kref_get(&vdev->ref);
-	}
-	mutex_unlock(&vcm_devices_lock);
-	if (!vdev)
-		return;
-
-	vcm_device_revoke(vdev, false);
-	vcm_iova_put(vdev);
-}
-EXPORT_SYMBOL_NS_GPL(vcm_iova_revoke, "VCM_IOVA");
-
-/*
- * Until its driver's remove() has returned a device may do DMA. One that is
- * deleted is unbound after that is notified, if it is bound; and whoever has
- * attached it even later than that is noticed when it has been deleted.
- */
-static int vcm_bus_notify(struct notifier_block *nb, unsigned long action,
-			  void *data)
-{
-	struct device *dev = data;
-
-	switch (action) {
-	case BUS_NOTIFY_DEL_DEVICE:
-		if (dev->driver)
-			break;
-		fallthrough;
-	case BUS_NOTIFY_UNBOUND_DRIVER:
-	case BUS_NOTIFY_DRIVER_NOT_BOUND:
-	case BUS_NOTIFY_REMOVED_DEVICE:
-		vcm_iova_revoke(dev);
-		break;
-	}
-	return NOTIFY_OK;
-}
-
-/**
- * struct vcm_bus - a bus whose devices may be behind an IOMMU
- * @type: the bus
- * @nb: tells when a device goes
- */
-struct vcm_bus {
-	const struct bus_type *type;
-	struct notifier_block nb;
-};
-
-/*
- * Before dma-debug, which looks for what is still mapped, and the IOMMU core,
- * which frees the domain. Nothing has to be undone on other buses: there the
- * DMA API has no page tables.
- */
-#define VCM_BUS(_type)						\
-	{							\
-		.type = &(_type),				\
-		.nb.notifier_call = vcm_bus_notify,		\
-		.nb.priority = 1,				\
-	}
-
-static struct vcm_bus vcm_buses[] = {
-	VCM_BUS(platform_bus_type),
-#ifdef CONFIG_PCI
-	VCM_BUS(pci_bus_type),
-#endif
-#ifdef CONFIG_ARM_AMBA
-	VCM_BUS(amba_bustype),
-#endif
-};
-
-static void vcm_buses_unwatch(int nr)
-{
-	while (nr--)
-		bus_unregister_notifier(vcm_buses[nr].type, &vcm_buses[nr].nb);
-}
-
-/**
- * vcm_devices_init - begin to watch for devices that go
- *
- * Context: Process context, once.
- * Return: 0 or an error.
- */
-int vcm_devices_init(void)
-{
-	int i, ret;
-
-	for (i = 0; i < ARRAY_SIZE(vcm_buses); i++) {
-		ret = bus_register_notifier(vcm_buses[i].type,
-					    &vcm_buses[i].nb);
-		if (ret) {
-			vcm_buses_unwatch(i);
-			return ret;
-		}
-	}
-	return 0;
-}
-
-/**
- * vcm_devices_exit - undo vcm_devices_init()
- *
- * Context: Process context, once.
- */
-void vcm_devices_exit(void)
-{
-	vcm_buses_unwatch(ARRAY_SIZE(vcm_buses));
+	replaced = domain != vdev->domain ||
+		   (vdev->linked && vcm_domain_emptied(vdev, domain));
+	spin_unlock(&vdev->live_lock);
+	return replaced;
 }
 
 /* --- For who makes devices of its own ---------------------------------- */
@@ -376,6 +423,19 @@ void vcm_iova_clear_rules(void)
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_clear_rules, "VCM_IOVA");
 
+/* Wait until all that is under way for a device has come to its end. */
+static void vcm_device_drain(struct vcm_iova_device *vdev)
+{
+	struct vcm_iova_mapping *map;
+
+	mutex_lock(&vdev->mappings_lock);
+	list_for_each_entry(map, &vdev->mappings, node) {
+		mutex_lock(&map->lock);
+		mutex_unlock(&map->lock);
+	}
+	mutex_unlock(&vdev->mappings_lock);
+}
+
 /**
  * vcm_iova_hold - let nothing be mapped or unmapped for a device
  * @vdev: the device
@@ -387,7 +447,10 @@ EXPORT_SYMBOL_NS_GPL(vcm_iova_clear_rules, "VCM_IOVA");
  */
 void vcm_iova_hold(struct vcm_iova_device *vdev)
 {
-	down_write(&vdev->alive);
+	down_write(&vdev->hold);
+	set_bit(VCM_DEVICE_HELD, &vdev->special);
+	/* Whoever takes the lock of a mapping after that sees the bit. */
+	vcm_device_drain(vdev);
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_hold, "VCM_IOVA");
 
@@ -399,58 +462,69 @@ EXPORT_SYMBOL_NS_GPL(vcm_iova_hold, "VCM_IOVA");
  */
 void vcm_iova_unhold(struct vcm_iova_device *vdev)
 {
-	up_write(&vdev->alive);
+	clear_bit(VCM_DEVICE_HELD, &vdev->special);
+	up_write(&vdev->hold);
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_unhold, "VCM_IOVA");
 
 /**
- * vcm_iova_attached - is a device known here
+ * vcm_iova_attached - does anybody use a device
  * @dev: the device
  *
- * Context: Process context, may sleep.
- * Return: true from vcm_iova_get() to the last vcm_iova_put().
+ * Context: Any.
+ * Return: true from the first vcm_iova_get() or vcm_iova_attach() to the last
+ *	vcm_iova_put() or vcm_iova_detach(), or until the device goes.
  */
 bool vcm_iova_attached(struct device *dev)
 {
-	bool found;
+	struct vcm_iova_device *vdev;
+	bool used;
 
-	mutex_lock(&vcm_devices_lock);
-	found = vcm_device_find(dev);
-	mutex_unlock(&vcm_devices_lock);
-	return found;
+	rcu_read_lock();
+	vdev = vcm_device_find(dev);
+	used = vdev && vcm_device_used(vdev);
+	rcu_read_unlock();
+	return used;
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_attached, "VCM_IOVA");
 
-/* --- For exporters ----------------------------------------------------- */
+static struct vcm_iova_device *vcm_device_add(struct device *dev)
+{
+	struct vcm_iova_device *vdev;
+
+	lockdep_assert_held(&vcm_devices_lock);
+
+	vdev = vcm_device_create(dev);
+	if (!vdev)
+		return ERR_PTR(-ENOMEM);
+	if (vdev->kept)
+		kref_get(&vdev->ref);
+	hash_add_rcu(vcm_devices, &vdev->node, (unsigned long)dev);
+	list_add_tail(&vdev->in_order, &vcm_devices_in_order);
+	return vdev;
+}
 
 /**
- * vcm_iova_get - begin to map buffers for a device
- * @dev: the device; its DMA mask and segment limits are set
+ * vcm_iova_get - begin to use a device
+ * @dev: the device
  *
  * If @dev goes before the matching vcm_iova_put(), unbound from its driver or
  * deleted, all that is mapped for it is undone, and nothing is mapped any more.
  *
  * Context: Process context, may sleep.
- * Return: what names @dev in the other calls, or -ENOMEM.
+ * Return: what names @dev in other calls, or -ENOMEM.
  */
 struct vcm_iova_device *vcm_iova_get(struct device *dev)
 {
-	struct vcm_iova_device *vdev;
+	struct vcm_iova_device *vdev = vcm_device_find_get(dev);
+
+	if (likely(vdev))
+		return vdev;
 
 	mutex_lock(&vcm_devices_lock);
-	vdev = vcm_device_find(dev);
-	if (vdev) {
-		kref_get(&vdev->ref);
-		goto unlock;
-	}
-
-	vdev = vcm_device_create(dev);
-	if (!vdev) {
-		vdev = ERR_PTR(-ENOMEM);
-		goto unlock;
-	}
-	list_add_tail(&vdev->node, &vcm_devices);
-unlock:
+	vdev = vcm_device_find_get(dev);
+	if (!vdev)
+		vdev = vcm_device_add(dev);
 	mutex_unlock(&vcm_devices_lock);
 	return vdev;
 }
@@ -458,28 +532,12 @@ EXPORT_SYMBOL_NS_GPL(vcm_iova_get, "VCM_IOVA");
 
 /**
  * vcm_iova_put - end what vcm_iova_get() began
- * @vdev: the device, with nothing mapped by this user; it may have gone
+ * @vdev: the device; it may have gone
  *
  * Context: Process context, may sleep.
  */
 void vcm_iova_put(struct vcm_iova_device *vdev)
 {
-	if (kref_put_mutex(&vdev->ref, vcm_device_release, &vcm_devices_lock))
-		mutex_unlock(&vcm_devices_lock);
+	kref_put(&vdev->ref, vcm_device_release);
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_put, "VCM_IOVA");
-
-/**
- * vcm_iova_translates - are the DMA addresses of a device IOVAs
- * @vdev: the device
- *
- * If not, they are physical addresses, which must not be shown to anybody.
- *
- * Context: Any.
- * Return: true if an IOMMU translates them.
- */
-bool vcm_iova_translates(const struct vcm_iova_device *vdev)
-{
-	return vdev->translated;
-}
-EXPORT_SYMBOL_NS_GPL(vcm_iova_translates, "VCM_IOVA");

@@ -16,22 +16,23 @@
  * Where the DMA API has no IOVAs for a device, the buffer is mapped by
  * dma_map_sgtable() and what came out is compared with the policy.
  *
- * A device may go while buffers are mapped for it, see vcm-device.c. So all
- * that is done here is done with the device known to be there.
+ * A device may go while buffers are mapped for it, see vcm-gone.c. So all that is
+ * done for a mapping is done with its lock, under which it is also revoked.
  */
 
 #include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/device.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
+#include <linux/err.h>
 #include <linux/export.h>
-#include <linux/log2.h>
-#include <linux/math.h>
-#include <linux/overflow.h>
 #include <linux/scatterlist.h>
-#include <linux/sizes.h>
 
-#include "vcm-iova.h"
+#include "vcm-device.h"
+#include "vcm-mapping.h"
+#include "vcm-slab.h"
+#include "vcm-table.h"
 
 #define CREATE_TRACE_POINTS
 #include "vcm_iova_trace.h"
@@ -61,309 +62,185 @@ static enum dma_data_direction vcm_sync_dir(const struct vcm_iova_mapping *map,
 	return map->dir == DMA_TO_DEVICE ? DMA_TO_DEVICE : dir;
 }
 
-/* --- The table --------------------------------------------------------- */
-
-static size_t vcm_sgt_len(struct sg_table *sgt)
-{
-	struct scatterlist *sg;
-	size_t len = 0;
-	int i;
-
-	for_each_sgtable_sg(sgt, sg, i)
-		len += sg->length;
-	return len;
-}
-
-/* Length of the physically contiguous run that begins with *@sg; the next. */
-static size_t vcm_sgt_next_run(struct scatterlist **sg)
-{
-	phys_addr_t end = sg_phys(*sg);
-	size_t len = 0;
-
-	do {
-		len += (*sg)->length;
-		end += (*sg)->length;
-		*sg = sg_next(*sg);
-	} while (*sg && sg_phys(*sg) == end);
-	return len;
-}
-
-/*
- * The largest chunk that the head of the table could be, by its length and by
- * where it is. A few sizes only: the allocator is fast for a few alignments.
- */
-static u64 vcm_sgt_align(struct sg_table *sgt)
-{
-	static const u64 sizes[] = { VCM_IOVA_ALIGN_MAX, SZ_1M, SZ_64K };
-	struct scatterlist *sg = sgt->sgl;
-	phys_addr_t phys = sg_phys(sg);
-	size_t len = vcm_sgt_next_run(&sg);
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(sizes); i++)
-		if (len >= sizes[i] && IS_ALIGNED(phys, sizes[i]) &&
-		    sizes[i] > PAGE_SIZE)
-			return sizes[i];
-	return PAGE_SIZE;
-}
-
-/*
- * Where room is scarce, a 2 MB block counts as a pair of 1 MB blocks if 2 MB
- * alignment would cost more than this part of the buffer: buffers of 3 MB would
- * leave a quarter of the address space unused.
- */
-#define VCM_ALIGN_WASTE		20
-#define VCM_ALIGN_TIGHT		((u64)SZ_1M)
-
-static u64 vcm_default_align(const struct vcm_iova_device *vdev,
-			     struct sg_table *sgt, u64 len)
-{
-	u64 align = vcm_sgt_align(sgt);
-
-	if (align > VCM_ALIGN_TIGHT && vcm_dma_narrow(vdev->dev) &&
-	    ALIGN(len, align) - len > len / VCM_ALIGN_WASTE)
-		return max(VCM_ALIGN_TIGHT, min(align, vdev->rules.min_align));
-	return align;
-}
-
-/* How much of @len bytes at @iova can be one segment for @vdev. */
-static size_t vcm_segment_len(const struct vcm_iova_device *vdev, u64 iova,
-			      size_t len)
-{
-	size_t max = dma_get_max_seg_size(vdev->dev);
-	u64 boundary = vcm_dma_boundary(vdev->dev);
-
-	if (max > PAGE_SIZE)
-		max = ALIGN_DOWN(max, PAGE_SIZE);
-	len = min(len, max);
-	if (boundary)
-		len = min_t(u64, len, boundary - (iova & (boundary - 1)));
-	return len;
-}
-
-/*
- * Hand the range to the importer. That takes no more segments than the table
- * has, since the table's own are no longer than the device allows, see
- * vcm_iova_map().
- */
-static int vcm_sgt_set_range(const struct vcm_iova_device *vdev,
-			     struct sg_table *sgt, struct vcm_iova_mapping *map)
-{
-	struct scatterlist *sg = sgt->sgl;
-	u64 iova = map->iova;
-	size_t left = map->len;
-	unsigned int nents = 0;
-
-	for (; left; sg = sg_next(sg)) {
-		size_t len = vcm_segment_len(vdev, iova, left);
-
-		/* Longer than the device's limits were at attach: they changed. */
-		if (WARN_ON_ONCE(!sg))
-			return -EINVAL;
-		sg_dma_address(sg) = iova;
-		sg_dma_len(sg) = len;
-		iova += len;
-		left -= len;
-		nents++;
-	}
-	/* Some importers look for the end of the list here. */
-	for (; sg; sg = sg_next(sg))
-		sg_dma_len(sg) = 0;
-	sgt->nents = nents;
-	map->segs = nents;
-	return 0;
-}
-
 /* --- Linking ----------------------------------------------------------- */
 
-/**
- * struct vcm_piece - the part of a range of IOVAs that one reservation is for
- * @state: the reservation
- * @slab: ... is this one's, or NULL if it is the mapping's own
- * @offset: of the piece in it
- * @len: bytes
- */
-struct vcm_piece {
-	struct dma_iova_state *state;
-	struct vcm_slab *slab;
-	size_t offset;
-	size_t len;
-};
-
-static struct vcm_piece vcm_piece_first(struct vcm_iova_mapping *map)
+static void vcm_unlink_piece(struct vcm_iova_mapping *map,
+			     struct vcm_iova_piece *piece, size_t len)
 {
-	struct vcm_piece piece = {
-		.state = &map->own,
-		.slab = map->slab,
-		.len = map->len,
-	};
-
-	if (piece.slab) {
-		piece.state = &piece.slab->state;
-		piece.offset = map->iova - vcm_slab_start(piece.slab);
-		piece.len = vcm_slab_len(piece.slab) - piece.offset;
-	}
-	return piece;
-}
-
-/* The slab of @piece is followed by another that the mapping is in. */
-static void vcm_piece_next(struct vcm_piece *piece)
-{
-	piece->slab = list_next_entry(piece->slab, by_addr);
-	piece->state = &piece->slab->state;
-	piece->offset = 0;
-	piece->len = vcm_slab_len(piece->slab);
-}
-
-/* How much of the next @len bytes is in one piece, which is *@piece then. */
-static size_t vcm_piece_cut(struct vcm_piece *piece, size_t len)
-{
-	if (!piece->len)
-		vcm_piece_next(piece);
-	return min(len, piece->len);
-}
-
-static void vcm_piece_skip(struct vcm_piece *piece, size_t len)
-{
-	piece->offset += len;
-	piece->len -= len;
-}
-
-/*
- * Link @len bytes at @phys behind the *@done bytes that were linked; @piece is
- * where they end.
- */
-static int vcm_link_run(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map,
-			phys_addr_t phys, size_t len, size_t *done,
-			struct vcm_piece *piece)
-{
-	while (len) {
-		size_t part = vcm_piece_cut(piece, len);
-		int ret;
-
-		ret = dma_iova_link(vdev->dev, piece->state, phys,
-				    piece->offset, part, map->dir, map->attrs);
-		if (ret)
-			return ret;
-		vcm_piece_skip(piece, part);
-		*done += part;
-		phys += part;
-		len -= part;
-	}
-	return 0;
+	dma_iova_unlink(map->vdev->dev, piece->state, piece->offset, len,
+			map->dir, VCM_DMA_ATTRS);
 }
 
 /* Unlink the first @len bytes. The IOTLB has forgotten them on return. */
-static void vcm_unlink(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map,
-		       size_t len)
+static void vcm_unlink(struct vcm_iova_mapping *map, size_t len)
 {
-	struct vcm_piece piece = vcm_piece_first(map);
+	struct vcm_iova_piece *piece = map->pieces;
 
-	while (len) {
-		size_t part = vcm_piece_cut(&piece, len);
+	lockdep_assert_held(&map->lock);
 
-		dma_iova_unlink(vdev->dev, piece.state, piece.offset, part,
-				map->dir, map->attrs);
-		vcm_piece_skip(&piece, part);
+	for (; len; piece++) {
+		size_t part = min(len, piece->len);
+
+		vcm_unlink_piece(map, piece, part);
 		len -= part;
 	}
 }
 
-static int vcm_link_sync(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map)
-{
-	struct vcm_piece piece = vcm_piece_first(map);
-	size_t left = map->len;
+/**
+ * struct vcm_link - where linking has come to
+ * @piece: the piece that the next run begins in
+ * @offset: ... and where in that
+ * @done: bytes that are linked
+ */
+struct vcm_link {
+	struct vcm_iova_piece *piece;
+	size_t offset;
+	size_t done;
+};
 
-	while (left) {
-		size_t part = vcm_piece_cut(&piece, left);
+static int vcm_link_run(struct vcm_iova_mapping *map, struct vcm_link *link,
+			phys_addr_t phys, size_t len)
+{
+	lockdep_assert_held(&map->lock);
+
+	while (len) {
+		struct vcm_iova_piece *piece = link->piece;
+		size_t part = min(len, piece->len - link->offset);
 		int ret;
 
-		ret = dma_iova_sync(vdev->dev, piece.state, piece.offset, part);
+		ret = dma_iova_link(map->vdev->dev, piece->state, phys,
+				    piece->offset + link->offset, part,
+				    map->dir, VCM_DMA_ATTRS);
 		if (ret)
 			return ret;
-		vcm_piece_skip(&piece, part);
-		left -= part;
+		phys += part;
+		len -= part;
+		link->done += part;
+		link->offset += part;
+		if (link->offset == piece->len) {
+			link->piece++;
+			link->offset = 0;
+		}
 	}
 	return 0;
 }
 
-static int vcm_link(struct vcm_iova_device *vdev, struct sg_table *sgt,
-		    struct vcm_iova_mapping *map)
+static int vcm_link_runs(struct vcm_iova_mapping *map, struct vcm_link *link)
 {
-	struct vcm_piece piece = vcm_piece_first(map);
-	struct scatterlist *sg = sgt->sgl;
-	unsigned long runs = 0;
-	size_t done = 0;
-	int ret;
+	struct scatterlist *sg = map->table.sgl;
+	int ret = 0;
 
-	while (sg) {
+	lockdep_assert_held(&map->lock);
+
+	while (sg && !ret) {
 		phys_addr_t phys = sg_phys(sg);
-		size_t len = vcm_sgt_next_run(&sg);
 
-		ret = vcm_link_run(vdev, map, phys, len, &done, &piece);
-		if (ret)
-			goto unlink;
-		runs++;
+		ret = vcm_link_run(map, link, phys, vcm_table_next_run(&sg));
 	}
-
-	ret = vcm_link_sync(vdev, map);
-	if (ret)
-		goto unlink;
-
-	ret = vcm_sgt_set_range(vdev, sgt, map);
-	if (ret)
-		goto unlink;
-	trace_vcm_iova_link(vdev, map, runs);
-	return 0;
-
-unlink:
-	vcm_unlink(vdev, map, done);
-	sgt->nents = sgt->orig_nents;
 	return ret;
 }
 
-static void vcm_gate_enter(struct vcm_iova_device *vdev)
+static int vcm_link_sync(struct vcm_iova_mapping *map)
+{
+	struct vcm_iova_piece *piece = map->pieces;
+	unsigned int nr = map->nr_pieces;
+	int ret = 0;
+
+	lockdep_assert_held(&map->lock);
+
+	for (; nr && !ret; nr--, piece++)
+		ret = dma_iova_sync(map->vdev->dev, piece->state,
+				    piece->offset, piece->len);
+	return ret;
+}
+
+/* One run in one piece */
+static int vcm_link_one(struct vcm_iova_mapping *map)
+{
+	struct vcm_iova_piece *piece = map->pieces;
+	struct device *dev = map->vdev->dev;
+	int ret;
+
+	lockdep_assert_held(&map->lock);
+
+	ret = dma_iova_link(dev, piece->state, map->phys, piece->offset,
+			    piece->len, map->dir, VCM_DMA_ATTRS);
+	if (unlikely(ret))
+		return ret;
+	ret = dma_iova_sync(dev, piece->state, piece->offset, piece->len);
+	if (unlikely(ret))
+		vcm_unlink_piece(map, piece, piece->len);
+	return ret;
+}
+
+static int vcm_link(struct vcm_iova_mapping *map)
+{
+	struct vcm_link link = { .piece = map->pieces };
+	int ret;
+
+	lockdep_assert_held(&map->lock);
+
+	ret = vcm_link_runs(map, &link);
+	if (likely(!ret))
+		ret = vcm_link_sync(map);
+	if (unlikely(ret))
+		vcm_unlink(map, link.done);
+	return ret;
+}
+
+static void vcm_gate_enter(const struct vcm_iova_device *vdev)
 {
 	if (vdev->rules.gate)
 		down_read(vdev->rules.gate);
 }
 
-static void vcm_gate_leave(struct vcm_iova_device *vdev)
+static void vcm_gate_leave(const struct vcm_iova_device *vdev)
 {
 	if (vdev->rules.gate)
 		up_read(vdev->rules.gate);
 }
 
-static int vcm_map_linked(struct vcm_iova_device *vdev, struct sg_table *sgt,
-			  struct vcm_iova_mapping *map)
+static int vcm_map_linked(struct vcm_iova_mapping *map)
 {
 	int ret;
 
-	ret = vcm_place(vdev, map);
+	lockdep_assert_held(&map->lock);
+
+	ret = vcm_place(map);
 	if (ret)
 		return ret;
 
-	vcm_gate_enter(vdev);
-	ret = vcm_link(vdev, sgt, map);
-	vcm_gate_leave(vdev);
+	vcm_gate_enter(map->vdev);
+	if (map->runs == 1 && map->nr_pieces == 1)
+		ret = vcm_link_one(map);
+	else
+		ret = vcm_link(map);
+	vcm_gate_leave(map->vdev);
 	if (ret)
 		goto unplace;
-	vcm_mapping_list(vdev, map);
+
+	vcm_table_set_range(map);
+	map->degraded = false;
+	trace_vcm_iova_link(map);
 	return 0;
 
 unplace:
-	vcm_unplace(vdev, map);
+	vcm_unplace(map);
 	return ret;
 }
 
-static void vcm_unmap_linked(struct vcm_iova_device *vdev,
-			     struct vcm_iova_mapping *map)
+static void vcm_unmap_linked(struct vcm_iova_mapping *map)
 {
-	trace_vcm_iova_unlink(vdev, map);
-	vcm_gate_enter(vdev);
-	vcm_unlink(vdev, map, map->len);
-	vcm_gate_leave(vdev);
-	vcm_mapping_unlist(vdev, map);
+	lockdep_assert_held(&map->lock);
+
+	trace_vcm_iova_unlink(map);
+	vcm_gate_enter(map->vdev);
+	if (likely(map->nr_pieces == 1))
+		vcm_unlink_piece(map, map->pieces, map->len);
+	else
+		vcm_unlink(map, map->len);
+	vcm_gate_leave(map->vdev);
+	vcm_unplace(map);
 }
 
 /* --- The plain DMA API ------------------------------------------------- */
@@ -455,147 +332,216 @@ static bool vcm_sgt_one_range(struct sg_table *sgt)
 	return true;
 }
 
-static bool vcm_sgt_keeps_policy(const struct vcm_iova_device *vdev,
-				 struct sg_table *sgt,
-				 const struct vcm_iova_mapping *map)
+static bool vcm_plain_keeps_policy(struct vcm_iova_mapping *map)
 {
 	return !map->guard && IS_ALIGNED(map->iova, map->align) &&
-	       vcm_sgt_one_range(sgt) && !vcm_sgt_bounced(vdev, sgt);
+	       vcm_sgt_one_range(&map->table) &&
+	       !vcm_sgt_bounced(map->vdev, &map->table);
 }
 
-static void vcm_count_refused(struct vcm_iova_device *vdev)
+static void vcm_unmap_plain(struct vcm_iova_mapping *map)
 {
-	mutex_lock(&vdev->lock);
-	vdev->nr_refused++;
-	mutex_unlock(&vdev->lock);
+	lockdep_assert_held(&map->lock);
+
+	vcm_gate_enter(map->vdev);
+	dma_unmap_sgtable(map->vdev->dev, &map->table, map->dir, VCM_DMA_ATTRS);
+	vcm_gate_leave(map->vdev);
 }
 
-static void vcm_unmap_pages(struct vcm_iova_device *vdev, struct sg_table *sgt,
-			    const struct vcm_iova_mapping *map)
+static int vcm_map_plain(struct vcm_iova_mapping *map)
 {
-	vcm_gate_enter(vdev);
-	dma_unmap_sgtable(vdev->dev, sgt, map->dir, map->attrs);
-	vcm_gate_leave(vdev);
-}
-
-static int vcm_map_plain(struct vcm_iova_device *vdev, struct sg_table *sgt,
-			 bool strict, struct vcm_iova_mapping *map)
-{
+	struct vcm_iova_device *vdev = map->vdev;
 	int ret;
 
-	if (!vdev->translated && !vcm_sgt_reachable(vdev->dev, sgt))
+	lockdep_assert_held(&map->lock);
+
+	if (!vdev->translated && !vcm_sgt_reachable(vdev->dev, &map->table))
 		return -EIO;
 
 	vcm_gate_enter(vdev);
-	ret = dma_map_sgtable(vdev->dev, sgt, map->dir, map->attrs);
+	ret = dma_map_sgtable(vdev->dev, &map->table, map->dir, VCM_DMA_ATTRS);
 	vcm_gate_leave(vdev);
 	if (ret)
 		return ret;
 
-	map->iova = sg_dma_address(sgt->sgl);
-	map->segs = sgt->nents;
-	map->degraded = !vcm_sgt_keeps_policy(vdev, sgt, map);
-	if (strict && map->degraded)
+	map->iova = sg_dma_address(map->table.sgl);
+	map->align = map->wide_align;
+	map->segs = map->table.nents;
+	map->degraded = !vcm_plain_keeps_policy(map);
+	if (map->strict && map->degraded)
 		goto unmap;
-
-	vcm_mapping_list(vdev, map);
+	if (map->degraded)
+		atomic_long_inc(&vdev->nr_degraded);
 	return 0;
 
 unmap:
-	vcm_unmap_pages(vdev, sgt, map);
-	sgt->nents = sgt->orig_nents;
-	vcm_count_refused(vdev);
+	vcm_unmap_plain(map);
+	atomic_long_inc(&vdev->nr_refused);
 	return -EOPNOTSUPP;
-}
-
-static void vcm_unmap_plain(struct vcm_iova_device *vdev,
-			    struct vcm_iova_mapping *map)
-{
-	vcm_mapping_unlist(vdev, map);
-	vcm_unmap_pages(vdev, map->sgt, map);
 }
 
 /* --- Caches ------------------------------------------------------------ */
 
-/*
- * Memory that is linked is never bounced, and these calls of the DMA API
- * maintain what is in the table, whatever its DMA addresses. They have nothing
- * to do for coherent devices then.
- */
-static bool vcm_needs_sync(const struct vcm_iova_device *vdev)
-{
-	return !vdev->linked || !vdev->coherent;
-}
-
 /**
  * vcm_sync_table - maintain the caches of memory that is mapped
- * @vdev: the device
- * @sgt: the memory
+ * @map: the mapping
  * @dir: direction of the DMA
  * @for_device: ... which may follow; or else it is over
  *
- * Context: Process context, with &struct vcm_iova_device.alive.
+ * For memory that is linked these calls of the DMA API maintain what is in the
+ * table, whatever its DMA addresses.
+ *
+ * Context: Process context, with &struct vcm_iova_mapping.lock.
  */
-void vcm_sync_table(struct vcm_iova_device *vdev, struct sg_table *sgt,
-		    enum dma_data_direction dir, bool for_device)
+VISIBLE_IF_KUNIT void vcm_sync_table(struct vcm_iova_mapping *map,
+				     enum dma_data_direction dir,
+				     bool for_device)
 {
-	KUNIT_STATIC_STUB_REDIRECT(vcm_sync_table, vdev, sgt, dir, for_device);
-	lockdep_assert_held(&vdev->alive);
+	KUNIT_STATIC_STUB_REDIRECT(vcm_sync_table, map, dir, for_device);
+	lockdep_assert_held(&map->lock);
 
 	if (for_device)
-		dma_sync_sgtable_for_device(vdev->dev, sgt, dir);
+		dma_sync_sgtable_for_device(map->vdev->dev, &map->table, dir);
 	else
-		dma_sync_sgtable_for_cpu(vdev->dev, sgt, dir);
+		dma_sync_sgtable_for_cpu(map->vdev->dev, &map->table, dir);
 }
 
-/* --- When a device goes ------------------------------------------------ */
+/* --- With the device there --------------------------------------------- */
 
-static void vcm_unmap(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map)
+static int vcm_do_map(struct vcm_iova_mapping *map)
 {
-	if (vcm_needs_sync(vdev))
-		vcm_sync_table(vdev, map->sgt, map->dir, false);
-	if (map->linked)
-		vcm_unmap_linked(vdev, map);
+	int ret;
+
+	lockdep_assert_held(&map->lock);
+
+	ret = vcm_table_update(map);
+	if (ret)
+		return ret;
+	ret = likely(map->linked) ? vcm_map_linked(map) : vcm_map_plain(map);
+	if (ret) {
+		map->table.nents = map->table.orig_nents;
+		return ret;
+	}
+	if (map->needs_sync)
+		vcm_sync_table(map, map->dir, true);
+	map->live = true;
+	map->mapped = true;
+	if (unlikely(vcm_device_is(map->vdev, VCM_DEVICE_UNOWNED)))
+		vcm_device_add_live(map->vdev, map);
+	return 0;
+}
+
+static void vcm_set_dead(struct vcm_iova_mapping *map)
+{
+	lockdep_assert_held(&map->lock);
+
+	if (unlikely(vcm_device_is(map->vdev, VCM_DEVICE_UNOWNED)))
+		vcm_device_del_live(map->vdev, map);
+	map->live = false;
+}
+
+static void vcm_do_unmap(struct vcm_iova_mapping *map)
+{
+	lockdep_assert_held(&map->lock);
+
+	vcm_set_dead(map);
+	if (map->needs_sync)
+		vcm_sync_table(map, map->dir, false);
+	if (likely(map->linked))
+		vcm_unmap_linked(map);
 	else
-		vcm_unmap_plain(vdev, map);
+		vcm_unmap_plain(map);
+}
+
+/* The domain is lost, and there is nothing to undo but what is kept here. */
+static void vcm_do_forget(struct vcm_iova_mapping *map)
+{
+	lockdep_assert_held(&map->lock);
+
+	vcm_set_dead(map);
+	if (map->linked)
+		vcm_unplace(map);
 }
 
 /**
- * vcm_mapping_revoke - undo a mapping whose importer has not done it
- * @vdev: the device, with &struct vcm_iova_device.alive held for writing
- * @map: the mapping, listed
+ * vcm_mappings_revoke - undo what the importers of a device have not undone
+ * @vdev: the device, which nobody finds any more
+ * @lost: its domain is lost
  *
- * If the device's domain is lost there is nothing to undo but what is kept here.
+ * Nothing can be mapped any more.
  *
  * Context: Process context, may sleep.
  */
-void vcm_mapping_revoke(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map)
+void vcm_mappings_revoke(struct vcm_iova_device *vdev, bool lost)
 {
-	lockdep_assert_held_write(&vdev->alive);
+	struct vcm_iova_mapping *map;
 
-	if (vdev->lost)
-		vcm_mapping_unlist(vdev, map);
-	else
-		vcm_unmap(vdev, map);
+	mutex_lock(&vdev->mappings_lock);
+	if (lost && !vcm_device_is(vdev, VCM_DEVICE_DEAD))
+		set_bit(VCM_DEVICE_LOST, &vdev->special);
+	set_bit(VCM_DEVICE_DEAD, &vdev->special);
+	list_for_each_entry(map, &vdev->mappings, node) {
+		mutex_lock(&map->lock);
+		if (map->live && vcm_device_lost(vdev))
+			vcm_do_forget(map);
+		else if (map->live)
+			vcm_do_unmap(map);
+		mutex_unlock(&map->lock);
+	}
+	mutex_unlock(&vdev->mappings_lock);
+}
+
+/* Is the device gone? That its domain has been replaced is noticed only here. */
+static bool vcm_mapping_dead(struct vcm_iova_mapping *map)
+{
+	struct vcm_iova_device *vdev = map->vdev;
+
+	lockdep_assert_held(&map->lock);
+
+	if (vcm_device_is(vdev, VCM_DEVICE_DEAD))
+		return true;
+	if (!vcm_device_is(vdev, VCM_DEVICE_UNOWNED) ||
+	    !vcm_device_replaced(vdev))
+		return false;
+
+	mutex_unlock(&map->lock);
+	vcm_device_forget(vdev);
+	vcm_mappings_revoke(vdev, true);
+	mutex_lock(&map->lock);
+	return true;
+}
+
+static int vcm_mapping_enter_special(struct vcm_iova_mapping *map)
+{
+	struct vcm_iova_device *vdev = map->vdev;
+
+	lockdep_assert_held(&map->lock);
+
+	/* Who holds the device waits for our lock, and not the other way round. */
+	while (vcm_device_is(vdev, VCM_DEVICE_HELD)) {
+		mutex_unlock(&map->lock);
+		down_read(&vdev->hold);
+		up_read(&vdev->hold);
+		mutex_lock(&map->lock);
+	}
+	return vcm_mapping_dead(map) ? -ENODEV : 0;
 }
 
 /*
- * Keep the device, or return -ENODEV if it has gone; vcm_device_leave() lets it
- * go again. That a domain has been replaced is noticed only here.
+ * Have the mapping to oneself. Returns -ENODEV if its device has gone, and then
+ * there is nothing to do with it.
  */
-static int vcm_device_enter(struct vcm_iova_device *vdev)
+static int vcm_mapping_enter(struct vcm_iova_mapping *map)
 {
-	down_read(&vdev->alive);
-	if (likely(!vdev->dead && !vcm_device_replaced(vdev)))
+	mutex_lock(&map->lock);
+	if (likely(!READ_ONCE(map->vdev->special)))
 		return 0;
-	up_read(&vdev->alive);
-	vcm_device_lose(vdev);
-	return -ENODEV;
+	return vcm_mapping_enter_special(map);
 }
 
-static void vcm_device_leave(struct vcm_iova_device *vdev)
+static void vcm_mapping_leave(struct vcm_iova_mapping *map)
 {
-	up_read(&vdev->alive);
+	mutex_unlock(&map->lock);
 }
 
 /* --- For exporters ----------------------------------------------------- */
@@ -624,130 +570,223 @@ int vcm_iova_policy_check(const struct vcm_iova_policy *policy)
 EXPORT_SYMBOL_NS_GPL(vcm_iova_policy_check, "VCM_IOVA");
 
 /**
- * vcm_iova_map - map a table of pages for a device by policy
- * @vdev: the device that will do the DMA
- * @sgt: the pages, in whole pages; no segment is longer than the device's
- *	dma_get_max_seg_size(), crosses its dma_get_seg_boundary() in memory or
- *	crosses a multiple of that in the buffer
- * @dir: direction of the DMA
- * @policy: where to map it
- * @map: filled in for the importer and for the other calls
+ * vcm_mapping_attach - vcm_iova_attach() for a device that is known
+ * @map: zeroed; filled in
+ * @vdev: the device, whose reference goes with the mapping, or now on failure
+ * @memory: what the buffer is made of
+ * @policy: where it is to be mapped
+ * @gfp: what a table is allocated with
  *
- * On success the DMA addresses of @sgt are valid for the device and the caches
+ * Context: Process context, may sleep.
+ * Return: as vcm_iova_attach().
+ */
+int vcm_mapping_attach(struct vcm_iova_mapping *map,
+		       struct vcm_iova_device *vdev,
+		       const struct vcm_iova_memory *memory,
+		       const struct vcm_iova_policy *policy, gfp_t gfp)
+{
+	int ret = -EINVAL;
+
+	if (vcm_iova_policy_check(policy))
+		goto put_device;
+
+	map->vdev = vdev;
+	map->translated = vdev->translated;
+	map->linked = vdev->linked;
+	map->needs_sync = !vdev->linked || !vdev->coherent;
+	map->memory = *memory;
+	map->gfp = gfp;
+	ret = vcm_table_init(map);
+	if (ret)
+		goto put_device;
+
+	vcm_place_init(map, policy);
+	mutex_init(&map->lock);
+	vcm_device_add_mapping(vdev, map);
+	return 0;
+
+put_device:
+	vcm_iova_put(vdev);
+	return ret;
+}
+EXPORT_SYMBOL_IF_KUNIT(vcm_mapping_attach);
+
+/**
+ * vcm_iova_attach - attach a buffer to a device
+ * @map: zeroed; filled in for the importer and for the other calls
+ * @dev: the device that will do the DMA; its segment limits are set
+ * @memory: what the buffer is made of; constant until vcm_iova_detach()
+ * @policy: where it is to be mapped
+ * @gfp: what a table is allocated with
+ *
+ * If @dev goes, unbound from its driver or deleted, all that is mapped for it is
+ * undone, and nothing is mapped any more.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, -EINVAL (bad policy, or no memory at all), or -ENOMEM.
+ */
+int vcm_iova_attach(struct vcm_iova_mapping *map, struct device *dev,
+		    const struct vcm_iova_memory *memory,
+		    const struct vcm_iova_policy *policy, gfp_t gfp)
+{
+	struct vcm_iova_device *vdev = vcm_iova_get(dev);
+
+	if (IS_ERR(vdev))
+		return PTR_ERR(vdev);
+	return vcm_mapping_attach(map, vdev, memory, policy, gfp);
+}
+EXPORT_SYMBOL_NS_GPL(vcm_iova_attach, "VCM_IOVA");
+
+
+/**
+ * vcm_iova_detach - undo vcm_iova_attach()
+ * @map: the buffer, not mapped
+ *
+ * Context: Process context, may sleep.
+ */
+void vcm_iova_detach(struct vcm_iova_mapping *map)
+{
+	/* An importer's bug, but its device must not keep the memory. */
+	if (WARN_ON(map->mapped))
+		vcm_iova_unmap(map);
+	vcm_device_del_mapping(map->vdev, map);
+	mutex_destroy(&map->lock);
+	vcm_table_free(map);
+	vcm_iova_put(map->vdev);
+}
+EXPORT_SYMBOL_NS_GPL(vcm_iova_detach, "VCM_IOVA");
+
+/**
+ * vcm_iova_map - map a buffer for its device by its policy
+ * @map: the buffer, attached
+ * @dir: direction of the DMA
+ *
+ * On success the DMA addresses of the table are valid for the device and the caches
  * are as it needs them. Behind an IOMMU the segments are adjacent: one range of
  * IOVAs, from an address that is a multiple of the alignment.
  *
- * Context: Process context, may sleep. The caller serialises calls for @sgt.
- * Return: 0, or, with @sgt as it was before and nothing reserved:
- *	-EINVAL (bad policy or direction, device without DMA mask),
+ * Context: Process context, may sleep.
+ * Return: 0, or, with nothing reserved:
+ *	-EINVAL (bad direction, device without DMA mask),
+ *	-EBUSY (it is mapped already),
  *	-ENOSPC (no room in the device's address space),
  *	-ENOMEM (no memory, page tables included),
  *	-EOPNOTSUPP (VCM_IOVA_STRICT, and the policy cannot hold),
  *	-EIO (memory beyond the device's reach),
- *	-ENODEV (the device has gone since vcm_iova_get(), or is a space whose
+ *	-ENODEV (the device has gone since vcm_iova_attach(), or is a space whose
  *	parent is gone),
  *	or another error of dma_map_sgtable().
  */
-int vcm_iova_map(struct vcm_iova_device *vdev, struct sg_table *sgt,
-		 enum dma_data_direction dir,
-		 const struct vcm_iova_policy *policy,
-		 struct vcm_iova_mapping *map)
+int vcm_iova_map(struct vcm_iova_mapping *map, enum dma_data_direction dir)
 {
-	size_t len;
 	int ret;
 
 	/* The DMA API would stop the kernel, or warn; an importer may be wrong. */
-	if (!valid_dma_direction(dir) || vcm_iova_policy_check(policy))
+	if (!valid_dma_direction(dir))
 		return -EINVAL;
 
 	/* Nothing is to be looked at in a device that has gone. */
-	ret = vcm_device_enter(vdev);
-	if (ret)
-		return ret;
+	ret = vcm_mapping_enter(map);
+	if (unlikely(ret))
+		goto leave;
+	if (unlikely(map->mapped || !map->vdev->dev->dma_mask)) {
+		ret = map->mapped ? -EBUSY : -EINVAL;
+		goto leave;
+	}
 
-	len = vcm_sgt_len(sgt);
-	*map = (struct vcm_iova_mapping){
-		.len = len,
-		.align = max(policy->align, vcm_default_align(vdev, sgt, len)),
-		.guard = PAGE_ALIGN(policy->guard),
-		.sgt = sgt,
-		.dir = vcm_map_dir(dir),
-		.attrs = VCM_DMA_ATTRS,
-		.linked = vdev->linked,
-	};
-	if (!vdev->dev->dma_mask)
-		ret = -EINVAL;
-	else if (map->linked)
-		ret = vcm_map_linked(vdev, sgt, map);
-	else
-		ret = vcm_map_plain(vdev, sgt, policy->flags & VCM_IOVA_STRICT,
-				    map);
-	if (!ret && vcm_needs_sync(vdev))
-		vcm_sync_table(vdev, sgt, map->dir, true);
-	vcm_device_leave(vdev);
+	map->dir = vcm_map_dir(dir);
+	ret = vcm_do_map(map);
+leave:
+	vcm_mapping_leave(map);
 	return ret;
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_map, "VCM_IOVA");
 
 /**
  * vcm_iova_unmap - undo vcm_iova_map()
- * @vdev: the device
- * @sgt: the table
- * @map: what vcm_iova_map() filled in
+ * @map: the buffer, mapped
  *
- * The device can reach nothing of the table any more when this returns. That is
+ * The device can reach nothing of the buffer any more when this returns. That is
  * so already if it has gone meanwhile, and then all that is left to do is here.
  *
  * Context: Process context, may sleep.
  */
-void vcm_iova_unmap(struct vcm_iova_device *vdev, struct sg_table *sgt,
-		    struct vcm_iova_mapping *map)
+void vcm_iova_unmap(struct vcm_iova_mapping *map)
 {
-	if (!vcm_device_enter(vdev)) {
-		vcm_unmap(vdev, map);
-		vcm_device_leave(vdev);
-	}
-	sgt->nents = sgt->orig_nents;
+	int ret = vcm_mapping_enter(map);
+
+	if (WARN_ON(!map->mapped))
+		goto leave;
+	if (likely(!ret))
+		vcm_do_unmap(map);
+	map->mapped = false;
+	map->table.nents = map->table.orig_nents;
+leave:
+	vcm_mapping_leave(map);
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_unmap, "VCM_IOVA");
 
+static void vcm_mapping_sync(struct vcm_iova_mapping *map,
+			     enum dma_data_direction dir, bool for_device)
+{
+	if (!vcm_mapping_enter(map) && map->live)
+		vcm_sync_table(map, vcm_sync_dir(map, dir), for_device);
+	vcm_mapping_leave(map);
+}
+
 /**
- * vcm_iova_sync_for_cpu - before the CPU accesses a mapped table
- * @vdev: the device
- * @sgt: the table, mapped for @vdev
- * @map: what vcm_iova_map() filled in
+ * vcm_iova_sync_for_cpu - before the CPU accesses a buffer
+ * @map: the buffer, attached; if it is not mapped there is nothing to do
  * @dir: what the CPU is going to do, see DMA_BUF_IOCTL_SYNC
  *
- * Context: Process context.
+ * Context: Process context, may sleep.
  */
-void vcm_iova_sync_for_cpu(struct vcm_iova_device *vdev, struct sg_table *sgt,
-			   const struct vcm_iova_mapping *map,
+void vcm_iova_sync_for_cpu(struct vcm_iova_mapping *map,
 			   enum dma_data_direction dir)
 {
-	if (!vcm_needs_sync(vdev) || vcm_device_enter(vdev))
-		return;
-	vcm_sync_table(vdev, sgt, vcm_sync_dir(map, dir), false);
-	vcm_device_leave(vdev);
+	if (map->needs_sync)
+		vcm_mapping_sync(map, dir, false);
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_sync_for_cpu, "VCM_IOVA");
 
 /**
- * vcm_iova_sync_for_device - after the CPU accessed a mapped table
- * @vdev: the device
- * @sgt: the table, mapped for @vdev
- * @map: what vcm_iova_map() filled in
+ * vcm_iova_sync_for_device - after the CPU accessed a buffer
+ * @map: the buffer, attached; if it is not mapped there is nothing to do
  * @dir: what the CPU did, see DMA_BUF_IOCTL_SYNC
  *
- * Context: Process context.
+ * Context: Process context, may sleep.
  */
-void vcm_iova_sync_for_device(struct vcm_iova_device *vdev,
-			      struct sg_table *sgt,
-			      const struct vcm_iova_mapping *map,
+void vcm_iova_sync_for_device(struct vcm_iova_mapping *map,
 			      enum dma_data_direction dir)
 {
-	if (!vcm_needs_sync(vdev) || vcm_device_enter(vdev))
-		return;
-	vcm_sync_table(vdev, sgt, vcm_sync_dir(map, dir), true);
-	vcm_device_leave(vdev);
+	if (map->needs_sync)
+		vcm_mapping_sync(map, dir, true);
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_sync_for_device, "VCM_IOVA");
+
+/**
+ * vcm_iova_info - how is a buffer mapped
+ * @map: the buffer, attached
+ * @info: filled in if it is mapped
+ *
+ * Context: Process context, may sleep.
+ * Return: whether it is mapped.
+ */
+bool vcm_iova_info(struct vcm_iova_mapping *map, struct vcm_iova_info *info)
+{
+	bool mapped;
+
+	mutex_lock(&map->lock);
+	mapped = map->mapped;
+	if (mapped)
+		*info = (struct vcm_iova_info){
+			.iova = map->iova,
+			.align = map->align,
+			.guard = map->guard,
+			.segs = map->segs,
+			.degraded = map->degraded,
+		};
+	mutex_unlock(&map->lock);
+	return mapped;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_iova_info, "VCM_IOVA");

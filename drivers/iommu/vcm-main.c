@@ -6,7 +6,9 @@
 #include <linux/debugfs.h>
 #include <linux/module.h>
 
-#include "vcm-iova.h"
+#include "vcm-debugfs.h"
+#include "vcm-device.h"
+#include "vcm-gone.h"
 
 static struct dentry *vcm_debugfs_dir;
 
@@ -26,7 +28,7 @@ static int __init vcm_iova_init(void)
 {
 	int ret;
 
-	ret = vcm_devices_init();
+	ret = vcm_gone_init();
 	if (ret)
 		return ret;
 
@@ -38,6 +40,7 @@ static int __init vcm_iova_init(void)
 static void __exit vcm_iova_exit(void)
 {
 	debugfs_remove(vcm_debugfs_dir);
+	vcm_gone_exit();
 	vcm_devices_exit();
 }
 

@@ -45,7 +45,7 @@ struct vcm_space;
  * @active: the space that @dev is attached to, or NULL
  * @dead: the device lost its driver or is gone
  *
- * Lock order: list of all -> @lock -> &struct vcm_iova_device.alive of @dev ->
+ * Lock order: list of all -> @lock -> &struct vcm_iova_device.hold of @dev ->
  * @gate; that of a space's device -> @gate -> &struct vcm_iova_device.lock;
  * @lock -> list of all &struct vcm_iova_device;
  * @lock -> the IOMMU core's group mutex -> &struct vcm_domain.lock. A space's

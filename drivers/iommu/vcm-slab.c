@@ -31,8 +31,10 @@
 #include <linux/overflow.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 
-#include "vcm-iova.h"
+#include "vcm-device.h"
+#include "vcm-slab.h"
 #include "vcm_iova_trace.h"
 
 /*
@@ -81,24 +83,29 @@
 /* dma_iova_try_alloc() takes a size_t whose highest bits are 0. */
 #define VCM_LEN_MAX		(SIZE_MAX / 4)
 
+/*
+ * Where room is scarce, a 2 MB block counts as a pair of 1 MB blocks if 2 MB
+ * alignment would cost more than this part of the buffer: buffers of 3 MB would
+ * leave a quarter of the address space unused.
+ */
+#define VCM_ALIGN_WASTE		20
+#define VCM_ALIGN_TIGHT		((u64)SZ_1M)
+
 #define vcm_slab_entry(rb)	rb_entry_safe(rb, struct vcm_slab, node)
-#define vcm_mapping_entry(rb)	rb_entry_safe(rb, struct vcm_iova_mapping, node)
+
+static u64 vcm_slab_start(const struct vcm_slab *slab)
+{
+	return slab->state.addr;
+}
+
+static u64 vcm_slab_len(struct vcm_slab *slab)
+{
+	return dma_iova_size(&slab->state);
+}
 
 static u64 vcm_dma_limit(struct device *dev)
 {
 	return min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
-}
-
-/**
- * vcm_dma_narrow - is room in a device's address space scarce
- * @dev: the device
- *
- * Context: Any.
- * Return: true for up to 32 bits.
- */
-bool vcm_dma_narrow(struct device *dev)
-{
-	return vcm_dma_limit(dev) <= VCM_NARROW_MASK;
 }
 
 /**
@@ -166,7 +173,7 @@ static void vcm_slab_insert(struct vcm_iova_device *vdev, struct vcm_slab *slab)
 	rb_insert_color(&slab->node, &vdev->slabs);
 	prev = vcm_slab_entry(rb_prev(&slab->node));
 	list_add(&slab->by_addr, prev ? &prev->by_addr : &vdev->slab_list);
-	vdev->nr_reservations++;
+	vdev->nr_slabs++;
 	vdev->reserved += vcm_slab_len(slab);
 }
 
@@ -216,9 +223,9 @@ static void vcm_slab_release(struct vcm_iova_device *vdev,
 
 	rb_erase(&slab->node, &vdev->slabs);
 	list_del(&slab->by_addr);
-	vdev->nr_reservations--;
+	vdev->nr_slabs--;
 	vdev->reserved -= vcm_slab_len(slab);
-	if (!vdev->lost)
+	if (!vcm_device_lost(vdev))
 		dma_iova_free(vdev->dev, &slab->state);
 	kfree(slab);
 }
@@ -289,6 +296,47 @@ struct vcm_search {
 	struct list_head fresh;
 };
 
+/**
+ * struct vcm_taken - addresses that a mapping of ours keeps from others
+ * @start: the first one
+ * @len: how many
+ */
+struct vcm_taken {
+	u64 start;
+	u64 len;
+};
+
+static int vcm_taken_cmp(const void *a, const void *b)
+{
+	const struct vcm_taken *x = a, *y = b;
+
+	return cmp_int(x->start, y->start);
+}
+
+/*
+ * All of ours, in no order. They come and go meanwhile: this is to reckon with, and
+ * not to rely on.
+ */
+static unsigned long vcm_taken_collect(struct vcm_iova_device *vdev,
+				       struct vcm_taken *taken,
+				       unsigned long max)
+{
+	struct vcm_iova_mapping *map;
+	unsigned long n = 0;
+
+	spin_lock(&vdev->live_lock);
+	list_for_each_entry(map, &vdev->mappings, node) {
+		u64 len = data_race(map->taken);
+
+		if (len && n < max)
+			taken[n++] = (struct vcm_taken){
+				data_race(map->iova), len,
+			};
+	}
+	spin_unlock(&vdev->live_lock);
+	return n;
+}
+
 static bool vcm_gap_takes(const struct vcm_search *search, u64 start, u64 end)
 {
 	u64 first = ALIGN(start, search->align);
@@ -297,33 +345,57 @@ static bool vcm_gap_takes(const struct vcm_search *search, u64 start, u64 end)
 }
 
 /* Is there, between our mappings, a gap in which there could be room? */
-static bool vcm_gap_exists(struct vcm_iova_device *vdev,
-			   const struct vcm_search *search)
+static bool vcm_gap_found(struct vcm_iova_device *vdev,
+			  const struct vcm_search *search)
 {
-	struct rb_node *rb = rb_first(&vdev->mappings);
+	unsigned long max = READ_ONCE(vdev->nr_mappings), n, i;
+	struct vcm_taken *taken;
+	bool found = false;
 	u64 at = PAGE_SIZE;
 
 	lockdep_assert_held(&vdev->lock);
 
-	for (; rb; rb = rb_next(rb)) {
-		struct vcm_iova_mapping *map = vcm_mapping_entry(rb);
+	taken = kvmalloc_objs(*taken, max, GFP_KERNEL | __GFP_NOWARN);
+	/* Then it is found out by trying. */
+	if (!taken)
+		return true;
 
-		if (vcm_gap_takes(search, at, map->iova))
-			return true;
-		at = map->iova + max(map->len + map->guard,
-				     vcm_mapping_own(map));
+	n = vcm_taken_collect(vdev, taken, max);
+	sort(taken, n, sizeof(*taken), vcm_taken_cmp, NULL);
+	for (i = 0; i < n && !found; i++) {
+		found = vcm_gap_takes(search, at, taken[i].start);
+		at = taken[i].start + taken[i].len;
 	}
-	return vcm_gap_takes(search, at, vcm_dma_limit(vdev->dev) + 1);
+	kvfree(taken);
+	return found ||
+	       vcm_gap_takes(search, at, vcm_dma_limit(vdev->dev) + 1);
 }
 
 /* What could be free: what others have reserved is not known here. */
 static u64 vcm_unreserved(struct vcm_iova_device *vdev)
 {
-	u64 last = vcm_dma_limit(vdev->dev);
+	u64 last = vcm_dma_limit(vdev->dev), reserved;
 
 	lockdep_assert_held(&vdev->lock);
 
-	return last > vdev->reserved ? last - vdev->reserved : 0;
+	reserved = vdev->reserved + atomic64_read(&vdev->alone);
+	return last > reserved ? last - reserved : 0;
+}
+
+/*
+ * Of what is free, the mappings make so many gaps at most. Only where the average
+ * is too small for the buffer they have to be looked at one by one.
+ */
+static bool vcm_gap_exists(struct vcm_iova_device *vdev,
+			   const struct vcm_search *search)
+{
+	u64 gaps = vdev->nr_slabs + READ_ONCE(vdev->nr_mappings) + 1;
+
+	lockdep_assert_held(&vdev->lock);
+
+	return div64_u64(vcm_unreserved(vdev), gaps) >=
+	       search->len + search->align ||
+	       vcm_gap_found(vdev, search);
 }
 
 /* Add slabs of @size until the buffer fits, or until there are enough. */
@@ -395,10 +467,79 @@ static struct vcm_range *vcm_search(struct vcm_iova_device *vdev, u64 len,
 
 /* --- Placing ----------------------------------------------------------- */
 
-static int vcm_place_in_slabs(struct vcm_iova_device *vdev, u64 len,
+static struct vcm_slab *vcm_slab_next(struct vcm_slab *slab)
+{
+	return list_next_entry(slab, by_addr);
+}
+
+/* How many slabs are the buffer's @len bytes at @addr in, the first one @slab? */
+static unsigned int vcm_count_pieces(struct vcm_slab *slab, u64 addr, u64 len)
+{
+	u64 last = addr + len - 1;
+	unsigned int nr = 1;
+
+	for (; last - vcm_slab_start(slab) >= vcm_slab_len(slab);
+	     slab = vcm_slab_next(slab))
+		nr++;
+	return nr;
+}
+
+/* Note which part of the buffer is in which slab. */
+static int vcm_cut_pieces(struct vcm_iova_mapping *map)
+{
+	struct vcm_slab *slab = map->slab;
+	u64 at = map->iova, left = map->len;
+	unsigned int nr = vcm_count_pieces(slab, at, left);
+	struct vcm_iova_piece *piece;
+
+	if (nr > 1) {
+		piece = kmalloc_objs(*piece, nr);
+		if (!piece)
+			return -ENOMEM;
+		map->pieces = piece;
+		map->nr_pieces = nr;
+	}
+
+	for (piece = map->pieces; left; piece++) {
+		piece->state = &slab->state;
+		piece->offset = at - vcm_slab_start(slab);
+		piece->len = min(left, vcm_slab_len(slab) - piece->offset);
+		at += piece->len;
+		left -= piece->len;
+		slab = vcm_slab_next(slab);
+	}
+	return 0;
+}
+
+/* What a mapping alone is: one piece in a reservation of its own. */
+static void vcm_pieces_reset(struct vcm_iova_mapping *map)
+{
+	if (map->pieces != &map->piece)
+		kfree(map->pieces);
+	map->piece = (struct vcm_iova_piece){ &map->own, 0, map->len };
+	map->pieces = &map->piece;
+	map->nr_pieces = 1;
+}
+
+/* Give the addresses of a mapping in slabs back. */
+static void vcm_unplace_slabs(struct vcm_iova_device *vdev,
+			      struct vcm_iova_mapping *map)
+{
+	u64 last = map->iova + map->need - 1;
+
+	lockdep_assert_held(&vdev->lock);
+
+	vcm_extents_free(&vdev->extents, map->range);
+	vcm_slabs_trim(vdev, map->slab, last);
+	map->range = NULL;
+	vcm_pieces_reset(map);
+}
+
+static int vcm_place_in_slabs(struct vcm_iova_device *vdev,
 			      struct vcm_iova_mapping *map)
 {
 	struct vcm_range *range;
+	int ret;
 
 	lockdep_assert_held(&vdev->lock);
 
@@ -408,32 +549,69 @@ static int vcm_place_in_slabs(struct vcm_iova_device *vdev, u64 len,
 		return -ENOSPC;
 	/* A longer buffer would have a segment boundary in it. */
 	if (!vdev->slab_size ||
-	    (vdev->extents.boundary && len > vdev->extents.boundary))
+	    (vdev->extents.boundary && map->need > vdev->extents.boundary))
 		return -ENOSPC;
 
-	range = vcm_search(vdev, len, map->align);
+	range = vcm_search(vdev, map->need, map->align);
 	if (IS_ERR(range))
 		return PTR_ERR(range);
 	map->range = range;
 	map->iova = range->start;
 	map->slab = vcm_slab_find(vdev, map->iova);
-	return 0;
+	ret = vcm_cut_pieces(map);
+	if (ret)
+		vcm_unplace_slabs(vdev, map);
+	else
+		map->taken = map->need;
+	return ret;
 }
 
 /*
- * A reservation for the buffer alone. The DMA API aligns it to its size, so
- * that segments can be cut by length alone.
+ * A reservation for the buffer alone, of @len addresses. The DMA API aligns it to
+ * its size, so that segments can be cut by length alone.
  */
-static int vcm_place_alone(struct vcm_iova_device *vdev, u64 len,
-			   struct vcm_iova_mapping *map)
+static int vcm_place_alone(struct vcm_iova_device *vdev,
+			   struct vcm_iova_mapping *map, u64 len, bool narrow)
 {
-	/* Aligned to its size: what is longer than align / 2 is aligned so. */
-	if (map->align / 2 >= len)
-		len = map->align;
 	if (!dma_iova_try_alloc(vdev->dev, &map->own, 0, len))
 		return -ENOSPC;
 	map->iova = map->own.addr;
+	map->taken = len;
+	if (narrow) {
+		map->alone = len;
+		atomic64_add(len, &vdev->alone);
+	}
 	return 0;
+}
+
+/* Is what the policy takes beyond the buffer within the limits? */
+static bool vcm_extra_allowed(const struct vcm_iova_mapping *map, u64 limit)
+{
+	u64 extra = min(limit / VCM_EXTRA_PART + 1, VCM_EXTRA_MAX);
+
+	return map->guard <= extra &&
+	       (map->align <= extra || map->align / 2 < map->need) &&
+	       map->need <= VCM_LEN_MAX && map->align <= VCM_LEN_MAX;
+}
+
+/* Aligned to its size: what is longer than half of the alignment has it. */
+static u64 vcm_alone_len(const struct vcm_iova_mapping *map)
+{
+	return map->align / 2 >= map->need ? map->align : map->need;
+}
+
+/* Where room is scarce, and a reservation alone would waste it, or there is none */
+static int vcm_place_narrow(struct vcm_iova_device *vdev,
+			    struct vcm_iova_mapping *map)
+{
+	int ret;
+
+	mutex_lock(&vdev->lock);
+	ret = vcm_place_in_slabs(vdev, map);
+	mutex_unlock(&vdev->lock);
+	if (ret == -ENOSPC && !map->packed)
+		ret = vcm_place_alone(vdev, map, vcm_alone_len(map), true);
+	return ret;
 }
 
 /* Is @len, aligned to @align, what the DMA API packs by itself? */
@@ -443,163 +621,120 @@ static bool vcm_is_packed(u64 len, u64 align)
 	       (hweight64(len) == 1 || len <= VCM_ROUNDED_MAX);
 }
 
-/* Is what the policy takes beyond the buffer within the limits? */
-static bool vcm_extra_allowed(const struct vcm_iova_mapping *map, u64 len, u64 limit)
+/*
+ * The largest chunk that the head of the buffer could be, by its length and by
+ * where it is. A few sizes only: the allocator is fast for a few alignments.
+ */
+static u64 vcm_head_align(const struct vcm_iova_mapping *map)
 {
-	u64 extra = min(limit / VCM_EXTRA_PART + 1, VCM_EXTRA_MAX);
+	u64 most = VCM_IOVA_ALIGN_MAX | map->phys;
 
-	return map->guard <= extra &&
-	       (map->align <= extra || map->align / 2 < len);
+	most = min(most & -most, (u64)map->head);
+	if (most >= VCM_IOVA_ALIGN_MAX)
+		return VCM_IOVA_ALIGN_MAX;
+	if (most >= SZ_1M)
+		return SZ_1M;
+	if (most >= SZ_64K)
+		return max_t(u64, SZ_64K, PAGE_SIZE);
+	return PAGE_SIZE;
+}
+
+static u64 vcm_tight_align(const struct vcm_iova_mapping *map, u64 align)
+{
+	u64 least = map->vdev->rules.min_align;
+
+	if (align > VCM_ALIGN_TIGHT &&
+	    ALIGN(map->len, align) - map->len > map->len / VCM_ALIGN_WASTE)
+		return max(VCM_ALIGN_TIGHT, min(align, least));
+	return align;
+}
+
+/**
+ * vcm_place_init - find out what there is to know before a buffer is placed
+ * @map: the buffer, with its table
+ * @policy: where it is to go
+ *
+ * Context: Any.
+ */
+void vcm_place_init(struct vcm_iova_mapping *map,
+		    const struct vcm_iova_policy *policy)
+{
+	u64 align = vcm_head_align(map);
+
+	map->guard = PAGE_ALIGN(policy->guard);
+	map->need = map->len + map->guard;
+	map->wide_align = max(policy->align, align);
+	map->narrow_align = max(policy->align, vcm_tight_align(map, align));
+	map->strict = policy->flags & VCM_IOVA_STRICT;
+	map->packed = vcm_is_packed(map->need, map->narrow_align);
+	map->greedy = map->guard || map->wide_align / 2 >= map->need ||
+		      map->need > VCM_LEN_MAX;
+	map->pieces = &map->piece;
+	vcm_pieces_reset(map);
 }
 
 /**
  * vcm_place - choose the addresses of a mapping
- * @vdev: the device
- * @map: the mapping, with its length, alignment and guard
+ * @map: the mapping
  *
  * On success &struct vcm_iova_mapping.iova is set and the addresses are taken.
  *
- * Context: Process context, may sleep, with &struct vcm_iova_device.alive.
+ * Context: Process context, may sleep, with &struct vcm_iova_mapping.lock.
  * Return: 0, -ENOSPC (no room in the address space, or the policy asks for too
  *	much of it), -ENOMEM.
  */
-int vcm_place(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map)
+int vcm_place(struct vcm_iova_mapping *map)
 {
-	u64 limit = vcm_dma_limit(vdev->dev), len;
+	struct vcm_iova_device *vdev = map->vdev;
+	u64 limit = vcm_dma_limit(vdev->dev);
 	bool narrow = limit <= VCM_NARROW_MASK;
+	u64 len = map->need;
 	int ret = -ENOSPC;
 
-	lockdep_assert_held(&vdev->alive);
+	lockdep_assert_held(&map->lock);
 
-	if (check_add_overflow((u64)map->len, map->guard, &len) ||
-	    len - 1 > limit || map->align - 1 > limit || len > VCM_LEN_MAX ||
-	    map->align > VCM_LEN_MAX || !vcm_extra_allowed(map, len, limit))
+	map->align = narrow ? map->narrow_align : map->wide_align;
+	if (map->need - 1 > limit || map->align - 1 > limit)
 		return -ENOSPC;
-
-	if (!narrow || vcm_is_packed(len, map->align))
-		ret = vcm_place_alone(vdev, len, map);
-	if (ret == -ENOSPC && narrow) {
-		mutex_lock(&vdev->lock);
-		ret = vcm_place_in_slabs(vdev, len, map);
-		mutex_unlock(&vdev->lock);
-		if (ret == -ENOSPC && !vcm_is_packed(len, map->align))
-			ret = vcm_place_alone(vdev, len, map);
+	if (unlikely(map->greedy)) {
+		if (!vcm_extra_allowed(map, limit))
+			return -ENOSPC;
+		len = vcm_alone_len(map);
 	}
+
+	if (!narrow || map->packed)
+		ret = vcm_place_alone(vdev, map, len, narrow);
+	if (ret == -ENOSPC && narrow)
+		ret = vcm_place_narrow(vdev, map);
 	if (!ret)
-		trace_vcm_iova_reserve(vdev, map);
+		trace_vcm_iova_reserve(map);
 	return ret;
-}
-
-/* Give the addresses of a mapping in slabs back. */
-static void vcm_unplace_slabs(struct vcm_iova_device *vdev,
-			      struct vcm_iova_mapping *map)
-{
-	u64 last = map->iova + map->len + map->guard - 1;
-
-	lockdep_assert_held(&vdev->lock);
-
-	vcm_extents_free(&vdev->extents, map->range);
-	vcm_slabs_trim(vdev, map->slab, last);
-}
-
-static void vcm_unplace_alone(struct vcm_iova_device *vdev,
-			      struct vcm_iova_mapping *map)
-{
-	if (!vdev->lost)
-		dma_iova_free(vdev->dev, &map->own);
 }
 
 /**
  * vcm_unplace - give the addresses of a mapping back
- * @vdev: the device
- * @map: the mapping, with nothing linked, not listed
- *
- * Context: Process context, may sleep, with &struct vcm_iova_device.alive.
- */
-void vcm_unplace(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map)
-{
-	lockdep_assert_held(&vdev->alive);
-
-	if (!map->range) {
-		vcm_unplace_alone(vdev, map);
-		return;
-	}
-	mutex_lock(&vdev->lock);
-	vcm_unplace_slabs(vdev, map);
-	mutex_unlock(&vdev->lock);
-}
-
-/* --- The mappings ------------------------------------------------------ */
-
-static void vcm_mapping_insert(struct vcm_iova_device *vdev,
-			       struct vcm_iova_mapping *map)
-{
-	struct rb_node **link = &vdev->mappings.rb_node, *parent = NULL;
-
-	lockdep_assert_held(&vdev->lock);
-
-	/* Without an IOMMU a buffer has the same address each time. */
-	while (*link) {
-		parent = *link;
-		if (map->iova < vcm_mapping_entry(parent)->iova)
-			link = &parent->rb_left;
-		else
-			link = &parent->rb_right;
-	}
-	rb_link_node(&map->node, parent, link);
-	rb_insert_color(&map->node, &vdev->mappings);
-}
-
-/* What is counted of a mapping while it is listed, but for slabs */
-static void vcm_mapping_count(struct vcm_iova_device *vdev,
-			      struct vcm_iova_mapping *map, int sign)
-{
-	u64 own = vcm_mapping_own(map);
-
-	lockdep_assert_held(&vdev->lock);
-
-	vdev->nr_mappings += sign;
-	vdev->nr_reservations += own ? sign : 0;
-	vdev->reserved += sign * own;
-	if (map->linked)
-		vdev->used += sign * (map->len + map->guard);
-}
-
-/**
- * vcm_mapping_list - a mapping is complete
- * @vdev: the device
- * @map: the mapping
- *
- * Context: Process context, may sleep, with &struct vcm_iova_device.alive.
- */
-void vcm_mapping_list(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map)
-{
-	lockdep_assert_held(&vdev->alive);
-
-	mutex_lock(&vdev->lock);
-	vcm_mapping_insert(vdev, map);
-	vcm_mapping_count(vdev, map, 1);
-	vdev->nr_degraded += map->degraded;
-	mutex_unlock(&vdev->lock);
-}
-
-/**
- * vcm_mapping_unlist - undo vcm_mapping_list() and vcm_place()
- * @vdev: the device
  * @map: the mapping, with nothing linked
  *
- * Context: Process context, may sleep, with &struct vcm_iova_device.alive.
+ * Context: Process context, may sleep, with &struct vcm_iova_mapping.lock.
  */
-void vcm_mapping_unlist(struct vcm_iova_device *vdev, struct vcm_iova_mapping *map)
+void vcm_unplace(struct vcm_iova_mapping *map)
 {
-	lockdep_assert_held(&vdev->alive);
+	struct vcm_iova_device *vdev = map->vdev;
 
-	mutex_lock(&vdev->lock);
-	rb_erase(&map->node, &vdev->mappings);
-	vcm_mapping_count(vdev, map, -1);
-	if (map->range)
+	lockdep_assert_held(&map->lock);
+
+	map->taken = 0;
+	if (map->range) {
+		mutex_lock(&vdev->lock);
 		vcm_unplace_slabs(vdev, map);
-	mutex_unlock(&vdev->lock);
-	if (vcm_mapping_own(map))
-		vcm_unplace_alone(vdev, map);
+		mutex_unlock(&vdev->lock);
+		return;
+	}
+
+	if (map->alone) {
+		atomic64_sub(map->alone, &vdev->alone);
+		map->alone = 0;
+	}
+	if (likely(!vcm_device_lost(vdev)))
+		dma_iova_free(vdev->dev, &map->own);
 }

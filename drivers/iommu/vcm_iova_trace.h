@@ -11,14 +11,13 @@
 #include <linux/device.h>
 #include <linux/tracepoint.h>
 
-#include "vcm-iova.h"
+#include "vcm-device.h"
 
 TRACE_EVENT(vcm_iova_reserve,
-	TP_PROTO(const struct vcm_iova_device *vdev,
-		 const struct vcm_iova_mapping *map),
-	TP_ARGS(vdev, map),
+	TP_PROTO(const struct vcm_iova_mapping *map),
+	TP_ARGS(map),
 	TP_STRUCT__entry(
-		__string(dev, dev_name(vdev->dev))
+		__string(dev, dev_name(map->vdev->dev))
 		__field(u64, iova)
 		__field(size_t, len)
 		__field(u64, align)
@@ -39,34 +38,32 @@ TRACE_EVENT(vcm_iova_reserve,
 );
 
 TRACE_EVENT(vcm_iova_link,
-	TP_PROTO(const struct vcm_iova_device *vdev,
-		 const struct vcm_iova_mapping *map, unsigned long runs),
-	TP_ARGS(vdev, map, runs),
+	TP_PROTO(const struct vcm_iova_mapping *map),
+	TP_ARGS(map),
 	TP_STRUCT__entry(
-		__string(dev, dev_name(vdev->dev))
+		__string(dev, dev_name(map->vdev->dev))
 		__field(u64, iova)
 		__field(size_t, len)
-		__field(unsigned long, runs)
+		__field(unsigned int, runs)
 		__field(unsigned int, segs)
 	),
 	TP_fast_assign(
 		__assign_str(dev);
 		__entry->iova = map->iova;
 		__entry->len = map->len;
-		__entry->runs = runs;
+		__entry->runs = map->runs;
 		__entry->segs = map->segs;
 	),
-	TP_printk("dev=%s iova=0x%llx length=%zu runs=%lu segs=%u",
+	TP_printk("dev=%s iova=0x%llx length=%zu runs=%u segs=%u",
 		  __get_str(dev), __entry->iova, __entry->len, __entry->runs,
 		  __entry->segs)
 );
 
 TRACE_EVENT(vcm_iova_unlink,
-	TP_PROTO(const struct vcm_iova_device *vdev,
-		 const struct vcm_iova_mapping *map),
-	TP_ARGS(vdev, map),
+	TP_PROTO(const struct vcm_iova_mapping *map),
+	TP_ARGS(map),
 	TP_STRUCT__entry(
-		__string(dev, dev_name(vdev->dev))
+		__string(dev, dev_name(map->vdev->dev))
 		__field(u64, iova)
 		__field(size_t, len)
 	),

@@ -7,13 +7,15 @@
 
 #include <linux/bits.h>
 #include <linux/dma-mapping.h>
-#include <linux/rbtree_types.h>
+#include <linux/gfp_types.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/scatterlist.h>
 #include <linux/types.h>
 
 struct dentry;
 struct device;
 struct rw_semaphore;
-struct sg_table;
 struct vcm_iova_device;
 struct vcm_range;
 struct vcm_slab;
@@ -52,55 +54,138 @@ struct vcm_iova_policy {
 #define VCM_IOVA_ALIGN_MAX	0x200000
 
 /**
- * struct vcm_iova_mapping - what vcm_iova_map() did
- * @iova: DMA address of the first byte
+ * struct vcm_iova_memory - what a buffer is made of
+ * @next: tells the runs of memory that make up the buffer one after the other.
+ *	@data is that below. @at is 0 for the first run and else as @next left it.
+ *	*@phys is set to where the run is. Returns its length in whole pages, or
+ *	0 behind the last one
+ * @data: for @next
+ */
+struct vcm_iova_memory {
+	size_t (*next)(const void *data, unsigned long *at, phys_addr_t *phys);
+	const void *data;
+};
+
+/**
+ * struct vcm_iova_limits - the longest segment that a device takes
+ * @max: bytes
+ * @boundary: mask that the first and the last byte of a segment must agree on
+ *	above
+ */
+struct vcm_iova_limits {
+	size_t max;
+	unsigned long boundary;
+};
+
+/**
+ * struct vcm_iova_piece - the part of a mapping that is in one reservation
+ * @state: the reservation
+ * @offset: of the piece in it
  * @len: bytes
- * @align: alignment that was asked for or chosen
+ */
+struct vcm_iova_piece {
+	struct dma_iova_state *state;
+	size_t offset;
+	size_t len;
+};
+
+/**
+ * struct vcm_iova_mapping - a buffer that is attached to a device
+ * @table: the buffer in segments that suit the device; while mapped, also the
+ *	DMA addresses
+ * @len: bytes
  * @guard: bytes behind the buffer that are kept unmapped
+ * @translated: DMA addresses are IOVAs; if not, they are physical addresses,
+ *	which must not be shown to anybody
+ * @mapped: it was mapped, and not unmapped yet. If the device has gone
+ *	meanwhile, it is all the same
+ * @iova: DMA address of the first byte
+ * @align: alignment that was asked for or chosen
  * @segs: DMA segments that the importer got
  * @degraded: the policy does not hold: more than one range of DMA addresses, a
  *	lesser alignment, no guard, or memory that is bounced
  *
- * To be read only, and only while mapped.
+ * To be read only. What follows @mapped means something while it is mapped, and
+ * can be read by who keeps it from being unmapped; for others there is
+ * vcm_iova_info().
  */
 struct vcm_iova_mapping {
-	u64 iova;
+	struct sg_table table;
 	size_t len;
+	u64 guard;
+	bool translated;
+	bool mapped;
+	bool degraded;
+	unsigned int segs;
+	u64 iova;
+	u64 align;
+
+	/* private: constant from vcm_iova_attach() to vcm_iova_detach() */
+	struct vcm_iova_device *vdev;
+	struct list_head node;		/* in the device's list of mappings */
+	struct vcm_iova_memory memory;
+	gfp_t gfp;			/* ... that @table was allocated with */
+	phys_addr_t phys;		/* of the first byte */
+	u64 need;			/* @len and @guard; U64_MAX: too much */
+	u64 wide_align;			/* @align where there is much room */
+	u64 narrow_align;		/* ... where there is not */
+	bool needs_sync;		/* the CPU's caches are not the device's */
+	bool packed;			/* the DMA API packs @need well */
+	bool greedy;			/* the policy asks for more than @len */
+	bool strict;			/* ... and nothing less will do */
+
+	/* private: the table, of one entry or many, see vcm-table.c */
+	struct vcm_iova_limits limits;	/* ... that it was cut to */
+	unsigned int max_seg_size;	/* ... as the device's driver set it */
+	struct scatterlist one;
+	size_t head;			/* bytes in the first run */
+	unsigned int runs;
+
+	/* private: these, and @mapped and what follows, are under @lock */
+	struct mutex lock;
+	bool live;			/* the device can reach the memory */
+	bool linked;			/* ... by dma_iova_link() */
+	enum dma_data_direction dir;
+	u64 taken;			/* addresses from @iova on, or 0 */
+	u64 alone;			/* ... of a narrow device, in @own */
+	struct dma_iova_state own;	/* a reservation for this one, or */
+	struct vcm_range *range;	/* ... a part of the slabs */
+	struct vcm_slab *slab;		/* ... from this one on */
+	struct vcm_iova_piece piece;
+	struct vcm_iova_piece *pieces;	/* &piece, or an array */
+	unsigned int nr_pieces;
+	struct list_head live_node;	/* see vcm_iova_device.live */
+};
+
+/**
+ * struct vcm_iova_info - how a buffer is mapped
+ * @iova: DMA address of the first byte
+ * @align: alignment that was asked for or chosen
+ * @guard: bytes behind the buffer that are kept unmapped
+ * @segs: DMA segments that the importer got
+ * @degraded: the policy does not hold
+ */
+struct vcm_iova_info {
+	u64 iova;
 	u64 align;
 	u64 guard;
 	unsigned int segs;
 	bool degraded;
-
-	/* private: how to undo it */
-	struct sg_table *sgt;
-	enum dma_data_direction dir;
-	unsigned long attrs;
-	bool linked;
-	struct vcm_range *range;
-	struct vcm_slab *slab;
-	struct dma_iova_state own;
-	struct rb_node node;
 };
-
-struct vcm_iova_device *vcm_iova_get(struct device *dev);
-void vcm_iova_put(struct vcm_iova_device *vdev);
-bool vcm_iova_translates(const struct vcm_iova_device *vdev);
 
 int vcm_iova_policy_check(const struct vcm_iova_policy *policy);
 
-int vcm_iova_map(struct vcm_iova_device *vdev, struct sg_table *sgt,
-		 enum dma_data_direction dir,
-		 const struct vcm_iova_policy *policy,
-		 struct vcm_iova_mapping *map);
-void vcm_iova_unmap(struct vcm_iova_device *vdev, struct sg_table *sgt,
-		    struct vcm_iova_mapping *map);
-void vcm_iova_sync_for_cpu(struct vcm_iova_device *vdev, struct sg_table *sgt,
-			   const struct vcm_iova_mapping *map,
+int vcm_iova_attach(struct vcm_iova_mapping *map, struct device *dev,
+		    const struct vcm_iova_memory *memory,
+		    const struct vcm_iova_policy *policy, gfp_t gfp);
+void vcm_iova_detach(struct vcm_iova_mapping *map);
+int vcm_iova_map(struct vcm_iova_mapping *map, enum dma_data_direction dir);
+void vcm_iova_unmap(struct vcm_iova_mapping *map);
+void vcm_iova_sync_for_cpu(struct vcm_iova_mapping *map,
 			   enum dma_data_direction dir);
-void vcm_iova_sync_for_device(struct vcm_iova_device *vdev,
-			      struct sg_table *sgt,
-			      const struct vcm_iova_mapping *map,
+void vcm_iova_sync_for_device(struct vcm_iova_mapping *map,
 			      enum dma_data_direction dir);
+bool vcm_iova_info(struct vcm_iova_mapping *map, struct vcm_iova_info *info);
 
 /**
  * struct vcm_iova_rules - what mapping for a device has to respect
@@ -119,8 +204,7 @@ struct vcm_iova_rules {
  * @dev: any device
  * @rules: zeroed; to be filled in if the device has any
  *
- * Called once for each device that buffers are attached to, while its first
- * vcm_iova_get().
+ * Called when a device becomes known: with the first buffer that is attached to it.
  *
  * Context: Process context, with the lock of all devices of placement.
  */
@@ -131,6 +215,8 @@ typedef void (*vcm_iova_rules_t)(struct device *dev,
 int vcm_iova_set_rules(vcm_iova_rules_t rules);
 void vcm_iova_clear_rules(void);
 void vcm_iova_revoke(struct device *dev);
+struct vcm_iova_device *vcm_iova_get(struct device *dev);
+void vcm_iova_put(struct vcm_iova_device *vdev);
 bool vcm_iova_attached(struct device *dev);
 void vcm_iova_hold(struct vcm_iova_device *vdev);
 void vcm_iova_unhold(struct vcm_iova_device *vdev);

@@ -21,7 +21,6 @@
 #include <linux/ktime.h>
 #include <linux/lockdep.h>
 #include <linux/mm.h>
-#include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -43,6 +42,10 @@ static int vcm_heap_attach(struct dma_buf *dmabuf,
 			   struct dma_buf_attachment *attachment)
 {
 	struct vcm_buffer *buffer = dmabuf->priv;
+	const struct vcm_iova_memory memory = {
+		.next = vcm_chunks_next_run,
+		.data = &buffer->chunks,
+	};
 	struct vcm_attachment *a;
 	int ret;
 
@@ -50,15 +53,12 @@ static int vcm_heap_attach(struct dma_buf *dmabuf,
 	if (!a)
 		return -ENOMEM;
 
-	a->vdev = vcm_iova_get(attachment->dev);
-	if (IS_ERR(a->vdev)) {
-		ret = PTR_ERR(a->vdev);
-		goto free_attachment;
+	ret = vcm_iova_attach(&a->map, attachment->dev, &memory,
+			      &buffer->policy, VCM_GFP_META);
+	if (ret) {
+		kfree(a);
+		return ret;
 	}
-
-	ret = vcm_chunks_to_sgt(&buffer->chunks, attachment->dev, &a->table);
-	if (ret)
-		goto put_device;
 
 	a->name = dev_name(attachment->dev);
 	attachment->priv = a;
@@ -67,22 +67,6 @@ static int vcm_heap_attach(struct dma_buf *dmabuf,
 	list_add_tail(&a->node, &buffer->attachments);
 	mutex_unlock(&buffer->lock);
 	return 0;
-
-put_device:
-	vcm_iova_put(a->vdev);
-free_attachment:
-	kfree(a);
-	return ret;
-}
-
-static void vcm_attachment_unmap(struct vcm_buffer *buffer,
-				 struct vcm_attachment *a)
-{
-	lockdep_assert_held(&buffer->lock);
-
-	trace_vcm_heap_unmap(buffer, a);
-	vcm_iova_unmap(a->vdev, &a->table, &a->map);
-	a->mapped = false;
 }
 
 static void vcm_heap_detach(struct dma_buf *dmabuf,
@@ -93,52 +77,33 @@ static void vcm_heap_detach(struct dma_buf *dmabuf,
 
 	mutex_lock(&buffer->lock);
 	list_del(&a->node);
-	/* An importer's bug, but its device must not keep the memory. */
-	if (WARN_ON(a->mapped))
-		vcm_attachment_unmap(buffer, a);
 	mutex_unlock(&buffer->lock);
 
-	sg_free_table(&a->table);
-	vcm_iova_put(a->vdev);
+	vcm_iova_detach(&a->map);
 	kfree(a);
 }
 
 static struct sg_table *vcm_heap_map_dma_buf(struct dma_buf_attachment *attachment,
 					     enum dma_data_direction dir)
 {
-	struct vcm_buffer *buffer = attachment->dmabuf->priv;
 	struct vcm_attachment *a = attachment->priv;
 	int ret;
 
-	mutex_lock(&buffer->lock);
-	if (a->mapped) {
-		ret = -EBUSY;
-		goto unlock;
-	}
-
-	ret = vcm_iova_map(a->vdev, &a->table, dir, &buffer->policy,
-			   &a->map);
+	ret = vcm_iova_map(&a->map, dir);
 	if (ret)
-		goto unlock;
-
-	a->mapped = true;
-	trace_vcm_heap_map(buffer, a);
-unlock:
-	mutex_unlock(&buffer->lock);
-	return ret ? ERR_PTR(ret) : &a->table;
+		return ERR_PTR(ret);
+	trace_vcm_heap_map(attachment->dmabuf->priv, a);
+	return &a->map.table;
 }
 
 static void vcm_heap_unmap_dma_buf(struct dma_buf_attachment *attachment,
 				   struct sg_table *table,
 				   enum dma_data_direction dir)
 {
-	struct vcm_buffer *buffer = attachment->dmabuf->priv;
 	struct vcm_attachment *a = attachment->priv;
 
-	mutex_lock(&buffer->lock);
-	if (!WARN_ON(!a->mapped))
-		vcm_attachment_unmap(buffer, a);
-	mutex_unlock(&buffer->lock);
+	trace_vcm_heap_unmap(attachment->dmabuf->priv, a);
+	vcm_iova_unmap(&a->map);
 }
 
 static int vcm_heap_begin_cpu_access(struct dma_buf *dmabuf,
@@ -151,9 +116,7 @@ static int vcm_heap_begin_cpu_access(struct dma_buf *dmabuf,
 	if (buffer->vmapped)
 		invalidate_kernel_vmap_range(buffer->vaddr, buffer->len);
 	list_for_each_entry(a, &buffer->attachments, node)
-		if (a->mapped)
-			vcm_iova_sync_for_cpu(a->vdev, &a->table, &a->map,
-					      dir);
+		vcm_iova_sync_for_cpu(&a->map, dir);
 	mutex_unlock(&buffer->lock);
 	return 0;
 }
@@ -168,9 +131,7 @@ static int vcm_heap_end_cpu_access(struct dma_buf *dmabuf,
 	if (buffer->vmapped)
 		flush_kernel_vmap_range(buffer->vaddr, buffer->len);
 	list_for_each_entry(a, &buffer->attachments, node)
-		if (a->mapped)
-			vcm_iova_sync_for_device(a->vdev, &a->table, &a->map,
-						 dir);
+		vcm_iova_sync_for_device(&a->map, dir);
 	mutex_unlock(&buffer->lock);
 	return 0;
 }

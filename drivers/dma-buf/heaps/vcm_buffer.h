@@ -7,7 +7,6 @@
 
 #include <linux/list.h>
 #include <linux/mutex.h>
-#include <linux/scatterlist.h>
 #include <linux/types.h>
 #include <linux/vcm-iova.h>
 
@@ -24,13 +23,14 @@ struct dma_buf;
  *	and in debugfs, where userspace finds it with fstat()
  * @dmabuf: the dma-buf; it owns the buffer
  * @node: in the list of all buffers, protected by that list's lock
- * @lock: protects what follows, and &struct vcm_attachment.mapped
+ * @lock: protects what follows
  * @attachments: all &struct vcm_attachment, by &struct vcm_attachment.node
  * @vaddr: kernel mapping, or NULL
  * @vmapped: whether that is one of its own, not out of the linear map
  *
  * Lock order: &dma_buf.resv -> @lock, where the dma-buf core takes the first
- * around some of our callbacks; vcm_buffers_lock -> @lock.
+ * around some of our callbacks; vcm_buffers_lock -> @lock; both -> &struct
+ * vcm_iova_mapping.lock.
  */
 struct vcm_buffer {
 	struct vcm_chunks chunks;
@@ -49,19 +49,13 @@ struct vcm_buffer {
 
 /**
  * struct vcm_attachment - a device that a buffer is attached to
- * @vdev: the device
+ * @map: how the device sees the buffer
  * @name: the device's name
- * @table: the buffer in segments that suit the device
- * @map: how @table is mapped
- * @mapped: whether @table is mapped; under &struct vcm_buffer.lock
  * @node: in &struct vcm_buffer.attachments
  */
 struct vcm_attachment {
-	struct vcm_iova_device *vdev;
-	const char *name;
-	struct sg_table table;
 	struct vcm_iova_mapping map;
-	bool mapped;
+	const char *name;
 	struct list_head node;
 };
 

@@ -403,117 +403,29 @@ unsigned long vcm_chunks_find(const struct vcm_chunks *chunks,
 }
 
 /**
- * struct vcm_seg_limits - the longest segment that a device takes
- * @max: bytes
- * @boundary: mask that the first and the last byte of a segment must agree on
- *	above
+ * vcm_chunks_next_run - tell the runs of the chunks, one after the other
+ * @data: the chunks
+ * @at: index of the first chunk of the run, moved to that of the next
+ * @phys: set to the address of the run
+ *
+ * Context: Any.
+ * Return: bytes in the run; 0 behind the last one.
  */
-struct vcm_seg_limits {
-	size_t max;
-	unsigned long boundary;
-};
-
-static struct vcm_seg_limits vcm_seg_limits(struct device *dev)
+size_t vcm_chunks_next_run(const void *data, unsigned long *at,
+			   phys_addr_t *phys)
 {
-	struct vcm_seg_limits limits = {
-		.max = dma_get_max_seg_size(dev),
-		.boundary = dma_get_seg_boundary(dev),
-	};
-
-	/* Whole pages are what an IOMMU maps without padding. */
-	if (limits.max > PAGE_SIZE)
-		limits.max = ALIGN_DOWN(limits.max, PAGE_SIZE);
-	return limits;
-}
-
-/* Cut @len bytes at @addr at the device's boundary. */
-static size_t vcm_seg_cut(const struct vcm_seg_limits *limits, u64 addr,
-			  size_t len)
-{
-	u64 last = limits->boundary - (addr & limits->boundary);
-
-	return min_t(u64, len - 1, last) + 1;
-}
-
-/*
- * How much of the @len bytes at @phys, which are at @offset in the buffer, can
- * be the next segment. Without an IOMMU the DMA address decides, which agrees
- * with the physical one in the bits below any sane boundary. With one, the
- * buffer's first address is a multiple of the boundary if the buffer is longer
- * than that, and the offset decides.
- */
-static size_t vcm_seg_len(const struct vcm_seg_limits *limits, phys_addr_t phys,
-			  u64 offset, size_t len)
-{
-	len = min(len, limits->max);
-	len = vcm_seg_cut(limits, phys, len);
-	return vcm_seg_cut(limits, offset, len);
-}
-
-/* Bytes of the run that chunk @i starts; @i moves to the next run. */
-static size_t vcm_chunks_next_run(const struct vcm_chunks *chunks,
-				  unsigned long *i)
-{
+	const struct vcm_chunks *chunks = data;
+	unsigned long i = *at;
 	size_t len = 0;
 
+	if (i == chunks->nr)
+		return 0;
+
+	*phys = page_to_phys(chunks->pages[i]);
 	do {
-		len += page_size(chunks->pages[*i]);
-		++*i;
-	} while (*i < chunks->nr && vcm_chunks_adjacent(chunks, *i));
+		len += page_size(chunks->pages[i]);
+		i++;
+	} while (i < chunks->nr && vcm_chunks_adjacent(chunks, i));
+	*at = i;
 	return len;
-}
-
-/* Cut all runs into segments, into the list at @sg unless that is NULL. */
-static unsigned long vcm_chunks_cut(const struct vcm_chunks *chunks,
-				    const struct vcm_seg_limits *limits,
-				    struct scatterlist *sg)
-{
-	unsigned long i = 0, nents = 0;
-	u64 offset = 0;
-
-	while (i < chunks->nr) {
-		phys_addr_t phys = page_to_phys(chunks->pages[i]);
-		size_t left = vcm_chunks_next_run(chunks, &i);
-
-		while (left) {
-			size_t len = vcm_seg_len(limits, phys, offset, left);
-
-			if (sg) {
-				sg_set_page(sg, phys_to_page(phys), len,
-					    offset_in_page(phys));
-				sg = sg_next(sg);
-			}
-			phys += len;
-			offset += len;
-			left -= len;
-			nents++;
-		}
-	}
-	return nents;
-}
-
-/**
- * vcm_chunks_to_sgt - describe chunks to a device
- * @chunks: the chunks
- * @dev: the device; no segment exceeds its dma_get_max_seg_size() or crosses
- *	its dma_get_seg_boundary()
- * @sgt: filled in; sg_free_table() frees it
- *
- * Context: Process context, sleeps.
- * Return: 0 or -ENOMEM.
- */
-int vcm_chunks_to_sgt(const struct vcm_chunks *chunks, struct device *dev,
-		      struct sg_table *sgt)
-{
-	struct vcm_seg_limits limits = vcm_seg_limits(dev);
-	unsigned long nents = vcm_chunks_cut(chunks, &limits, NULL);
-	int ret;
-
-	if (nents > UINT_MAX)
-		return -ENOMEM;
-	ret = sg_alloc_table(sgt, nents, VCM_GFP_META);
-	if (ret)
-		return ret;
-	vcm_chunks_cut(chunks, &limits, sgt->sgl);
-	return 0;
 }

@@ -5,12 +5,10 @@
 #ifndef _VCM_CHUNK_H
 #define _VCM_CHUNK_H
 
-#include <linux/scatterlist.h>
 #include <linux/types.h>
 
 #include "vcm_chunk_size.h"
 
-struct device;
 struct page;
 
 /**
@@ -36,7 +34,7 @@ int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes);
 void vcm_chunks_free(struct vcm_chunks *chunks);
 unsigned long vcm_chunks_find(const struct vcm_chunks *chunks,
 			      unsigned long pgoff, unsigned long *first);
-int vcm_chunks_to_sgt(const struct vcm_chunks *chunks, struct device *dev,
-		      struct sg_table *sgt);
+size_t vcm_chunks_next_run(const void *data, unsigned long *at,
+			   phys_addr_t *phys);
 
 #endif /* _VCM_CHUNK_H */

@@ -66,25 +66,27 @@ VISIBLE_IF_KUNIT int vcm_totals_show(struct seq_file *s, void *unused)
 DEFINE_SHOW_ATTRIBUTE(vcm_totals);
 
 static void vcm_attachment_show(struct seq_file *s, struct vcm_buffer *buffer,
-				const struct vcm_attachment *a)
+				struct vcm_attachment *a)
 {
+	struct vcm_iova_info info;
+
 	lockdep_assert_held(&buffer->lock);
 
 	seq_printf(s, " [%s", a->name);
-	if (!a->mapped) {
+	if (!vcm_iova_info(&a->map, &info)) {
 		seq_puts(s, " unmapped]");
 		return;
 	}
-	if (vcm_iova_translates(a->vdev))
-		seq_printf(s, " iova=0x%016llx", a->map.iova);
+	if (a->map.translated)
+		seq_printf(s, " iova=0x%016llx", info.iova);
 	else
 		seq_puts(s, " iova=-");
-	seq_printf(s, " segs=%u", a->map.segs);
-	if (a->map.degraded)
+	seq_printf(s, " segs=%u", info.segs);
+	if (info.degraded)
 		seq_puts(s, " degraded]");
 	else
-		seq_printf(s, " align=%llu guard=%llu]", a->map.align,
-			   a->map.guard);
+		seq_printf(s, " align=%llu guard=%llu]", info.align,
+			   info.guard);
 }
 
 static void vcm_buffer_name_show(struct seq_file *s, struct dma_buf *dmabuf)

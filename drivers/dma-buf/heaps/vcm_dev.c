@@ -155,13 +155,16 @@ static void vcm_query_chunks(const struct vcm_chunks *chunks,
 static void vcm_query_attachments(struct vcm_buffer *buffer,
 				  struct dma_heap_vcm_query *query)
 {
+	struct vcm_iova_info info;
 	struct vcm_attachment *a;
 
 	mutex_lock(&buffer->lock);
 	list_for_each_entry(a, &buffer->attachments, node) {
+		bool mapped = vcm_iova_info(&a->map, &info);
+
 		query->out_nr_attachments++;
-		query->out_nr_mapped += a->mapped;
-		query->out_nr_degraded += a->mapped && a->map.degraded;
+		query->out_nr_mapped += mapped;
+		query->out_nr_degraded += mapped && info.degraded;
 	}
 	mutex_unlock(&buffer->lock);
 }
@@ -185,21 +188,23 @@ static void vcm_query_fill(struct vcm_buffer *buffer,
 }
 
 static void vcm_query_attachment(struct vcm_buffer *buffer,
-				 const struct vcm_attachment *a,
+				 struct vcm_attachment *a,
 				 struct dma_heap_vcm_attachment *out)
 {
+	struct vcm_iova_info info;
+
 	lockdep_assert_held(&buffer->lock);
 
-	if (!a->mapped)
+	if (!vcm_iova_info(&a->map, &info))
 		return;
 	out->flags = DMA_HEAP_VCM_MAPPED;
-	out->nr_segs = a->map.segs;
-	if (a->map.degraded) {
+	out->nr_segs = info.segs;
+	if (info.degraded) {
 		out->flags |= DMA_HEAP_VCM_DEGRADED;
 		return;
 	}
-	out->align = a->map.align;
-	out->guard = a->map.guard;
+	out->align = info.align;
+	out->guard = info.guard;
 }
 
 /*

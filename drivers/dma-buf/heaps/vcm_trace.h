@@ -70,7 +70,7 @@ DECLARE_EVENT_CLASS(vcm_heap_mapping,
 		__assign_str(dev);
 		__entry->ino = buffer->ino;
 		__entry->len = buffer->len;
-		__entry->translated = vcm_iova_translates(a->vdev);
+		__entry->translated = a->map.translated;
 		__entry->iova = __entry->translated ? a->map.iova : 0;
 		__entry->segs = a->map.segs;
 	),

@@ -9,9 +9,12 @@
 #include <linux/gfp.h>
 #include <linux/sizes.h>
 
-#include "../vcm-iova.h"
+#include "../vcm-debugfs.h"
+#include "../vcm-device.h"
+#include "../vcm-mapping.h"
 #include "vcm-fake-iommu.h"
 #include "vcm-show.h"
+#include "vcm-test-map.h"
 
 #define BLOCK_ORDER	get_order(SZ_64K)
 #define ALIGN_ASKED	SZ_1M
@@ -26,7 +29,7 @@ static int debugfs_test_init(struct kunit *test)
 
 static void debugfs_test_exit(struct kunit *test)
 {
-	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_devices));
+	KUNIT_EXPECT_EQ(test, vcm_test_devices(), 0);
 	if (test->priv)
 		__free_pages(test->priv, BLOCK_ORDER);
 }
@@ -49,7 +52,7 @@ static struct sg_table *map_it(struct kunit *test,
 {
 	struct sg_table *sgt = vcm_fake_table(test, test->priv, 1, 0, SZ_64K);
 
-	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+	KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt,
 					   DMA_BIDIRECTIONAL, policy,
 					   map), 0);
 	return sgt;
@@ -85,7 +88,7 @@ static void a_device_has_a_line_and_its_mappings(struct kunit *test)
 			vcm_extents_largest(&vdev->extents), map.iova);
 	KUNIT_EXPECT_STREQ(test, vcm_show(test, vcm_iova_show), text);
 
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	vcm_iova_put(vdev);
 }
 
@@ -105,7 +108,7 @@ static void without_iommu_no_address_is_told(struct kunit *test)
 	const char *text;
 
 	sgt = map_it(test, vdev, &policy, &map);
-	KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt,
+	KUNIT_EXPECT_EQ(test, vcm_test_map(vdev, sgt,
 					   DMA_BIDIRECTIONAL, &strict,
 					   &refused), -EOPNOTSUPP);
 	text = vcm_text(test,
@@ -114,7 +117,7 @@ static void without_iommu_no_address_is_told(struct kunit *test)
 			dev_name(vdev->dev), vdev->slab_size, map.align);
 	KUNIT_EXPECT_STREQ(test, vcm_show(test, vcm_iova_show), text);
 
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	vcm_iova_put(vdev);
 }
 

@@ -23,9 +23,12 @@
 #include <linux/sched.h>
 #include <linux/sizes.h>
 
-#include "../vcm-iova.h"
+#include "../vcm-device.h"
+#include "../vcm-mapping.h"
+#include "../vcm-slab.h"
 #include "vcm-fail-nth.h"
 #include "vcm-fake-iommu.h"
+#include "vcm-test-map.h"
 
 #define WIDE	DMA_BIT_MASK(48)
 #define NARROW	DMA_BIT_MASK(28)
@@ -74,14 +77,12 @@ static void policies_are_checked(struct kunit *test)
 
 /**
  * struct sync - a call that maintains caches
- * @vdev: the device
- * @sgt: the memory
+ * @map: the mapping
  * @dir: direction of the DMA
  * @for_device: ... which may follow; or else it is over
  */
 struct sync {
-	struct vcm_iova_device *vdev;
-	struct sg_table *sgt;
+	struct vcm_iova_mapping *map;
 	enum dma_data_direction dir;
 	bool for_device;
 };
@@ -118,7 +119,7 @@ static void iova_test_exit(struct kunit *test)
 	struct iova_test *t = test->priv;
 
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
-	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_devices));
+	KUNIT_EXPECT_EQ(test, vcm_test_devices(), 0);
 	if (t && t->block)
 		__free_pages(t->block, BLOCK_ORDER);
 }
@@ -188,7 +189,7 @@ static const struct vcm_iova_policy no_policy;
 static int map_it(struct vcm_iova_device *vdev, struct sg_table *sgt,
 		  struct vcm_iova_mapping *map)
 {
-	return vcm_iova_map(vdev, sgt, DMA_BIDIRECTIONAL, &no_policy,
+	return vcm_test_map(vdev, sgt, DMA_BIDIRECTIONAL, &no_policy,
 			    map);
 }
 
@@ -218,8 +219,9 @@ static void check_pages(struct kunit *test, struct vcm_iova_device *vdev,
 
 /* The importer's segments are the range, and as the device wants them. */
 static void check_segs(struct kunit *test, struct vcm_iova_device *vdev,
-		       struct sg_table *sgt, const struct vcm_iova_mapping *map)
+		       const struct vcm_iova_mapping *map)
 {
+	const struct sg_table *sgt = &map->table;
 	u64 boundary = dma_get_seg_boundary(vdev->dev);
 	struct scatterlist *sg;
 	u64 iova = map->iova;
@@ -250,19 +252,23 @@ static void check_map(struct kunit *test, struct vcm_iova_device *vdev,
 	KUNIT_EXPECT_FALSE(test, map->degraded);
 	KUNIT_EXPECT_TRUE(test, IS_ALIGNED(map->iova, map->align));
 	check_pages(test, vdev, sgt, map);
-	check_segs(test, vdev, sgt, map);
+	check_segs(test, vdev, map);
 }
 
 /* As if nothing had been mapped for the device */
 static void check_empty(struct kunit *test, struct vcm_iova_device *vdev,
 			struct sg_table *sgt)
 {
+	struct vcm_device_counts counts = vcm_test_counts(vdev);
+
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
-	KUNIT_EXPECT_EQ(test, vdev->nr_reservations, 0);
-	KUNIT_EXPECT_EQ(test, vdev->reserved, 0);
-	KUNIT_EXPECT_EQ(test, vdev->used, 0);
+	KUNIT_EXPECT_EQ(test, counts.reservations, 0);
+	KUNIT_EXPECT_EQ(test, counts.reserved, 0);
+	KUNIT_EXPECT_EQ(test, counts.used, 0);
+	KUNIT_EXPECT_EQ(test, counts.mappings, 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&vdev->alone), 0);
 	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&vdev->slabs));
-	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&vdev->mappings));
+	KUNIT_EXPECT_TRUE(test, list_empty(&vdev->live));
 	KUNIT_EXPECT_EQ(test, vdev->extents.total, 0);
 	KUNIT_EXPECT_EQ(test, sgt->nents, sgt->orig_nents);
 }
@@ -274,7 +280,7 @@ static void map_and_check(struct kunit *test, struct vcm_iova_device *vdev,
 
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	check_map(test, vdev, sgt, &map);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	check_empty(test, vdev, sgt);
 }
 
@@ -306,9 +312,9 @@ static void it_is_known_who_translates(struct kunit *test)
 	struct vcm_iova_device *linked = new_masked(test, WIDE);
 	struct vcm_iova_device *plain = new_direct(test, WIDE);
 
-	KUNIT_EXPECT_TRUE(test, vcm_iova_translates(linked));
+	KUNIT_EXPECT_TRUE(test, linked->translated);
 	KUNIT_EXPECT_TRUE(test, linked->linked);
-	KUNIT_EXPECT_FALSE(test, vcm_iova_translates(plain));
+	KUNIT_EXPECT_FALSE(test, plain->translated);
 	KUNIT_EXPECT_FALSE(test, plain->linked);
 	vcm_iova_put(linked);
 	vcm_iova_put(plain);
@@ -372,13 +378,13 @@ static void the_largest_chunk_decides_the_alignment(struct kunit *test)
 		struct vcm_iova_mapping map;
 
 		sgt = new_table(test, c->nr, c->offset, c->len);
-		KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+		KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt,
 						   DMA_TO_DEVICE,
 						   &policy, &map), 0);
 		KUNIT_EXPECT_EQ_MSG(test, map.align, c->align, "case %zd",
 				    c - align_cases);
 		check_map(test, vdev, sgt, &map);
-		vcm_iova_unmap(vdev, sgt, &map);
+		vcm_test_unmap(&map);
 		check_empty(test, vdev, sgt);
 		vcm_iova_put(vdev);
 	}
@@ -393,13 +399,13 @@ static void a_narrow_device_wastes_no_quarter(struct kunit *test)
 	sgt = new_buffer(test, 3 * SZ_1M);
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	KUNIT_EXPECT_EQ(test, map.align, SZ_1M);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 
 	/* 41 MB: one of 42 */
 	sgt = new_buffer(test, 41 * SZ_1M);
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	KUNIT_EXPECT_EQ(test, map.align, SZ_2M);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	vcm_iova_put(vdev);
 }
 
@@ -423,7 +429,7 @@ static void a_rule_for_a_device_holds_where_room_is_scarce(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, map.align, cases[i].align, "case %d",
 				    i);
 		check_map(test, vdev, sgt, &map);
-		vcm_iova_unmap(vdev, sgt, &map);
+		vcm_test_unmap(&map);
 		check_empty(test, vdev, sgt);
 	}
 	vcm_iova_put(vdev);
@@ -449,14 +455,14 @@ static void a_guard_stays_unmapped(struct kunit *test)
 {
 	struct vcm_iova_policy policy = { .guard = SZ_64K + 1 };
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
-	struct vcm_iova_mapping maps[8];
-	struct sg_table *sgts[8];
+	struct vcm_iova_mapping maps[4];
+	struct sg_table *sgts[4];
 	u64 off;
 	int i, j;
 
 	for (i = 0; i < ARRAY_SIZE(maps); i++) {
 		sgts[i] = new_buffer(test, SZ_1M);
-		KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgts[i],
+		KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgts[i],
 						   DMA_TO_DEVICE,
 						   &policy, &maps[i]),
 				0);
@@ -474,7 +480,7 @@ static void a_guard_stays_unmapped(struct kunit *test)
 					   maps[j].iova < end + maps[i].guard);
 	}
 	for (i = 0; i < ARRAY_SIZE(maps); i++)
-		vcm_iova_unmap(vdev, sgts[i], &maps[i]);
+		vcm_test_unmap(&maps[i]);
 	check_empty(test, vdev, sgts[0]);
 	vcm_iova_put(vdev);
 }
@@ -491,7 +497,7 @@ static void a_run_is_mapped_by_one_call(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.calls[0].pgcount, 1);
 	KUNIT_EXPECT_EQ(test, map.segs, 1);
 	check_map(test, vdev, sgt, &map);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	check_empty(test, vdev, sgt);
 	vcm_iova_put(vdev);
 }
@@ -505,7 +511,7 @@ static void unmapping_forgets_at_once(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	syncs = vcm_fake_iommu.nr_syncs + vcm_fake_iommu.nr_flushes;
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	KUNIT_EXPECT_GT(test, vcm_fake_iommu.nr_syncs +
 			vcm_fake_iommu.nr_flushes, syncs);
 	KUNIT_EXPECT_EQ(test, vcm_fake_phys(vdev->dev, map.iova), 0);
@@ -529,16 +535,16 @@ static void the_direction_is_the_permission(struct kunit *test)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+		KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt,
 						   cases[i].dir,
 						   &no_policy, &map),
 				0);
 		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.calls[i].prot &
 				(IOMMU_READ | IOMMU_WRITE), cases[i].prot);
 		/* Nothing to do for a coherent device, and no harm. */
-		vcm_iova_sync_for_cpu(vdev, sgt, &map, cases[i].dir);
-		vcm_iova_sync_for_device(vdev, sgt, &map, cases[i].dir);
-		vcm_iova_unmap(vdev, sgt, &map);
+		vcm_iova_sync_for_cpu(&map, cases[i].dir);
+		vcm_iova_sync_for_device(&map, cases[i].dir);
+		vcm_test_unmap(&map);
 	}
 	vcm_iova_put(vdev);
 }
@@ -580,7 +586,7 @@ static void segments_are_cut_for_the_device(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, map.segs, cases[i].segs, "case %d",
 				    i);
 		check_map(test, vdev, sgt, &map);
-		vcm_iova_unmap(vdev, sgt, &map);
+		vcm_test_unmap(&map);
 		check_empty(test, vdev, sgt);
 		vcm_iova_put(vdev);
 	}
@@ -601,8 +607,8 @@ static void segments_can_be_parts_of_a_page(struct kunit *test)
 		sg->offset = i * (PAGE_SIZE / 8);
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	KUNIT_EXPECT_EQ(test, map.segs, 8);
-	check_segs(test, vdev, sgt, &map);
-	vcm_iova_unmap(vdev, sgt, &map);
+	check_segs(test, vdev, &map);
+	vcm_test_unmap(&map);
 	check_empty(test, vdev, sgt);
 	vcm_iova_put(vdev);
 }
@@ -611,36 +617,41 @@ static void segments_can_be_parts_of_a_page(struct kunit *test)
 static void what_is_left_of_the_table_is_empty(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_masked(test, WIDE);
-	struct sg_table *sgt = new_split(test, 4);
-	struct scatterlist *sg;
+	struct sg_table *sgt = new_table(test, 4, 0, SZ_512K);
 	struct vcm_iova_mapping map;
+	struct scatterlist *sg;
 	int i;
 
-	for_each_sgtable_sg(sgt, sg, i)
-		sg_dma_len(sg) = SZ_1M;
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
-	KUNIT_EXPECT_EQ(test, sgt->nents, 1);
-	KUNIT_EXPECT_EQ(test, sg_dma_len(sgt->sgl), SZ_2M);
-	for_each_sgtable_sg(sgt, sg, i)
+	KUNIT_EXPECT_EQ(test, map.table.orig_nents, 4);
+	KUNIT_EXPECT_EQ(test, map.table.nents, 1);
+	KUNIT_EXPECT_EQ(test, sg_dma_len(map.table.sgl), SZ_2M);
+	for_each_sgtable_sg(&map.table, sg, i)
 		if (i)
 			KUNIT_EXPECT_EQ(test, sg_dma_len(sg), 0);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	check_empty(test, vdev, sgt);
 	vcm_iova_put(vdev);
 }
 
-static void a_device_that_changed_its_mind_gets_nothing(struct kunit *test)
+static void a_device_that_changed_its_mind_is_cut_for_anew(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_masked(test, WIDE);
 	struct sg_table *sgt = new_split(test, 2);
 	struct vcm_iova_mapping map;
-	int ret = 0;
 
-	/* Two segments of 1 MB are there, and now 64 are needed. */
+	KUNIT_ASSERT_EQ(test, vcm_test_attach(vdev, sgt, &no_policy, &map), 0);
+	KUNIT_EXPECT_EQ(test, map.table.orig_nents, 1);
 	dma_set_max_seg_size(vdev->dev, SZ_32K);
-	kunit_warning_suppress(test)
-		ret = map_it(vdev, sgt, &map);
-	KUNIT_EXPECT_EQ(test, ret, -EINVAL);
+	KUNIT_ASSERT_EQ(test, vcm_iova_map(&map, DMA_TO_DEVICE), 0);
+	KUNIT_EXPECT_EQ(test, map.segs, SZ_2M / SZ_32K);
+	check_map(test, vdev, sgt, &map);
+	vcm_iova_unmap(&map);
+	dma_set_max_seg_size(vdev->dev, SZ_2M);
+	KUNIT_ASSERT_EQ(test, vcm_iova_map(&map, DMA_TO_DEVICE), 0);
+	KUNIT_EXPECT_EQ(test, map.segs, 1);
+	check_map(test, vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	check_empty(test, vdev, sgt);
 	vcm_iova_put(vdev);
 }
@@ -680,10 +691,10 @@ static void slabs_are_a_part_of_the_address_space(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 		KUNIT_EXPECT_EQ_MSG(test, vdev->slab_size, cases[i].slab_size,
 				    "case %d", i);
-		KUNIT_EXPECT_EQ(test, vdev->nr_reservations, 1);
+		KUNIT_EXPECT_EQ(test, vcm_test_counts(vdev).reservations, 1);
 		KUNIT_EXPECT_EQ(test, !!map.range, !!cases[i].slab_size);
 		check_map(test, vdev, sgt, &map);
-		vcm_iova_unmap(vdev, sgt, &map);
+		vcm_test_unmap(&map);
 		check_empty(test, vdev, sgt);
 		vcm_iova_put(vdev);
 	}
@@ -727,7 +738,7 @@ static void empty(struct kunit *test, struct buffers *b)
 	unsigned int i;
 
 	for (i = 0; i < b->nr; i++)
-		vcm_iova_unmap(b->vdev, b->sgt[i], &b->map[i]);
+		vcm_test_unmap(&b->map[i]);
 	check_empty(test, b->vdev, b->sgt[0]);
 }
 
@@ -741,7 +752,7 @@ static void seven_buffers_of_33_mb_fit_28_bits(struct kunit *test)
 	for (i = 0; i < b->nr; i++)
 		check_pages(test, vdev, b->sgt[i], &b->map[i]);
 	/* One goes, one comes. */
-	vcm_iova_unmap(vdev, b->sgt[3], &b->map[3]);
+	vcm_test_unmap(&b->map[3]);
 	KUNIT_EXPECT_EQ(test, map_it(vdev, b->sgt[3], &b->map[3]), 0);
 	empty(test, b);
 	vcm_iova_put(vdev);
@@ -778,7 +789,7 @@ static void what_others_leave_is_found_in_smaller_slabs(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	KUNIT_EXPECT_LT(test, map.iova + map.len, SZ_64M + 1);
 	check_map(test, vdev, sgt, &map);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	check_empty(test, vdev, sgt);
 
 	sgt = new_buffer(test, 64 * SZ_1M);
@@ -811,9 +822,9 @@ static void slabs_are_as_large_as_can_be_had(struct kunit *test)
 							   SZ_1M));
 	}
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
-	KUNIT_EXPECT_LE(test, vdev->nr_reservations, 2);
+	KUNIT_EXPECT_LE(test, vcm_test_counts(vdev).reservations, 2);
 	check_map(test, vdev, sgt, &map);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	check_empty(test, vdev, sgt);
 	for (i = 0; i < nr; i++)
 		dma_iova_free(vdev->dev, &others[i]);
@@ -832,17 +843,17 @@ static void a_power_of_two_is_a_reservation_of_its_own(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, map_it(vdev, a, &odd), 0);
 	KUNIT_EXPECT_NOT_NULL(test, odd.range);
 	for (i = 0; i < ARRAY_SIZE(lens); i++) {
-		unsigned long nr = vdev->nr_reservations;
+		unsigned long nr = vcm_test_counts(vdev).reservations;
 
 		b = new_buffer(test, lens[i]);
 		KUNIT_ASSERT_EQ(test, map_it(vdev, b, &own), 0);
 		KUNIT_EXPECT_NULL(test, own.range);
-		KUNIT_EXPECT_EQ(test, vdev->nr_reservations, nr + 1);
+		KUNIT_EXPECT_EQ(test, vcm_test_counts(vdev).reservations, nr + 1);
 		check_map(test, vdev, b, &own);
-		vcm_iova_unmap(vdev, b, &own);
-		KUNIT_EXPECT_EQ(test, vdev->nr_reservations, nr);
+		vcm_test_unmap(&own);
+		KUNIT_EXPECT_EQ(test, vcm_test_counts(vdev).reservations, nr);
 	}
-	vcm_iova_unmap(vdev, a, &odd);
+	vcm_test_unmap(&odd);
 	check_empty(test, vdev, a);
 	vcm_iova_put(vdev);
 }
@@ -862,7 +873,7 @@ static void what_fits_no_address_space_is_refused(struct kunit *test)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(policies); i++) {
-		KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt,
+		KUNIT_EXPECT_EQ(test, vcm_test_map(vdev, sgt,
 						   DMA_TO_DEVICE,
 						   &policies[i],
 						   &map), -ENOSPC);
@@ -895,24 +906,24 @@ static void a_map_takes_no_more_for_a_guard(struct kunit *test)
 		struct sg_table *sgt;
 
 		sgt = new_buffer(test, lens[i % ARRAY_SIZE(lens)]);
-		KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+		KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt,
 						   DMA_TO_DEVICE,
 						   &policy, &map), 0);
 		check_map(test, vdev, sgt, &map);
 		KUNIT_EXPECT_EQ(test, map.guard, policy.guard);
 		if (vdev->slab_size)
-			KUNIT_EXPECT_LE(test, vdev->nr_reservations,
+			KUNIT_EXPECT_LE(test, vcm_test_counts(vdev).reservations,
 					(map.len + map.guard) /
 					vdev->slab_size + 2);
 		else
-			KUNIT_EXPECT_EQ(test, vdev->nr_reservations, 1);
-		vcm_iova_unmap(vdev, sgt, &map);
+			KUNIT_EXPECT_EQ(test, vcm_test_counts(vdev).reservations, 1);
+		vcm_test_unmap(&map);
 		check_empty(test, vdev, sgt);
 
 		for (j = 0; j < 2; j++) {
 			policy.guard = j ? (mask + 1) / 8 :
 					   policy.guard + PAGE_SIZE;
-			KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt,
+			KUNIT_EXPECT_EQ(test, vcm_test_map(vdev, sgt,
 							   DMA_TO_DEVICE,
 							   &policy,
 							   &map),
@@ -930,21 +941,21 @@ static void a_map_takes_no_more_for_an_alignment(struct kunit *test)
 	struct sg_table *sgt = new_buffer(test, PAGE_SIZE);
 	struct vcm_iova_mapping map;
 
-	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+	KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt, DMA_TO_DEVICE,
 					   &policy, &map), 0);
 	check_map(test, vdev, sgt, &map);
-	KUNIT_EXPECT_LE(test, vdev->reserved, 2 * vdev->slab_size);
-	vcm_iova_unmap(vdev, sgt, &map);
+	KUNIT_EXPECT_LE(test, vcm_test_counts(vdev).reserved, 2 * vdev->slab_size);
+	vcm_test_unmap(&map);
 
 	policy.align *= 2;
-	KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+	KUNIT_EXPECT_EQ(test, vcm_test_map(vdev, sgt, DMA_TO_DEVICE,
 					   &policy, &map), -ENOSPC);
 	/* A buffer of that size is aligned so at no expense. */
 	sgt = new_buffer(test, policy.align - SZ_1M);
-	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+	KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt, DMA_TO_DEVICE,
 					   &policy, &map), 0);
 	check_map(test, vdev, sgt, &map);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	check_empty(test, vdev, sgt);
 	vcm_iova_put(vdev);
 }
@@ -969,14 +980,14 @@ static void no_address_is_beyond_a_mask_that_shrank(struct kunit *test)
 		KUNIT_EXPECT_GT(test, before.iova, NARROW);
 		KUNIT_ASSERT_EQ(test, dma_set_mask(vdev->dev, NARROW), 0);
 		KUNIT_ASSERT_EQ(test, map_it(vdev, b, &after), 0);
-		check_segs(test, vdev, b, &after);
-		vcm_iova_unmap(vdev, b, &after);
+		check_segs(test, vdev, &after);
+		vcm_test_unmap(&after);
 
 		KUNIT_ASSERT_EQ(test, dma_set_mask(vdev->dev, mask), 0);
 		KUNIT_ASSERT_EQ(test, map_it(vdev, b, &again), 0);
-		check_segs(test, vdev, b, &again);
-		vcm_iova_unmap(vdev, b, &again);
-		vcm_iova_unmap(vdev, a, &before);
+		check_segs(test, vdev, &again);
+		vcm_test_unmap(&again);
+		vcm_test_unmap(&before);
 		check_empty(test, vdev, a);
 		vcm_iova_put(vdev);
 	}
@@ -995,8 +1006,8 @@ static void no_segment_crosses_a_boundary_that_shrank(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, map_it(vdev, b, &after), 0);
 	KUNIT_EXPECT_EQ(test, after.segs, 3);
 	check_map(test, vdev, b, &after);
-	vcm_iova_unmap(vdev, b, &after);
-	vcm_iova_unmap(vdev, a, &before);
+	vcm_test_unmap(&after);
+	vcm_test_unmap(&before);
 	check_empty(test, vdev, a);
 	vcm_iova_put(vdev);
 }
@@ -1048,7 +1059,7 @@ static void check_not_starved(struct kunit *test, struct vcm_iova_device *vdev,
 	/* To fail is quick here, and to link many pages is not. */
 	for (i = 0; i < 200; i++) {
 		if (!map_it(vdev, sgt, &map)) {
-			vcm_iova_unmap(vdev, sgt, &map);
+			vcm_test_unmap(&map);
 			i += 99;
 		}
 		cond_resched();
@@ -1074,11 +1085,11 @@ static void others_find_room_while_a_buffer_does_not(struct kunit *test)
 	}
 	check_not_starved(test, vdev, 121 * SZ_1M);
 	for (i = 0; i < ARRAY_SIZE(map); i += 2)
-		vcm_iova_unmap(vdev, sgt[i], &map[i]);
+		vcm_test_unmap(&map[i]);
 	check_not_starved(test, vdev, 160 * SZ_1M);
 	check_not_starved(test, vdev, 126 * SZ_1M);
 	for (i = 1; i < ARRAY_SIZE(map); i += 2)
-		vcm_iova_unmap(vdev, sgt[i], &map[i]);
+		vcm_test_unmap(&map[i]);
 	check_empty(test, vdev, sgt[0]);
 	vcm_iova_put(vdev);
 }
@@ -1116,8 +1127,7 @@ static void check_churn(struct kunit *test, struct vcm_iova_device *vdev,
 	before = left_for_others(test, vdev->dev);
 	for (i = 0; i < CHURN_LARGE + CHURN_LIVE; i++) {
 		if (i >= CHURN_LIVE)
-			vcm_iova_unmap(vdev, large[i - CHURN_LIVE],
-				       &map[i - CHURN_LIVE]);
+			vcm_test_unmap(&map[i - CHURN_LIVE]);
 		if (i >= CHURN_LARGE)
 			continue;
 		large[i] = new_buffer(test, (17 + i * 11 % 24) * SZ_1M);
@@ -1135,7 +1145,7 @@ static void check_churn(struct kunit *test, struct vcm_iova_device *vdev,
 			    DIV_ROUND_UP(before * 9, 10), "of %u, with %zu",
 			    before, len);
 	while (j--)
-		vcm_iova_unmap(vdev, small[j], &kept[j]);
+		vcm_test_unmap(&kept[j]);
 	check_empty(test, vdev, small[0]);
 }
 
@@ -1160,9 +1170,9 @@ static void check_gone(struct kunit *test, struct vcm_iova_device *vdev,
 
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
 	KUNIT_EXPECT_FALSE(test, vcm_iova_attached(vdev->dev));
-	vcm_iova_sync_for_cpu(vdev, sgt, map, DMA_BIDIRECTIONAL);
-	vcm_iova_sync_for_device(vdev, sgt, map, DMA_BIDIRECTIONAL);
-	vcm_iova_unmap(vdev, sgt, map);
+	vcm_iova_sync_for_cpu(map, DMA_BIDIRECTIONAL);
+	vcm_iova_sync_for_device(map, DMA_BIDIRECTIONAL);
+	vcm_test_unmap(map);
 	KUNIT_EXPECT_EQ(test, sgt->nents, sgt->orig_nents);
 	KUNIT_EXPECT_EQ(test, map_it(vdev, sgt, &more), -ENODEV);
 	KUNIT_EXPECT_EQ(test, sgt->nents, sgt->orig_nents);
@@ -1250,10 +1260,10 @@ static void a_device_that_is_bound_again_is_another(struct kunit *test)
 	check_map(test, new, b, &after);
 
 	/* The old importer is late, and does no harm to the new one. */
-	vcm_iova_unmap(old, a, &before);
+	vcm_test_unmap(&before);
 	vcm_iova_put(old);
 	check_map(test, new, b, &after);
-	vcm_iova_unmap(new, b, &after);
+	vcm_test_unmap(&after);
 	check_empty(test, new, b);
 	vcm_iova_put(new);
 }
@@ -1266,8 +1276,6 @@ static void lose(struct kunit *test, struct vcm_iova_device *vdev,
 {
 	struct iommu_domain *domain = vcm_fake_attached(vdev->dev);
 
-	/* No driver is bound that leaves its DMA to the DMA API. */
-	vdev->owned = false;
 	KUNIT_EXPECT_PTR_EQ(test, vdev->domain, domain);
 	KUNIT_ASSERT_EQ(test, iommu_unmap(domain, map->iova, map->len),
 			map->len);
@@ -1284,6 +1292,8 @@ static void check_lost(struct kunit *test, size_t len, bool same)
 	struct vcm_slab *slab;
 	int nr = 0, left, i;
 
+	/* No driver is bound that leaves its DMA to the DMA API. */
+	set_bit(VCM_DEVICE_UNOWNED, &vdev->special);
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	list_for_each_entry(slab, &vdev->slab_list, by_addr)
 		states[nr++] = slab->state;
@@ -1295,7 +1305,7 @@ static void check_lost(struct kunit *test, size_t len, bool same)
 	KUNIT_EXPECT_EQ(test, map_it(vdev, new_buffer(test, PAGE_SIZE), &more),
 			-ENODEV);
 	KUNIT_EXPECT_FALSE(test, vcm_iova_attached(vdev->dev));
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	check_empty(test, vdev, sgt);
 	/* The addresses are those of a domain that is not there any more. */
 	KUNIT_EXPECT_EQ(test, left_for_others(test, vdev->dev), left);
@@ -1318,14 +1328,14 @@ static void a_domain_that_comes_late_is_the_one(struct kunit *test)
 	struct sg_table *sgt = new_buffer(test, SZ_1M);
 	struct vcm_iova_mapping map, more;
 
-	vdev->owned = false;
+	set_bit(VCM_DEVICE_UNOWNED, &vdev->special);
 	vdev->domain = NULL;
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	KUNIT_EXPECT_PTR_EQ(test, vdev->domain, vcm_fake_attached(vdev->dev));
 	/* It is not empty. */
 	KUNIT_ASSERT_EQ(test, map_it(vdev, new_buffer(test, SZ_1M), &more), 0);
-	vcm_iova_unmap(vdev, more.sgt, &more);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&more);
+	vcm_test_unmap(&map);
 	check_empty(test, vdev, sgt);
 	vcm_iova_put(vdev);
 }
@@ -1333,14 +1343,13 @@ static void a_domain_that_comes_late_is_the_one(struct kunit *test)
 /* --- Caches ------------------------------------------------------------ */
 
 /* In place of vcm_sync_table() */
-static void note_sync(struct vcm_iova_device *vdev, struct sg_table *sgt,
+static void note_sync(struct vcm_iova_mapping *map,
 		      enum dma_data_direction dir, bool for_device)
 {
 	struct iova_test *t = kunit_get_current_test()->priv;
 
 	t->syncs[t->nr_syncs++ % NR_SYNCS] = (struct sync){
-		.vdev = vdev, .sgt = sgt, .dir = dir,
-		.for_device = for_device,
+		.map = map, .dir = dir, .for_device = for_device,
 	};
 }
 
@@ -1350,8 +1359,7 @@ static void check_sync(struct kunit *test, const struct sync *want)
 	struct iova_test *t = test->priv;
 
 	KUNIT_EXPECT_EQ(test, t->nr_syncs, 1);
-	KUNIT_EXPECT_PTR_EQ(test, t->syncs[0].vdev, want->vdev);
-	KUNIT_EXPECT_PTR_EQ(test, t->syncs[0].sgt, want->sgt);
+	KUNIT_EXPECT_PTR_EQ(test, t->syncs[0].map, want->map);
 	KUNIT_EXPECT_EQ(test, t->syncs[0].dir, want->dir);
 	KUNIT_EXPECT_EQ(test, t->syncs[0].for_device, want->for_device);
 	t->nr_syncs = 0;
@@ -1372,28 +1380,28 @@ static void devices_that_are_not_coherent_are_linked(struct kunit *test)
 	};
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
 	struct sg_table *sgt = new_buffer(test, 3 * SZ_1M);
-	struct sync want = { .vdev = vdev, .sgt = sgt };
 	struct vcm_iova_mapping map;
+	struct sync want = { .map = &map };
 	int i;
 
 	KUNIT_ASSERT_TRUE(test, vdev->linked);
 	vdev->coherent = false;
 	kunit_activate_static_stub(test, vcm_sync_table, note_sync);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+		KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt,
 						   cases[i].dir,
 						   &policy, &map), 0);
 		check_map(test, vdev, sgt, &map);
 		want.dir = cases[i].sync;
 		want.for_device = true;
 		check_sync(test, &want);
-		vcm_iova_sync_for_device(vdev, sgt, &map, cases[i].dir);
+		vcm_iova_sync_for_device(&map, cases[i].dir);
 		want.dir = cases[i].dir;
 		check_sync(test, &want);
-		vcm_iova_sync_for_cpu(vdev, sgt, &map, cases[i].dir);
+		vcm_iova_sync_for_cpu(&map, cases[i].dir);
 		want.for_device = false;
 		check_sync(test, &want);
-		vcm_iova_unmap(vdev, sgt, &map);
+		vcm_test_unmap(&map);
 		want.dir = cases[i].sync;
 		check_sync(test, &want);
 		check_empty(test, vdev, sgt);
@@ -1403,7 +1411,7 @@ static void devices_that_are_not_coherent_are_linked(struct kunit *test)
 	((struct iova_test *)test->priv)->nr_syncs = 0;
 	device_release_driver(vdev->dev);
 	check_sync(test, &want);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	KUNIT_EXPECT_EQ(test, ((struct iova_test *)test->priv)->nr_syncs, 0);
 	vcm_iova_put(vdev);
 }
@@ -1417,9 +1425,9 @@ static void coherent_devices_need_no_sync(struct kunit *test)
 
 	kunit_activate_static_stub(test, vcm_sync_table, note_sync);
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
-	vcm_iova_sync_for_device(vdev, sgt, &map, DMA_BIDIRECTIONAL);
-	vcm_iova_sync_for_cpu(vdev, sgt, &map, DMA_BIDIRECTIONAL);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_iova_sync_for_device(&map, DMA_BIDIRECTIONAL);
+	vcm_iova_sync_for_cpu(&map, DMA_BIDIRECTIONAL);
+	vcm_test_unmap(&map);
 	KUNIT_EXPECT_EQ(test, t->nr_syncs, 0);
 	vcm_iova_put(vdev);
 }
@@ -1434,12 +1442,12 @@ static void senseless_requests_are_refused(struct kunit *test)
 	struct sg_table *sgt = new_buffer(test, SZ_2M);
 	struct vcm_iova_mapping map;
 
-	KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt, DMA_NONE,
+	KUNIT_EXPECT_EQ(test, vcm_test_map(vdev, sgt, DMA_NONE,
 					   &no_policy, &map),
 			-EINVAL);
-	KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt, 4, &no_policy,
+	KUNIT_EXPECT_EQ(test, vcm_test_map(vdev, sgt, 4, &no_policy,
 					   &map), -EINVAL);
-	KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+	KUNIT_EXPECT_EQ(test, vcm_test_map(vdev, sgt, DMA_TO_DEVICE,
 					   &bad, &map), -EINVAL);
 	KUNIT_EXPECT_EQ(test, map_it(none, sgt, &map), -EINVAL);
 	check_empty(test, vdev, sgt);
@@ -1470,7 +1478,7 @@ static void check_every_failure(struct kunit *test, unsigned int *countdown,
 	KUNIT_ASSERT_EQ(test, ret, 0);
 	KUNIT_EXPECT_GT(test, n, more_than);
 	check_map(test, vdev, sgt, &map);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	KUNIT_EXPECT_EQ(test, left_for_others(test, vdev->dev), left);
 	vcm_iova_put(vdev);
 }
@@ -1528,7 +1536,7 @@ static void out_of_memory_leaves_no_mapping(struct kunit *test)
 		failed = vcm_fail_nth_end();
 		if (!ret) {
 			check_map(test, vdev, sgt, &map);
-			vcm_iova_unmap(vdev, sgt, &map);
+			vcm_test_unmap(&map);
 		} else if (ret == -ENOMEM || ret == -ENOSPC) {
 			failures++;
 		} else {
@@ -1551,17 +1559,17 @@ static void without_iommu_a_run_keeps_the_policy(struct kunit *test)
 	struct sg_table *sgt = new_split(test, 4);
 	struct vcm_iova_mapping map;
 
-	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+	KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt,
 					   DMA_FROM_DEVICE, &strict,
 					   &map), 0);
 	KUNIT_EXPECT_FALSE(test, map.linked);
 	KUNIT_EXPECT_FALSE(test, map.degraded);
-	KUNIT_EXPECT_EQ(test, map.iova, sg_dma_address(sgt->sgl));
-	KUNIT_EXPECT_EQ(test, map.segs, sgt->nents);
-	KUNIT_EXPECT_FALSE(test, RB_EMPTY_ROOT(&vdev->mappings));
-	vcm_iova_sync_for_cpu(vdev, sgt, &map, DMA_FROM_DEVICE);
-	vcm_iova_sync_for_device(vdev, sgt, &map, DMA_TO_DEVICE);
-	vcm_iova_unmap(vdev, sgt, &map);
+	KUNIT_EXPECT_EQ(test, map.iova, sg_dma_address(map.table.sgl));
+	KUNIT_EXPECT_EQ(test, map.segs, map.table.nents);
+	KUNIT_EXPECT_EQ(test, vcm_test_counts(vdev).mappings, 1);
+	vcm_iova_sync_for_cpu(&map, DMA_FROM_DEVICE);
+	vcm_iova_sync_for_device(&map, DMA_TO_DEVICE);
+	vcm_test_unmap(&map);
 	check_empty(test, vdev, sgt);
 	vcm_iova_put(vdev);
 }
@@ -1579,22 +1587,22 @@ static void what_cannot_be_kept_is_counted_or_refused(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(policies); i++) {
 		/* The last one is two runs. */
 		sgt = new_table(test, i == 2 ? 2 : 1, 0, SZ_64K);
-		KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+		KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt,
 						   DMA_TO_DEVICE,
 						   &policies[i],
 						   &map), 0);
 		KUNIT_EXPECT_TRUE(test, map.degraded);
-		KUNIT_EXPECT_EQ(test, vdev->nr_degraded, i + 1);
+		KUNIT_EXPECT_EQ(test, atomic_long_read(&vdev->nr_degraded), i + 1);
 		/* Other directions than that of the mapping are that one. */
-		vcm_iova_sync_for_cpu(vdev, sgt, &map, DMA_BIDIRECTIONAL);
-		vcm_iova_sync_for_device(vdev, sgt, &map, DMA_BIDIRECTIONAL);
-		vcm_iova_unmap(vdev, sgt, &map);
+		vcm_iova_sync_for_cpu(&map, DMA_BIDIRECTIONAL);
+		vcm_iova_sync_for_device(&map, DMA_BIDIRECTIONAL);
+		vcm_test_unmap(&map);
 
 		policies[i].flags = VCM_IOVA_STRICT;
-		ret = vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+		ret = vcm_test_map(vdev, sgt, DMA_TO_DEVICE,
 				   &policies[i], &map);
 		KUNIT_EXPECT_EQ(test, ret, -EOPNOTSUPP);
-		KUNIT_EXPECT_EQ(test, vdev->nr_refused, i + 1);
+		KUNIT_EXPECT_EQ(test, atomic_long_read(&vdev->nr_refused), i + 1);
 		check_empty(test, vdev, sgt);
 	}
 	vcm_iova_put(vdev);
@@ -1627,7 +1635,7 @@ static struct kunit_case iova_test_cases[] = {
 	KUNIT_CASE(segments_are_cut_for_the_device),
 	KUNIT_CASE(segments_can_be_parts_of_a_page),
 	KUNIT_CASE(what_is_left_of_the_table_is_empty),
-	KUNIT_CASE(a_device_that_changed_its_mind_gets_nothing),
+	KUNIT_CASE(a_device_that_changed_its_mind_is_cut_for_anew),
 	KUNIT_CASE(slabs_are_a_part_of_the_address_space),
 	KUNIT_CASE(seven_buffers_of_33_mb_fit_28_bits),
 	KUNIT_CASE(small_address_spaces_are_used_to_the_end),

@@ -22,9 +22,11 @@
 #include <linux/sizes.h>
 
 #include "../vcm-domain.h"
-#include "../vcm-iova.h"
+#include "../vcm-device.h"
+#include "../vcm-mapping.h"
 #include "../vcm-space.h"
 #include "vcm-fake-iommu.h"
+#include "vcm-test-map.h"
 
 #define BLOCK_ORDER	get_order(SZ_2M)
 #define START		((u64)SZ_64M)
@@ -94,7 +96,7 @@ static void end_test_exit(struct kunit *test)
 {
 	struct end_test *t = test->priv;
 
-	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_devices));
+	KUNIT_EXPECT_EQ(test, vcm_test_devices(), 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_parents));
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
 	if (!t)
@@ -185,7 +187,7 @@ static void nothing_is_mapped_for_the_parent_meanwhile(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
 	KUNIT_ASSERT_EQ(test, vcm_space_activate(t->space), 0);
-	vcm_fake_iommu.attach_gate = &vdev->alive;
+	vcm_fake_iommu.attach_gate = &vdev->hold;
 	vcm_fake_iommu.nr_attaches = 0;
 	vcm_space_destroy(t->space);
 	/* From the space to the gap, and from there to its own domain */
@@ -212,9 +214,9 @@ static void what_is_placed_is_undone(struct kunit *test)
 	struct vcm_iova_mapping map, map_two;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
-	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt, DMA_BIDIRECTIONAL,
+	KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt, DMA_BIDIRECTIONAL,
 					   &no_policy, &map), 0);
-	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, two, DMA_TO_DEVICE,
+	KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, two, DMA_TO_DEVICE,
 					   &no_policy, &map_two), 0);
 	KUNIT_ASSERT_EQ(test, vcm_space_activate(t->space), 0);
 	KUNIT_EXPECT_NE(test, vcm_fake_phys(t->dev, map.iova), 0);
@@ -225,12 +227,12 @@ static void what_is_placed_is_undone(struct kunit *test)
 	/* At once: nobody else has anything. */
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_domains, t->domains);
 
-	vcm_iova_sync_for_cpu(vdev, sgt, &map, DMA_FROM_DEVICE);
-	vcm_iova_sync_for_device(vdev, sgt, &map, DMA_TO_DEVICE);
-	vcm_iova_unmap(vdev, sgt, &map);
-	KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt, DMA_BIDIRECTIONAL,
+	vcm_iova_sync_for_cpu(&map, DMA_FROM_DEVICE);
+	vcm_iova_sync_for_device(&map, DMA_TO_DEVICE);
+	vcm_test_unmap(&map);
+	KUNIT_EXPECT_EQ(test, vcm_test_map(vdev, sgt, DMA_BIDIRECTIONAL,
 					   &no_policy, &map), -ENODEV);
-	vcm_iova_unmap(vdev, two, &map_two);
+	vcm_test_unmap(&map_two);
 	vcm_iova_put(vdev);
 	check_free(test);
 }
@@ -244,7 +246,7 @@ static void who_is_attached_only_is_let_down_gently(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
 	vcm_space_destroy(t->space);
-	KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt, DMA_BIDIRECTIONAL,
+	KUNIT_EXPECT_EQ(test, vcm_test_map(vdev, sgt, DMA_BIDIRECTIONAL,
 					   &no_policy, &map), -ENODEV);
 	check_free(test);
 	vcm_iova_put(vdev);
@@ -263,7 +265,7 @@ static void who_holds_the_device_gets_nothing_from_it(struct kunit *test)
 	vdev = vcm_iova_get(sdev);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
 	KUNIT_EXPECT_NULL(test, vdev->rules.gate);
-	KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt, DMA_BIDIRECTIONAL,
+	KUNIT_EXPECT_EQ(test, vcm_test_map(vdev, sgt, DMA_BIDIRECTIONAL,
 					   &no_policy, &map), -EINVAL);
 	vcm_iova_put(vdev);
 	put_device(sdev);
@@ -481,12 +483,12 @@ static int map_placed(void *data)
 	struct vcm_iova_mapping map;
 
 	for (;;) {
-		mapper->ret = vcm_iova_map(vdev, mapper->sgt, DMA_TO_DEVICE,
+		mapper->ret = vcm_test_map(vdev, mapper->sgt, DMA_TO_DEVICE,
 					   &no_policy, &map);
 		if (mapper->ret)
 			break;
 		WRITE_ONCE(mapper->nr, mapper->nr + 1);
-		vcm_iova_unmap(vdev, mapper->sgt, &map);
+		vcm_test_unmap(&map);
 		cond_resched();
 	}
 	vcm_iova_put(vdev);
@@ -569,7 +571,7 @@ static void the_parent_may_have_gone_before(struct kunit *test)
 
 	vdev = vcm_iova_get(t->sdev);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
-	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt, DMA_BIDIRECTIONAL,
+	KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt, DMA_BIDIRECTIONAL,
 					   &no_policy, &map), 0);
 	KUNIT_ASSERT_EQ(test, vcm_space_map_at(t->space, FIXED, buf,
 					       DMA_TO_DEVICE), 0);
@@ -582,7 +584,7 @@ static void the_parent_may_have_gone_before(struct kunit *test)
 	vcm_space_destroy(t->space);
 	check_alone(test, buf);
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, SZ_64K / PAGE_SIZE);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	dma_unmap_page(t->sdev, addr, SZ_64K, DMA_TO_DEVICE);
 	vcm_iova_put(vdev);
 	wait_for_end(test);

@@ -25,11 +25,13 @@
 #include <linux/string.h>
 
 #include "../vcm-domain.h"
-#include "../vcm-iova.h"
+#include "../vcm-device.h"
+#include "../vcm-mapping.h"
 #include "../vcm-region.h"
 #include "../vcm-space.h"
 #include "vcm-fail-nth.h"
 #include "vcm-fake-iommu.h"
+#include "vcm-test-map.h"
 
 #define BLOCK_ORDER	get_order(SZ_2M)
 
@@ -68,7 +70,7 @@ static void space_test_exit(struct kunit *test)
 {
 	struct space_test *t = test->priv;
 
-	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_devices));
+	KUNIT_EXPECT_EQ(test, vcm_test_devices(), 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_parents));
 	if (!t)
 		return;
@@ -644,7 +646,7 @@ static void mappings_are_in_the_window(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
 	vdev = vcm_iova_get(vcm_space_dev(space));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
-	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+	KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt,
 					   DMA_BIDIRECTIONAL, &policy,
 					   &map), 0);
 	/* Behind the fixed window */
@@ -659,7 +661,7 @@ static void mappings_are_in_the_window(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, space->domain->mapped, 3 * SZ_2M);
 
 	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), 0);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	KUNIT_EXPECT_EQ(test, space->domain->mapped, 0);
 	vcm_iova_put(vdev);
 	vcm_space_destroy(space);
@@ -678,9 +680,9 @@ static void nothing_is_mapped_while_the_gate_is_closed(struct kunit *test)
 	vdev = vcm_iova_get(vcm_space_dev(space));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
 	vcm_fake_iommu.gate = &space->parent->gate;
-	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+	KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt, DMA_TO_DEVICE,
 					   &policy, &map), 0);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	KUNIT_EXPECT_GE(test, vcm_fake_iommu.nr_maps, 1);
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_ungated, 0);
 	vcm_fake_iommu.gate = NULL;
@@ -697,7 +699,7 @@ static void nothing_is_mapped_for_a_parent_between_domains(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
 	vcm_fake_iommu.nr_attaches = 0;
-	vcm_fake_iommu.attach_gate = &vdev->alive;
+	vcm_fake_iommu.attach_gate = &vdev->hold;
 	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), 0);
 	KUNIT_EXPECT_EQ(test, vcm_space_switch(b), 0);
 	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(b), 0);
@@ -1109,12 +1111,12 @@ static void chunks_by_chance_are_no_block(struct kunit *test)
 	vdev = vcm_iova_get(vcm_space_dev(space));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
 	KUNIT_EXPECT_EQ(test, vdev->rules.min_align, SZ_1M);
-	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+	KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt, DMA_TO_DEVICE,
 					   &policy, &map), 0);
 	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, map.iova + SZ_64K),
 			page_to_phys(t->loose));
 	KUNIT_EXPECT_EQ(test, space->domain->nr_refused, 0);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	vcm_iova_put(vdev);
 	vcm_space_destroy(space);
 }
@@ -1134,10 +1136,10 @@ static void a_narrow_space_keeps_its_own_alignment(struct kunit *test)
 	sg = sg_next(sgt->sgl);
 	sg->length = SZ_1M;
 	vdev = vcm_iova_get(vcm_space_dev(space));
-	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+	KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt, DMA_TO_DEVICE,
 					   &policy, &map), 0);
 	KUNIT_EXPECT_EQ(test, map.align, SZ_2M);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	vcm_iova_put(vdev);
 	vcm_space_destroy(space);
 }
@@ -1218,15 +1220,15 @@ static void a_space_outlives_its_parent(struct kunit *test)
 		sgt = new_table(test, 1, 0, SZ_64K);
 		vdev = vcm_iova_get(vcm_space_dev(space));
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
-		KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt,
+		KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt,
 						   DMA_TO_DEVICE,
 						   &policy, &map), 0);
 		/* Once without driver, and once with one */
 		if (i)
 			device_release_driver(dev);
 		vcm_fake_device_remove(test, dev);
-		vcm_iova_unmap(vdev, sgt, &map);
-		KUNIT_EXPECT_EQ(test, vcm_iova_map(vdev, sgt,
+		vcm_test_unmap(&map);
+		KUNIT_EXPECT_EQ(test, vcm_test_map(vdev, sgt,
 						   DMA_TO_DEVICE,
 						   &policy, &map),
 				-ENODEV);
@@ -1285,11 +1287,11 @@ static void direct_regions_are_in_every_space(struct kunit *test)
 	/* They are nothing that somebody mapped, nor can. */
 	KUNIT_EXPECT_EQ(test, space->domain->mapped, 0);
 	vdev = vcm_iova_get(vcm_space_dev(space));
-	KUNIT_ASSERT_EQ(test, vcm_iova_map(vdev, sgt, DMA_TO_DEVICE,
+	KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt, DMA_TO_DEVICE,
 					   &policy, &map), 0);
 	KUNIT_EXPECT_TRUE(test, map.iova + SZ_64K <= SZ_16M ||
 			  map.iova >= SZ_16M + SZ_64K);
-	vcm_iova_unmap(vdev, sgt, &map);
+	vcm_test_unmap(&map);
 	vcm_iova_put(vdev);
 	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), 0);
 	vcm_space_destroy(space);

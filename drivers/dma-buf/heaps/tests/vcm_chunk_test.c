@@ -426,138 +426,39 @@ static void nothing_is_found_behind_the_end(struct kunit *test)
 	vcm_chunks_free(&chunks);
 }
 
-/* --- Segments ---------------------------------------------------------- */
+/* --- Runs -------------------------------------------------------------- */
 
-/**
- * struct seg_case - limits of a device
- * @name: what it shows
- * @max: its longest segment, or 0 for what a device has by default
- * @boundary: mask of its segments, or 0 for none
- * @large: chunks of 2 MB and 1 MB that there are
- */
-struct seg_case {
-	const char *name;
-	unsigned int max;
-	unsigned long boundary;
-	unsigned long large;
-};
-
-static const struct seg_case seg_cases[] = {
-	{ "default", 0, 0, ANY },
-	{ "no limits", UINT_MAX, 0, ANY },
-	{ "a page", PAGE_SIZE, 0, ANY },
-	{ "less than a page", PAGE_SIZE / 2, 0, 0 },
-	{ "not whole pages", 3 * PAGE_SIZE - 1, 0, 1 },
-	{ "64 KB", SZ_64K, 0, ANY },
-	{ "boundary of 64 KB", UINT_MAX, SZ_64K - 1, ANY },
-	{ "boundary of a page", UINT_MAX, PAGE_SIZE - 1, 1 },
-	{ "boundary of 1 MB", UINT_MAX, SZ_1M - 1, ANY },
-	{ "boundary of 4 GB", UINT_MAX, 0xffffffff, ANY },
-	{ "both", SZ_64K + PAGE_SIZE, SZ_128K - 1, ANY },
-	{ "both, small chunks", SZ_64K + PAGE_SIZE, SZ_128K - 1, 0 },
-};
-
-/**
- * struct seg_device - a device with nothing but limits
- * @dev: the device
- * @parms: its limits
- */
-struct seg_device {
-	struct device dev;
-	struct device_dma_parameters parms;
-};
-
-static struct device *seg_device(struct kunit *test, unsigned int max,
-				 unsigned long boundary)
+static void check_runs(struct kunit *test, size_t len, u64 sizes)
 {
-	struct seg_device *seg = kunit_kzalloc(test, sizeof(*seg), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, seg);
-	seg->dev.dma_parms = &seg->parms;
-	seg->parms.max_segment_size = max;
-	seg->parms.segment_boundary_mask = boundary;
-	return &seg->dev;
-}
-
-static bool crosses(u64 start, u64 len, u64 boundary)
-{
-	return (start & ~boundary) != ((start + len - 1) & ~boundary);
-}
-
-/*
- * Is @len bytes the longest segment that may be at @phys, at @offset in the
- * buffer, of @left bytes that are contiguous?
- */
-static void check_seg(struct kunit *test, struct device *dev, u64 phys,
-		      u64 offset, size_t len, size_t left)
-{
-	u64 boundary = dma_get_seg_boundary(dev);
-	size_t max = dma_get_max_seg_size(dev);
-
-	if (max > PAGE_SIZE)
-		max = ALIGN_DOWN(max, PAGE_SIZE);
-	KUNIT_EXPECT_NE(test, len, 0);
-	KUNIT_EXPECT_LE(test, len, max);
-	KUNIT_EXPECT_FALSE(test, crosses(phys, len, boundary));
-	KUNIT_EXPECT_FALSE(test, crosses(offset, len, boundary));
-	KUNIT_EXPECT_TRUE(test, len == left || len == max ||
-			  crosses(phys, len + 1, boundary) ||
-			  crosses(offset, len + 1, boundary));
-}
-
-/* Bytes from @pgoff pages and @in bytes on that are contiguous in memory */
-static size_t contiguous(const struct vcm_chunks *chunks, u64 offset)
-{
-	unsigned long first, i;
-	size_t left;
-
-	i = vcm_chunks_find(chunks, offset >> PAGE_SHIFT, &first);
-	left = page_size(chunks->pages[i]) - (first << PAGE_SHIFT) -
-	       offset_in_page(offset);
-	for (; i + 1 < chunks->nr && joined(chunks->pages[i],
-					    chunks->pages[i + 1]); i++)
-		left += page_size(chunks->pages[i + 1]);
-	return left;
-}
-
-static void check_seg_case(struct kunit *test, const struct seg_case *c)
-{
-	struct device *dev = seg_device(test, c->max, c->boundary);
-	size_t len = SZ_2M + SZ_1M + SZ_64K + PAGE_SIZE;
+	unsigned long at = 0, runs = 0, chunk = 0, first;
 	struct vcm_chunks chunks;
-	struct scatterlist *sg;
-	struct sg_table sgt;
+	phys_addr_t phys;
 	u64 offset = 0;
-	int i;
+	size_t run;
 
-	vcm_fake_buddy.left[VCM_CHUNK_2M] = c->large;
-	vcm_fake_buddy.left[VCM_CHUNK_1M] = c->large;
-	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, len,
-					       vcm_chunk_sizes()), 0);
-	KUNIT_ASSERT_EQ(test, vcm_chunks_to_sgt(&chunks, dev, &sgt), 0);
-	for_each_sgtable_sg(&sgt, sg, i) {
-		unsigned long first, chunk;
-
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, len, sizes), 0);
+	while ((run = vcm_chunks_next_run(&chunks, &at, &phys))) {
 		chunk = vcm_chunks_find(&chunks, offset >> PAGE_SHIFT, &first);
-		KUNIT_EXPECT_EQ(test, sg_phys(sg),
-				page_to_phys(chunks.pages[chunk]) +
-				(first << PAGE_SHIFT) + offset_in_page(offset));
-		check_seg(test, dev, sg_phys(sg), offset, sg->length,
-			  contiguous(&chunks, offset));
-		offset += sg->length;
+		KUNIT_EXPECT_EQ(test, first, 0);
+		KUNIT_EXPECT_EQ(test, phys, page_to_phys(chunks.pages[chunk]));
+		offset += run;
+		runs++;
 	}
-	KUNIT_EXPECT_EQ_MSG(test, offset, len, "%s", c->name);
-	sg_free_table(&sgt);
+	KUNIT_EXPECT_EQ(test, offset, len);
+	KUNIT_EXPECT_EQ(test, runs, chunks.nr_runs);
+	/* ... and it stays so. */
+	KUNIT_EXPECT_EQ(test, vcm_chunks_next_run(&chunks, &at, &phys), 0);
 	vcm_chunks_free(&chunks);
 }
 
-static void segments_respect_the_device(struct kunit *test)
+static void runs_are_told_one_after_the_other(struct kunit *test)
 {
-	int i;
+	const size_t len = SZ_2M + SZ_1M + SZ_64K + PAGE_SIZE;
 
 	vcm_pool_set_cap(0);
-	for (i = 0; i < ARRAY_SIZE(seg_cases); i++)
-		check_seg_case(test, &seg_cases[i]);
+	check_runs(test, PAGE_SIZE, vcm_chunk_sizes());
+	check_runs(test, len, vcm_chunk_sizes());
+	check_runs(test, len, PAGE_SIZE);
 }
 
 /* --- When something fails ---------------------------------------------- */
@@ -678,33 +579,6 @@ static void no_room_for_the_list_loses_no_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ret, 0);
 	KUNIT_EXPECT_GT(test, failures, 0);
 }
-
-static void no_room_for_the_table_is_an_error(struct kunit *test)
-{
-	struct device *dev = seg_device(test, PAGE_SIZE, 0);
-	unsigned int n = 0, failures = 0;
-	struct vcm_chunks chunks;
-	struct sg_table sgt;
-	bool failed;
-	int ret;
-
-	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, SZ_2M,
-					       vcm_chunk_sizes()), 0);
-	do {
-		vcm_fail_nth_start(test, ++n);
-		ret = vcm_chunks_to_sgt(&chunks, dev, &sgt);
-		failed = vcm_fail_nth_end();
-		if (ret) {
-			KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
-			failures++;
-		} else {
-			sg_free_table(&sgt);
-		}
-	} while (failed && n < VCM_FAIL_NTH_MAX);
-	KUNIT_EXPECT_EQ(test, ret, 0);
-	KUNIT_EXPECT_GT(test, failures, 0);
-	vcm_chunks_free(&chunks);
-}
 #endif
 
 static struct kunit_case chunk_test_cases[] = {
@@ -722,7 +596,7 @@ static struct kunit_case chunk_test_cases[] = {
 	KUNIT_CASE(one_run_is_one_run),
 	KUNIT_CASE(every_page_is_found_in_its_chunk),
 	KUNIT_CASE(nothing_is_found_behind_the_end),
-	KUNIT_CASE(segments_respect_the_device),
+	KUNIT_CASE(runs_are_told_one_after_the_other),
 	KUNIT_CASE(more_than_the_machine_has_fails_at_once),
 	KUNIT_CASE(what_others_need_is_not_taken),
 	KUNIT_CASE(an_allocation_gives_back_what_others_need),
@@ -731,7 +605,6 @@ static struct kunit_case chunk_test_cases[] = {
 	KUNIT_CASE(a_killed_task_gets_nothing),
 #ifdef VCM_HAVE_FAIL_NTH
 	KUNIT_CASE(no_room_for_the_list_loses_no_page),
-	KUNIT_CASE(no_room_for_the_table_is_an_error),
 #endif
 	{}
 };

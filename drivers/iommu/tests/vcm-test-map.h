@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Attach and map in one go, for KUnit tests
+ */
+#ifndef _VCM_TEST_MAP_H
+#define _VCM_TEST_MAP_H
+
+#include <linux/scatterlist.h>
+#include <linux/string.h>
+
+#include "../vcm-device.h"
+#include "../vcm-mapping.h"
+
+/* The runs of a table; behind the last entry *@at is 1, as no entry is there. */
+static inline size_t vcm_test_next_run(const void *data, unsigned long *at,
+				       phys_addr_t *phys)
+{
+	const struct sg_table *sgt = data;
+	struct scatterlist *sg = *at ? (struct scatterlist *)*at : sgt->sgl;
+	size_t len = 0;
+
+	if (*at == 1)
+		return 0;
+	*phys = sg_phys(sg);
+	do {
+		len += sg->length;
+		sg = sg_next(sg);
+	} while (sg && sg_phys(sg) == *phys + len);
+	*at = sg ? (unsigned long)sg : 1;
+	return len;
+}
+
+/* To this very device, though it may have gone. */
+static inline int vcm_test_attach(struct vcm_iova_device *vdev,
+				  struct sg_table *sgt,
+				  const struct vcm_iova_policy *policy,
+				  struct vcm_iova_mapping *map)
+{
+	const struct vcm_iova_memory memory = { vcm_test_next_run, sgt };
+
+	memset(map, 0, sizeof(*map));
+	kref_get(&vdev->ref);
+	return vcm_mapping_attach(map, vdev, &memory, policy, GFP_KERNEL);
+}
+
+static inline int vcm_test_map(struct vcm_iova_device *vdev,
+			       struct sg_table *sgt,
+			       enum dma_data_direction dir,
+			       const struct vcm_iova_policy *policy,
+			       struct vcm_iova_mapping *map)
+{
+	int ret = vcm_test_attach(vdev, sgt, policy, map);
+
+	if (ret)
+		return ret;
+	ret = vcm_iova_map(map, dir);
+	if (ret)
+		vcm_iova_detach(map);
+	return ret;
+}
+
+static inline void vcm_test_unmap(struct vcm_iova_mapping *map)
+{
+	vcm_iova_unmap(map);
+	vcm_iova_detach(map);
+}
+
+static inline void vcm_test_count_device(struct vcm_iova_device *vdev,
+					 void *data)
+{
+	++*(unsigned int *)data;
+}
+
+/* How many devices somebody uses. */
+static inline unsigned int vcm_test_devices(void)
+{
+	unsigned int n = 0;
+
+	vcm_devices_for_each(vcm_test_count_device, &n);
+	return n;
+}
+
+/* What is mapped for a device. */
+static inline struct vcm_device_counts
+vcm_test_counts(struct vcm_iova_device *vdev)
+{
+	struct vcm_device_counts counts;
+
+	mutex_lock(&vdev->mappings_lock);
+	vcm_device_count(vdev, &counts);
+	mutex_unlock(&vdev->mappings_lock);
+	return counts;
+}
+
+#endif /* _VCM_TEST_MAP_H */
