@@ -27,42 +27,32 @@ static const char *driver_path(const char *file)
 	return path;
 }
 
-/**
- * vcm_driver_bound:
+/*
+ * Returns whether the importer drives it.
  * @device: a device of the importer
- *
- * Returns: whether the importer drives it.
  */
 bool vcm_driver_bound(const char *device)
 {
 	return !access(driver_path(device), F_OK);
 }
 
-/**
- * vcm_driver_bind:
- * @device: a device of the importer that is not bound
- */
+/* @device: a device of the importer that is not bound */
 void vcm_driver_bind(const char *device)
 {
 	vcm_file_assert_write(driver_path("bind"), device);
 	igt_assert(vcm_driver_bound(device));
 }
 
-/**
- * vcm_driver_unbind:
- * @device: a device of the importer that is bound
- */
+/* @device: a device of the importer that is bound */
 void vcm_driver_unbind(const char *device)
 {
 	vcm_file_assert_write(driver_path("unbind"), device);
 	igt_assert(!vcm_driver_bound(device));
 }
 
-/**
- * vcm_device_remove:
- * @device: a PCI device
- *
+/*
  * The kernel forgets it, as if it had been unplugged.
+ * @device: a PCI device
  */
 void vcm_device_remove(const char *device)
 {
@@ -72,11 +62,7 @@ void vcm_device_remove(const char *device)
 	vcm_file_assert_write(path, "1");
 }
 
-/**
- * vcm_bus_rescan:
- *
- * The kernel finds PCI devices that it has forgotten, and binds them.
- */
+/* The kernel finds PCI devices that it has forgotten, and binds them. */
 void vcm_bus_rescan(void)
 {
 	vcm_file_assert_write("/sys/bus/pci/rescan", "1");
@@ -84,12 +70,7 @@ void vcm_bus_rescan(void)
 
 /* --- Modules ----------------------------------------------------------- */
 
-/**
- * vcm_module_loaded:
- * @module: name of a module
- *
- * Returns: whether it is loaded.
- */
+/* Returns whether it is loaded. */
 bool vcm_module_loaded(const char *module)
 {
 	char path[PATH_MAX];
@@ -98,12 +79,7 @@ bool vcm_module_loaded(const char *module)
 	return !access(path, F_OK);
 }
 
-/**
- * vcm_module_users:
- * @module: name of a loaded module
- *
- * Returns: what holds it: other modules, open files, spaces.
- */
+/* Returns what holds it: other modules, open files, spaces. */
 int vcm_module_users(const char *module)
 {
 	char path[PATH_MAX];
@@ -112,12 +88,9 @@ int vcm_module_users(const char *module)
 	return vcm_file_read_number(path);
 }
 
-/**
- * vcm_module_find:
- * @module: name of a module
+/*
+ * Returns whether it is where scripts/vm.sh puts modules in a guest.
  * @path: its file is returned here, PATH_MAX bytes
- *
- * Returns: whether it is where scripts/vm.sh puts modules in a guest.
  */
 bool vcm_module_find(const char *module, char *path)
 {
@@ -134,12 +107,10 @@ bool vcm_module_find(const char *module, char *path)
 	return found;
 }
 
-/**
- * __vcm_module_load:
+/*
+ * Returns 0 or -errno.
  * @path: file of a module
  * @params: what it is told
- *
- * Returns: 0 or -errno.
  */
 int __vcm_module_load(const char *path, const char *params)
 {
@@ -153,12 +124,7 @@ int __vcm_module_load(const char *path, const char *params)
 	return ret;
 }
 
-/**
- * __vcm_module_unload:
- * @module: name of a loaded module
- *
- * Returns: 0 or -errno.
- */
+/* Returns 0 or -errno. */
 int __vcm_module_unload(const char *module)
 {
 	return syscall(SYS_delete_module, module, O_NONBLOCK) < 0 ? -errno : 0;
@@ -189,12 +155,9 @@ static bool find_edu_file(void)
 	return !access(edu_file, R_OK);
 }
 
-/**
- * vcm_edu_require_module:
- *
- * Skips the test where the importer's module cannot be loaded again:
- * where its file is not found. Its path can be given as VCM_EDU_MODULE in the
- * environment.
+/*
+ * Skips the test where the importer's module cannot be loaded again: where its file is
+ * not found. Its path can be given as VCM_EDU_MODULE in the environment.
  */
 void vcm_edu_require_module(void)
 {
@@ -204,11 +167,9 @@ void vcm_edu_require_module(void)
 	edu_parameter(edu_dma_bits, sizeof(edu_dma_bits), "dma_bits");
 }
 
-/**
- * vcm_edu_is_managed:
- *
- * Returns: whether the importer was loaded as a driver that manages the DMA of
- * its devices.
+/*
+ * Returns whether the importer was loaded as a driver that manages the DMA of its
+ * devices.
  */
 bool vcm_edu_is_managed(void)
 {
@@ -221,22 +182,16 @@ bool vcm_edu_is_managed(void)
 	return managed;
 }
 
-/**
- * vcm_edu_unload:
- *
- * Unloads the importer.
- */
+/* Unloads the importer. */
 void vcm_edu_unload(void)
 {
 	igt_assert_eq(__vcm_module_unload(VCM_EDU_MODULE), 0);
 }
 
-/**
- * vcm_edu_load:
+/*
+ * Loads the importer, with its other parameters as they were at the time of
+ * vcm_edu_require_module().
  * @managed: as a driver that manages the DMA of its devices
- *
- * Loads the importer, with its other parameters as they were at the
- * time of vcm_edu_require_module().
  */
 void vcm_edu_load(bool managed)
 {

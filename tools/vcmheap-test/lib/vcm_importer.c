@@ -15,11 +15,9 @@
 /* Of the module, the driver and the devices; a test of another importer sets it first. */
 const char *vcm_importer = "vcm-edu-test";
 
-/**
- * __vcm_importer_open:
+/*
+ * Returns a file descriptor or -errno.
  * @index: 0 for the first device
- *
- * Returns: a file descriptor or -errno.
  */
 int __vcm_importer_open(unsigned int index)
 {
@@ -32,13 +30,9 @@ int __vcm_importer_open(unsigned int index)
 	return fd < 0 ? -errno : fd;
 }
 
-/**
- * vcm_importer_open:
+/*
+ * Opens the device and skips the test where there is none. Returns a file descriptor.
  * @index: 0 for the first device
- *
- * Opens the device and skips the test where there is none.
- *
- * Returns: a file descriptor.
  */
 int vcm_importer_open(unsigned int index)
 {
@@ -49,26 +43,17 @@ int vcm_importer_open(unsigned int index)
 	return fd;
 }
 
-/**
- * __vcm_importer_ioctl:
- * @importer: the importer
+/*
+ * Returns 0 or -errno.
  * @request: one of VCM_EDU_IOC_*
  * @arg: its argument as it is handed over
- *
- * Returns: 0 or -errno.
  */
 int __vcm_importer_ioctl(int importer, unsigned long request, void *arg)
 {
 	return ioctl(importer, request, arg) < 0 ? -errno : 0;
 }
 
-/**
- * __vcm_importer_info:
- * @importer: the importer
- * @info: filled in
- *
- * Returns: 0 or -errno.
- */
+/* Returns 0 or -errno. */
 int __vcm_importer_info(int importer, struct vcm_edu_info *info)
 {
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_INFO, info);
@@ -84,13 +69,9 @@ static bool reaches_memory(int importer)
 	       1ull << info.dma_bits >= 2 * vcm_ram_size();
 }
 
-/**
- * vcm_importer_open_reaching:
- *
- * Opens the first device that can do DMA wherever a buffer may lie, and skips
- * the test where there is none.
- *
- * Returns: a file descriptor.
+/*
+ * Opens the first device that can do DMA wherever a buffer may lie, and skips the test
+ * where there is none. Returns a file descriptor.
  */
 int vcm_importer_open_reaching(void)
 {
@@ -106,13 +87,7 @@ int vcm_importer_open_reaching(void)
 	return -1;
 }
 
-/**
- * vcm_importer_require_translation:
- * @importer: the importer
- *
- * Skips the test where the device could not prove that an IOMMU translates
- * its DMA.
- */
+/* Skips the test where the device could not prove that an IOMMU translates its DMA. */
 void vcm_importer_require_translation(int importer)
 {
 	struct vcm_edu_info info = {};
@@ -122,14 +97,7 @@ void vcm_importer_require_translation(int importer)
 		      "no IOMMU translates the device's DMA\n");
 }
 
-/**
- * __vcm_importer_import:
- * @importer: the importer
- * @dmabuf: a buffer
- * @import: filled in
- *
- * Returns: 0 or -errno.
- */
+/* Returns 0 or -errno. */
 int __vcm_importer_import(int importer, int dmabuf, struct vcm_edu_import *import)
 {
 	memset(import, 0, sizeof(*import));
@@ -137,13 +105,7 @@ int __vcm_importer_import(int importer, int dmabuf, struct vcm_edu_import *impor
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_IMPORT, import);
 }
 
-/**
- * vcm_importer_import:
- * @importer: the importer
- * @dmabuf: a buffer
- *
- * Returns: the handle of the import.
- */
+/* Returns the handle of the import. */
 uint32_t vcm_importer_import(int importer, int dmabuf)
 {
 	struct vcm_edu_import import;
@@ -154,13 +116,7 @@ uint32_t vcm_importer_import(int importer, int dmabuf)
 	return import.handle;
 }
 
-/**
- * __vcm_importer_release:
- * @importer: the importer
- * @handle: an import
- *
- * Returns: 0 or -errno.
- */
+/* Returns 0 or -errno. */
 int __vcm_importer_release(int importer, uint32_t handle)
 {
 	struct vcm_edu_release release = { .handle = handle };
@@ -168,31 +124,13 @@ int __vcm_importer_release(int importer, uint32_t handle)
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_RELEASE, &release);
 }
 
-/**
- * vcm_importer_release:
- * @importer: the importer
- * @handle: an import
- *
- * Like __vcm_importer_release(), but asserts success.
- */
+/* Like __vcm_importer_release(), but asserts success. */
 void vcm_importer_release(int importer, uint32_t handle)
 {
 	igt_assert_eq(__vcm_importer_release(importer, handle), 0);
 }
 
-/**
- * __vcm_importer_dma:
- * @importer: the importer
- * @handle: an import
- * @dir: enum vcm_edu_dir
- * @offset: bytes into the buffer
- * @length: bytes
- * @ram_offset: bytes into the device's RAM
- *
- * One transfer, 100 ms long on the emulated device.
- *
- * Returns: 0 or -errno.
- */
+/* One transfer, 100 ms long on the emulated device. Returns 0 or -errno. */
 int __vcm_importer_dma(int importer, uint32_t handle, uint32_t dir, uint64_t offset,
 		       uint32_t length, uint32_t ram_offset)
 {
@@ -207,48 +145,24 @@ int __vcm_importer_dma(int importer, uint32_t handle, uint32_t dir, uint64_t off
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_DMA, &dma);
 }
 
-/**
- * vcm_importer_read:
- * @importer: the importer
- * @handle: an import
- * @offset: bytes into the buffer
- * @length: bytes
- *
- * The device reads from the buffer into the start of its RAM.
- */
+/* The device reads from the buffer into the start of its RAM. */
 void vcm_importer_read(int importer, uint32_t handle, uint64_t offset, uint32_t length)
 {
 	igt_assert_eq(__vcm_importer_dma(importer, handle, VCM_EDU_TO_DEVICE, offset, length, 0),
 		      0);
 }
 
-/**
- * vcm_importer_write:
- * @importer: the importer
- * @handle: an import
- * @offset: bytes into the buffer
- * @length: bytes
- *
- * The device writes the start of its RAM into the buffer.
- */
+/* The device writes the start of its RAM into the buffer. */
 void vcm_importer_write(int importer, uint32_t handle, uint64_t offset, uint32_t length)
 {
 	igt_assert_eq(__vcm_importer_dma(importer, handle, VCM_EDU_FROM_DEVICE, offset, length,
 					 0), 0);
 }
 
-/**
- * __vcm_importer_access:
- * @importer: the importer
- * @handle: an import
+/*
+ * A copy through a kernel mapping of the buffer. Returns 0 or -errno.
  * @write: 0 to read, 1 to write
- * @offset: bytes into the buffer
- * @length: bytes
  * @user: memory to copy to or from
- *
- * A copy through a kernel mapping of the buffer.
- *
- * Returns: 0 or -errno.
  */
 int __vcm_importer_access(int importer, uint32_t handle, uint32_t write, uint64_t offset,
 			  uint32_t length, void *user)
@@ -264,28 +178,14 @@ int __vcm_importer_access(int importer, uint32_t handle, uint32_t write, uint64_
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_ACCESS, &access);
 }
 
-/**
- * vcm_importer_kernel_read:
- * @importer: the importer
- * @handle: an import
- * @offset: bytes into the buffer
- * @length: bytes
- * @to: memory to copy to
- */
+/* @to: memory to copy to */
 void vcm_importer_kernel_read(int importer, uint32_t handle, uint64_t offset, uint32_t length,
 			      void *to)
 {
 	igt_assert_eq(__vcm_importer_access(importer, handle, 0, offset, length, to), 0);
 }
 
-/**
- * vcm_importer_kernel_write:
- * @importer: the importer
- * @handle: an import
- * @offset: bytes into the buffer
- * @length: bytes
- * @from: memory to copy from
- */
+/* @from: memory to copy from */
 void vcm_importer_kernel_write(int importer, uint32_t handle, uint64_t offset,
 			       uint32_t length, const void *from)
 {

@@ -42,13 +42,9 @@ static void parse_device(const char *line, struct vcm_iova_device *device)
 	device->refused = vcm_debugfs_field(line, " refused=");
 }
 
-/**
- * __vcm_iova_read:
- * @name: a device
- * @device: filled in
- *
- * Returns: whether the file has that device. Lines that are not in the form of
- * the file fail the test.
+/*
+ * Returns whether the file has that device. Lines that are not in the form of the file
+ * fail the test.
  */
 bool __vcm_iova_read(const char *name, struct vcm_iova_device *device)
 {
@@ -72,24 +68,15 @@ bool __vcm_iova_read(const char *name, struct vcm_iova_device *device)
 	return found;
 }
 
-/**
- * vcm_iova_read:
- * @name: a device
- * @device: filled in
- *
- * Like __vcm_iova_read(), but asserts that the device is there.
- */
+/* Like __vcm_iova_read(), but asserts that the device is there. */
 void vcm_iova_read(const char *name, struct vcm_iova_device *device)
 {
 	igt_assert_f(__vcm_iova_read(name, device), "no device %s in vcm/iova\n", name);
 }
 
-/**
- * vcm_iova_find:
- * @device: a device
+/*
+ * Returns the mapping that begins there, which is asserted to exist.
  * @iova: an address
- *
- * Returns: the mapping that begins there, which is asserted to exist.
  */
 const struct vcm_iova_mapping *vcm_iova_find(const struct vcm_iova_device *device, uint64_t iova)
 {
@@ -102,8 +89,7 @@ const struct vcm_iova_mapping *vcm_iova_find(const struct vcm_iova_device *devic
 	return NULL;
 }
 
-/**
- * vcm_importer_name:
+/*
  * @index: 0 for the first device of the importer
  * @name: set to the name of the device behind it, VCM_DEVICE_NAME_LEN bytes
  */

@@ -13,26 +13,18 @@
 #include "vcm_importer.h"
 #include "vcm_space.h"
 
-/**
- * __vcm_space_create:
- * @importer: the importer
+/*
+ * Returns 0 or -errno.
  * @args: what it is to be like; filled in
- *
- * Returns: 0 or -errno.
  */
 int __vcm_space_create(int importer, struct vcm_edu_space_create *args)
 {
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_SPACE_CREATE, args);
 }
 
-/**
- * vcm_space_create_args:
- * @importer: the importer
+/*
+ * Like __vcm_space_create(), but asserts success. Returns the number of the space.
  * @args: what it is to be like
- *
- * Like __vcm_space_create(), but asserts success.
- *
- * Returns: the number of the space.
  */
 uint32_t vcm_space_create_args(int importer, const struct vcm_edu_space_create *args)
 {
@@ -44,13 +36,10 @@ uint32_t vcm_space_create_args(int importer, const struct vcm_edu_space_create *
 	return create.space;
 }
 
-/**
- * vcm_space_create:
- * @importer: the importer
+/*
+ * Returns the number of a space without fixed window and alignment.
  * @start: first address
  * @length: number of addresses
- *
- * Returns: the number of a space without fixed window and alignment.
  */
 uint32_t vcm_space_create(int importer, uint64_t start, uint64_t length)
 {
@@ -59,13 +48,9 @@ uint32_t vcm_space_create(int importer, uint64_t start, uint64_t length)
 	return vcm_space_create_args(importer, &args);
 }
 
-/**
- * __vcm_space_op:
- * @importer: the importer
- * @space: number of the space
+/*
+ * Returns 0 or -errno.
  * @op: enum vcm_edu_space_op
- *
- * Returns: 0 or -errno.
  */
 int __vcm_space_op(int importer, uint32_t space, uint32_t op)
 {
@@ -81,55 +66,27 @@ static void space_op(int importer, uint32_t space, uint32_t op, const char *name
 	igt_assert_f(!ret, "%s space %u: %s\n", name, space, strerror(-ret));
 }
 
-/**
- * vcm_space_destroy:
- * @importer: the importer
- * @space: number of the space
- */
 void vcm_space_destroy(int importer, uint32_t space)
 {
 	space_op(importer, space, VCM_EDU_SPACE_DESTROY, "destroy");
 }
 
-/**
- * vcm_space_activate:
- * @importer: the importer
- * @space: number of the space
- */
 void vcm_space_activate(int importer, uint32_t space)
 {
 	space_op(importer, space, VCM_EDU_SPACE_ACTIVATE, "activate");
 }
 
-/**
- * vcm_space_deactivate:
- * @importer: the importer
- * @space: number of the space
- */
 void vcm_space_deactivate(int importer, uint32_t space)
 {
 	space_op(importer, space, VCM_EDU_SPACE_DEACTIVATE, "deactivate");
 }
 
-/**
- * vcm_space_switch:
- * @importer: the importer
- * @space: number of the space
- */
 void vcm_space_switch(int importer, uint32_t space)
 {
 	space_op(importer, space, VCM_EDU_SPACE_SWITCH, "switch to");
 }
 
-/**
- * __vcm_space_import:
- * @importer: the importer
- * @space: number of the space, or 0 for the device's own addresses
- * @dmabuf: a buffer
- * @import: filled in
- *
- * Returns: 0 or -errno.
- */
+/* Returns 0 or -errno. */
 int __vcm_space_import(int importer, uint32_t space, int dmabuf, struct vcm_edu_import *import)
 {
 	memset(import, 0, sizeof(*import));
@@ -138,15 +95,7 @@ int __vcm_space_import(int importer, uint32_t space, int dmabuf, struct vcm_edu_
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_IMPORT, import);
 }
 
-/**
- * vcm_space_import:
- * @importer: the importer
- * @space: number of the space, or 0 for the device's own addresses
- * @dmabuf: a buffer
- * @import: filled in
- *
- * Like __vcm_space_import(), but asserts success.
- */
+/* Like __vcm_space_import(), but asserts success. */
 void vcm_space_import(int importer, uint32_t space, int dmabuf, struct vcm_edu_import *import)
 {
 	int ret = __vcm_space_import(importer, space, dmabuf, import);
@@ -156,15 +105,9 @@ void vcm_space_import(int importer, uint32_t space, int dmabuf, struct vcm_edu_i
 	igt_assert_neq_u64(import->iova, VCM_EDU_IOVA_NONE);
 }
 
-/**
- * __vcm_space_import_at:
- * @importer: the importer
- * @space: number of the space
- * @dmabuf: a buffer
+/*
+ * Returns 0 or -errno.
  * @iova: where to map it in the fixed window
- * @import: filled in
- *
- * Returns: 0 or -errno.
  */
 int __vcm_space_import_at(int importer, uint32_t space, int dmabuf, uint64_t iova,
 			  struct vcm_edu_import *import)
@@ -177,15 +120,9 @@ int __vcm_space_import_at(int importer, uint32_t space, int dmabuf, uint64_t iov
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_IMPORT, import);
 }
 
-/**
- * vcm_space_import_at:
- * @importer: the importer
- * @space: number of the space
- * @dmabuf: a buffer
- * @iova: where to map it in the fixed window
- * @import: filled in
- *
+/*
  * Like __vcm_space_import_at(), but asserts success.
+ * @iova: where to map it in the fixed window
  */
 void vcm_space_import_at(int importer, uint32_t space, int dmabuf, uint64_t iova,
 			 struct vcm_edu_import *import)
@@ -198,17 +135,9 @@ void vcm_space_import_at(int importer, uint32_t space, int dmabuf, uint64_t iova
 	igt_assert_eq_u64(import->iova, iova);
 }
 
-/**
- * __vcm_importer_probe:
- * @importer: the importer
- * @dir: enum vcm_edu_dir
+/*
+ * One transfer at any address. Returns 0 or -errno.
  * @iova: where the device reads or writes
- * @length: bytes
- * @ram_offset: bytes into the device's RAM
- *
- * One transfer at any address.
- *
- * Returns: 0 or -errno.
  */
 int __vcm_importer_probe(int importer, uint32_t dir, uint64_t iova, uint32_t length,
 			 uint32_t ram_offset)
@@ -223,15 +152,9 @@ int __vcm_importer_probe(int importer, uint32_t dir, uint64_t iova, uint32_t len
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_PROBE, &probe);
 }
 
-/**
- * vcm_importer_probe:
- * @importer: the importer
- * @dir: enum vcm_edu_dir
- * @iova: where the device reads or writes
- * @length: bytes
- * @ram_offset: bytes into the device's RAM
- *
+/*
  * Like __vcm_importer_probe(), but asserts that the transfer ended.
+ * @iova: where the device reads or writes
  */
 void vcm_importer_probe(int importer, uint32_t dir, uint64_t iova, uint32_t length,
 			uint32_t ram_offset)
@@ -239,12 +162,7 @@ void vcm_importer_probe(int importer, uint32_t dir, uint64_t iova, uint32_t leng
 	igt_assert_eq(__vcm_importer_probe(importer, dir, iova, length, ram_offset), 0);
 }
 
-/**
- * vcm_importer_require_probe:
- * @importer: the importer
- *
- * Skips the test where DMA at any address is not allowed.
- */
+/* Skips the test where DMA at any address is not allowed. */
 void vcm_importer_require_probe(int importer)
 {
 	igt_require_f(__vcm_importer_probe(importer, VCM_EDU_TO_DEVICE, 0, 0, 0) == -EINVAL,
@@ -278,13 +196,9 @@ static void parse_space(const char *line, struct vcm_space_info *space)
 	space->refused = vcm_debugfs_field(line, " refused=");
 }
 
-/**
- * __vcm_spaces_read:
- * @device: name of a device
- * @spaces: filled in
- *
- * Returns: whether the file has that device. Lines that are not in the form of
- * the file fail the test.
+/*
+ * Returns whether the file has that device. Lines that are not in the form of the file
+ * fail the test.
  */
 bool __vcm_spaces_read(const char *device, struct vcm_spaces *spaces)
 {
@@ -312,23 +226,13 @@ bool __vcm_spaces_read(const char *device, struct vcm_spaces *spaces)
 	return found;
 }
 
-/**
- * vcm_spaces_read:
- * @device: name of a device
- * @spaces: filled in
- *
- * Like __vcm_spaces_read(), but asserts that the device is there.
- */
+/* Like __vcm_spaces_read(), but asserts that the device is there. */
 void vcm_spaces_read(const char *device, struct vcm_spaces *spaces)
 {
 	igt_assert_f(__vcm_spaces_read(device, spaces), "no device %s in vcm/spaces\n", device);
 }
 
-/**
- * vcm_spaces_assert_none:
- *
- * Asserts that no device has a space.
- */
+/* Asserts that no device has a space. */
 void vcm_spaces_assert_none(void)
 {
 	char *text = vcm_debugfs_read("spaces");
@@ -345,13 +249,9 @@ void vcm_spaces_assert_none(void)
 /* What vcm_space_buffer_tag() never puts into the first word, nor a device. */
 #define UNTOUCHED 0x5aa5c33c0ff0e11eull
 
-/**
- * vcm_space_buffer_init:
- * @buffer: filled in
- * @dev: /dev/vcm
- * @length: bytes, two pages at least
- *
+/*
  * Allocates a buffer and maps it for the CPU.
+ * @length: bytes, two pages at least
  */
 void vcm_space_buffer_init(struct vcm_space_buffer *buffer, int dev, uint64_t length)
 {
@@ -361,12 +261,6 @@ void vcm_space_buffer_init(struct vcm_space_buffer *buffer, int dev, uint64_t le
 	buffer->words = vcm_buffer_map(buffer->dmabuf);
 }
 
-/**
- * vcm_space_buffer_import:
- * @buffer: a buffer that is not imported
- * @importer: the importer
- * @space: number of the space, or 0 for the device's own addresses
- */
 void vcm_space_buffer_import(struct vcm_space_buffer *buffer, int importer, uint32_t space)
 {
 	igt_assert(!buffer->import.handle);
@@ -374,13 +268,7 @@ void vcm_space_buffer_import(struct vcm_space_buffer *buffer, int importer, uint
 	buffer->importer = importer;
 }
 
-/**
- * vcm_space_buffer_import_at:
- * @buffer: a buffer that is not imported
- * @importer: the importer
- * @space: number of the space
- * @iova: where to map it in the fixed window
- */
+/* @iova: where to map it in the fixed window */
 void vcm_space_buffer_import_at(struct vcm_space_buffer *buffer, int importer, uint32_t space,
 				uint64_t iova)
 {
@@ -389,20 +277,14 @@ void vcm_space_buffer_import_at(struct vcm_space_buffer *buffer, int importer, u
 	buffer->importer = importer;
 }
 
-/**
- * vcm_space_buffer_release:
- * @buffer: a buffer that is imported
- */
+/* @buffer: a buffer that is imported */
 void vcm_space_buffer_release(struct vcm_space_buffer *buffer)
 {
 	vcm_importer_release(buffer->importer, buffer->import.handle);
 	buffer->import.handle = 0;
 }
 
-/**
- * vcm_space_buffer_fini:
- * @buffer: a buffer, imported or not
- */
+/* @buffer: a buffer, imported or not */
 void vcm_space_buffer_fini(struct vcm_space_buffer *buffer)
 {
 	if (buffer->import.handle)
@@ -411,12 +293,9 @@ void vcm_space_buffer_fini(struct vcm_space_buffer *buffer)
 	close(buffer->dmabuf);
 }
 
-/**
- * vcm_space_buffer_tag:
- * @buffer: the buffer
- * @seed: differs from buffer to buffer
- *
+/*
  * The CPU fills the buffer so that each word of it is different.
+ * @seed: differs from buffer to buffer
  */
 void vcm_space_buffer_tag(struct vcm_space_buffer *buffer, uint64_t seed)
 {
@@ -425,12 +304,9 @@ void vcm_space_buffer_tag(struct vcm_space_buffer *buffer, uint64_t seed)
 	vcm_buffer_end(buffer->dmabuf, DMA_BUF_SYNC_WRITE);
 }
 
-/**
- * vcm_space_buffer_assert_tagged:
- * @buffer: the buffer
- * @seed: what it was tagged with
- *
+/*
  * Asserts that nothing has changed it.
+ * @seed: what it was tagged with
  */
 void vcm_space_buffer_assert_tagged(struct vcm_space_buffer *buffer, uint64_t seed)
 {
@@ -456,13 +332,10 @@ static uint64_t get_word(struct vcm_space_buffer *buffer, size_t offset)
 	return value;
 }
 
-/**
- * vcm_space_assert_dma:
+/*
+ * Asserts that the device reads from this buffer and writes to it. Two transfers.
  * @buffer: a buffer that the device can reach
  * @seed: something new
- *
- * Asserts that the device reads from this buffer and writes to it. Two
- * transfers.
  */
 void vcm_space_assert_dma(struct vcm_space_buffer *buffer, uint64_t seed)
 {
@@ -476,14 +349,12 @@ void vcm_space_assert_dma(struct vcm_space_buffer *buffer, uint64_t seed)
 	igt_assert_eq_u64(get_word(buffer, end), seed);
 }
 
-/**
- * vcm_space_assert_unreached:
+/*
+ * Asserts that the device reads zeros there, and that what it writes there is nowhere.
+ * Four transfers.
  * @desk: a buffer that the device can reach, through which its RAM is seen
  * @victim: what would be found at @iova elsewhere
  * @iova: an address at which the device must find nothing
- *
- * Asserts that the device reads zeros there, and that what it writes there is
- * nowhere. Four transfers.
  */
 void vcm_space_assert_unreached(struct vcm_space_buffer *desk, struct vcm_space_buffer *victim,
 				uint64_t iova)

@@ -16,48 +16,6 @@
 #include "vcm_importer.h"
 #include "vcm_iova.h"
 
-/**
- * TEST: vcm edu
- * Category: Core
- * Mega feature: General Core features
- * Sub-category: dmabuf
- * Functionality: dma-buf heaps
- * Description: The sample importer does what it is to show.
- *
- * SUBTEST: device
- * Description: The device copies from one buffer to another, across borders of chunks.
- *
- * SUBTEST: two-devices
- * Description: One device reads what another one wrote.
- *
- * SUBTEST: kernel
- * Description: A file reads as its buffer, to the end.
- *
- * SUBTEST: space
- * Description: The device copies in an address space that the driver made for it.
- *
- * SUBTEST: waits
- * Description: The device waits for what others still do to a buffer.
- *
- * SUBTEST: refuses
- * Description: What makes no sense is refused and changes nothing.
- *
- * SUBTEST: one-file
- * Description: A device is open once, has one buffer, and lets go of it when it is closed.
- *
- * SUBTEST: unbind
- * Description: A device that goes lets go of its buffer, and comes back.
- *
- * SUBTEST: unbind-in-transfer
- * Description: It goes while it writes.
- *
- * SUBTEST: numbers
- * Description: A device keeps its number, whichever is bound first.
- *
- * SUBTEST: unload
- * Description: The module goes when nobody has a device open, and comes back.
- */
-
 IGT_TEST_DESCRIPTION("The sample importer does what it is to show.");
 
 #define MIXED	(MIB(3) + KIB(64) + vcm_page_size())
