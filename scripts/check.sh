@@ -22,14 +22,6 @@ what is wrong below it. Exit status 0 when nothing is. What sparse says is in ou
 USAGE
 }
 
-parse_args() {
-	case ${1:-} in
-	'') ;;
-	-h | --help) usage; exit 0 ;;
-	*) die "unknown argument '$1' (see --help)" ;;
-	esac
-}
-
 kernel_files() { find drivers include samples tools/vcmheap-test/module -name '*.[ch]' | sort; }
 trace_headers() { find drivers include samples tools/vcmheap-test/module -name '*_trace.h' | sort; }
 uapi_headers() { grep -rl --include='*.h' 'Linux-syscall-note' include samples tools/vcmheap-test/module | sort; }
@@ -161,7 +153,7 @@ check_layout() {
 }
 
 main() {
-	parse_args "$@"
+	no_args "$@"
 	cd "$VCM_TOP"
 	load_kernel_env x86_64 build check
 	[[ -x $KSRC/scripts/checkpatch.pl ]] || die "no kernel source in $KSRC: give KSRC="

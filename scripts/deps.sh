@@ -1,23 +1,33 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Which file of drivers/ needs which: "vcm_pool vcm_memory" says that vcm_pool.c, or its
-# header, uses something that vcm_memory.c defines or includes its header. A header
-# without a .c file is a part of the only file that includes it, or a file of its own;
-# those of include/linux, which all may include, count by what is used of them.
-# 'make modules' comes first. Fails when there is a circle.
+# Which file of drivers/ needs which, by what is included and by the symbols of the
+# objects.
 
 set -euo pipefail
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+usage() {
+	cat <<'USAGE'
+usage: scripts/deps.sh [DIR]
+
+Prints lines like "vcm_pool vcm_memory": vcm_pool.c, or its header, uses something that
+vcm_memory.c defines or includes its header. A header without a .c file is a part of the
+only file that includes it, or a file of its own; those of include/linux, which all may
+include, count by what is used of them. The modules were built in DIR (default
+out/modules, by 'make modules'). Fails when there is a circle.
+USAGE
+}
+
 cd "$VCM_TOP"
+objects=out/modules
 mapfile -t sources < <(git ls-files 'drivers/*.[ch]' | grep -v /tests/)
 
 # FILE NEEDED: by symbols of the objects.
 symbols() {
-	find out/modules/drivers -name '*.o' -exec nm -gA {} + |
+	find "$objects/drivers" -name '*.o' -exec nm -gA {} + |
 		sed -nE 's|^.*/([^/]*)\.o:[0-9a-f ]* ([A-Za-z]) (.*)$|\1 \2 \3|p' |
 		awk '$2 == "U" { uses[$1, $3] = 1; next } { home[$3] = $1 }
 		     END { for (u in uses) { split(u, f, SUBSEP)
@@ -47,8 +57,12 @@ own_headers() {
 main() {
 	local deps status=0
 
+	case ${1:-} in
+	-*) no_args "$1" ;;
+	?*) objects=$1 ;;
+	esac
 	need_tools nm tsort awk
-	[[ -d out/modules/drivers ]] || die "no modules: make modules"
+	[[ -d $objects/drivers ]] || die "no modules in $objects: run 'make modules' first"
 	deps=$({ symbols; includes; } | own_headers | sort -u)
 	echo "$deps"
 	tsort <<<"$deps" >/dev/null 2>"$VCM_TOP/out/deps.circle" || status=$?

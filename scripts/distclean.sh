@@ -21,18 +21,10 @@ environment: VCM_CACHE   where it is (default ~/.cache/vcm)
 USAGE
 }
 
-parse_args() {
-	case ${1:-} in
-	'') ;;
-	-h | --help) usage; exit 0 ;;
-	*) die "unknown argument '$1' (see --help)" ;;
-	esac
-}
-
 main() {
 	local cache entry path kept link=
 
-	parse_args "$@"
+	no_args "$@"
 	cache=$(vcm_cache)
 	[[ ! -L ${cache%%+(/)} ]] || link=1
 	[[ -e $cache || -L $cache ]] || return 0

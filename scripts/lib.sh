@@ -15,6 +15,15 @@ have() { command -v "$1" >/dev/null 2>&1; }
 [[ ! $VCM_TOP =~ [[:space:]:] ]] ||
 	die "'$VCM_TOP': the kernel's build takes no path with a blank or a colon: move this repository"
 
+# The arguments of a script that has none but --help.
+no_args() {
+	case ${1:-} in
+	'') ;;
+	-h | --help) usage; exit 0 ;;
+	*) die "unknown argument '$1' (see --help)" ;;
+	esac
+}
+
 need_tools() {
 	local tool missing=()
 
@@ -74,14 +83,6 @@ open_cache() {
 		die "$cache is not empty and no cache of ours (VCM_CACHE=<dir> to name another)"
 	cache=$(realpath "$cache")
 	[[ -e $cache/$CACHE_MARK ]] || echo "$CACHE_MARK_TEXT" >"$cache/$CACHE_MARK"
-}
-
-host_arch() {
-	case $(uname -m) in
-	x86_64) echo x86_64 ;;
-	aarch64) echo arm64 ;;
-	*) uname -m ;;
-	esac
 }
 
 # Fails with the reason why there is no guest of architecture $1.
