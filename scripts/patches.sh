@@ -23,7 +23,8 @@ usage: scripts/patches.sh [--no-build] [LINUX_DIR]
 
 Writes the project as a patch series for the kernel source tree LINUX_DIR, by default
 the one that set-up downloaded, into out/patches/. Author and sign-off are git's
-user.name and user.email. Each patch is built and looked at by checkpatch.
+user.name and user.email. Each patch is built, but with --no-build, and looked at by
+checkpatch.
 USAGE
 }
 
@@ -138,31 +139,29 @@ check_patch() {
 
 # ---- the cover letter ----------------------------------------------------
 
-# Rows of the table that 'make bench-count' compares with: what a buffer costs.
+# Rows "step peer bytes:ratio..." of the table that 'make bench-count' compares with:
+# what a buffer costs.
 figures() {
-	awk '$1 ~ /#/ || $1 !~ /^(alloc|free|mmap|vmap|(strict-)?(re|attach-)?map(-unmap)?|camera-.*)$/ { next }
+	awk -F '[ :]' '
+		/^#/ || $1 !~ /^(alloc|free|mmap|vmap|(strict-)?(re|attach-)?map(-unmap)?|camera-.*)$/ { next }
 		$1 ~ /^camera/ { camera[$2] = camera[$2] sprintf("%8.2f", $4); next }
 		$2 != "vcm-warm" { next }
+		!header++ {
+			printf "%-24s", ""
+			for (i = 3; i < NF; i += 2)
+				printf "%8s", $i < 1048576 ? $i / 1024 " KB" : $i / 1048576 " MB"
+			print ""
+		}
 		{
-			if (!($1 in row)) steps[++n] = $1
-			row[$1] = 1
-			if (!($3 in column)) sizes[++m] = $3
-			column[$3] = 1
-			ratio[$1, $3] = $4
+			printf "%-24s", $1
+			for (i = 4; i <= NF; i += 2)
+				printf "%8.2f", $i
+			print ""
 		}
 		END {
-			printf "%-26s", ""
-			for (j = 1; j <= m; j++)
-				printf "%8s", sizes[j] < 1048576 ? sizes[j] / 1024 " KB" : sizes[j] / 1048576 " MB"
-			for (i = 1; i <= n; i++) {
-				printf "\n%-26s", steps[i]
-				for (j = 1; j <= m; j++)
-					printf "%8.2f", ratio[steps[i], sizes[j]]
-			}
-			printf "\n\n%-26s%8s%8s%8s", "30 buffers of 4K NV12", "start", "frame", "end"
+			printf "\n%-24s%8s%8s%8s\n", "30 buffers of 4K NV12", "start", "frame", "end"
 			for (peer in camera)
-				printf "\n%-26s%s", substr(peer, 5) " pool", camera[peer]
-			print ""
+				print sprintf("%-24s", substr(peer, 5) " pool") camera[peer]
 		}' "$COUNTS"
 }
 
