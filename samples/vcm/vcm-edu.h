@@ -7,8 +7,9 @@
  * /dev/vcm-edu1, /dev/vcm-edu2, ...; a PCI address keeps its number.
  *
  * A device can be open once at a time, else open() fails with EBUSY, and has one
- * buffer at a time, until the next one or until the file is closed. read() copies from that through a mapping for the kernel,
- * dma_buf_vmap(), which is made for the one call.
+ * buffer at a time, until the next one or until the file is closed. read() copies
+ * from that through a mapping for the kernel, dma_buf_vmap(), which is made for the
+ * one call.
  *
  * Besides the errors below, every call returns ENODEV once the driver
  * has lost the device, or has given it up because a transfer did not end.
