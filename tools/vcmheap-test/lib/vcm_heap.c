@@ -65,10 +65,11 @@ void vcm_compact_memory(void)
 
 static uint64_t memory_figure(const char *key)
 {
-	uint64_t bytes = vcm_meminfo(key);
+	uint64_t kib;
 
-	igt_assert_f(bytes, "the kernel does not tell %s\n", key);
-	return bytes;
+	igt_assert_f(vcm_file_figure("/proc/meminfo", key, &kib), "the kernel does not tell %s\n",
+		     key);
+	return kib << 10;
 }
 
 /* Returns bytes of memory that the kernel manages. */
