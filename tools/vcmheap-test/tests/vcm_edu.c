@@ -3,18 +3,12 @@
  * The sample importer, samples/vcm/vcm_edu.c: its whole job, with an IOMMU and without.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <sys/mman.h>
 
-#include "igt.h"
 #include "igt_vgem.h"
-#include "vcm_debugfs.h"
 #include "vcm_driver.h"
-#include "vcm_heap.h"
-#include "vcm_importer.h"
 #include "vcm_iova.h"
+#include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("The sample importer does what it is to show.");
 
