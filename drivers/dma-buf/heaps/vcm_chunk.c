@@ -151,10 +151,10 @@ static int vcm_fill_size(struct vcm_fill *fill, enum vcm_chunk_size size)
 /* Chunks of all @sizes; what cannot be had is left. */
 static int vcm_fill_sizes(struct vcm_fill *fill, u64 sizes)
 {
-	enum vcm_chunk_size size;
+	enum vcm_chunk_size size = vcm_chunk_size_within(fill->left);
 	int ret;
 
-	for (size = 0; fill->left && size < VCM_NR_CHUNK_SIZES; size++) {
+	for (; fill->left && size < VCM_NR_CHUNK_SIZES; size++) {
 		if (fill->left < vcm_chunk_bytes(size))
 			continue;
 		if (!(sizes & vcm_chunk_bytes(size)) ||

@@ -40,6 +40,14 @@ static inline bool vcm_chunk_size_usable(enum vcm_chunk_size size)
 		vcm_chunk_bytes(size) <= PAGE_SIZE << MAX_PAGE_ORDER);
 }
 
+/* The largest size that fits into so many bytes, which are a page or more. */
+static inline enum vcm_chunk_size vcm_chunk_size_within(size_t len)
+{
+	return len >= DMA_HEAP_VCM_CHUNK_2M ? VCM_CHUNK_2M :
+	       len >= DMA_HEAP_VCM_CHUNK_1M ? VCM_CHUNK_1M :
+	       len >= DMA_HEAP_VCM_CHUNK_64K ? VCM_CHUNK_64K : VCM_CHUNK_PAGE;
+}
+
 /* A size in bytes, or 0 if it is not usable. */
 static inline u64 vcm_chunk_usable_bytes(enum vcm_chunk_size size)
 {

@@ -259,7 +259,7 @@ static long vcm_memory_swap(const struct vcm_memory *memory)
 /* ---- Claims ---- */
 
 /* Pages that the allocations under way have still to get. */
-VISIBLE_IF_KUNIT atomic_long_t vcm_memory_claimed;
+atomic_long_t vcm_memory_claimed;
 
 /* The sum without what the CPUs still have, which may be negative. */
 static long vcm_memory_zone_stat(const struct zone *zone,
@@ -272,7 +272,7 @@ static long vcm_memory_zone_stat(const struct zone *zone,
  * Has one zone of this node @nr free pages, with the whole reserve left? That is
  * quick to find out, and mostly the answer.
  */
-static bool vcm_memory_is_plenty(unsigned long nr)
+static __always_inline bool vcm_memory_is_plenty(unsigned long nr)
 {
 	enum zone_type high = gfp_zone(GFP_HIGHUSER);
 	int nid = numa_mem_id();
@@ -418,17 +418,6 @@ int vcm_memory_look(struct vcm_claim *claim, unsigned long left)
 				 claim))
 		return 0;
 	return -ENOMEM;
-}
-
-/**
- * vcm_memory_unclaim - end an allocation
- * @claim: its claim
- *
- * Context: Any.
- */
-void vcm_memory_unclaim(struct vcm_claim *claim)
-{
-	atomic_long_sub(claim->left, &vcm_memory_claimed);
 }
 
 /* ---- Where it comes from ---- */

@@ -55,7 +55,20 @@ static inline unsigned long vcm_memory_wmark(const struct zone *zone,
 bool vcm_memory_node_allowed(int nid);
 int vcm_memory_claim(struct vcm_claim *claim, unsigned long nr_pages);
 int vcm_memory_look(struct vcm_claim *claim, unsigned long left);
-void vcm_memory_unclaim(struct vcm_claim *claim);
+
+/* Pages that the allocations under way have still to get. */
+extern atomic_long_t vcm_memory_claimed;
+
+/**
+ * vcm_memory_unclaim - end an allocation
+ * @claim: its claim
+ *
+ * Context: Any.
+ */
+static inline void vcm_memory_unclaim(struct vcm_claim *claim)
+{
+	atomic_long_sub(claim->left, &vcm_memory_claimed);
+}
 
 /**
  * vcm_memory_check - may an allocation go on?
@@ -105,7 +118,6 @@ static inline bool vcm_memory_is_good(struct page *page)
 unsigned long vcm_memory_bad_pages(void);
 
 #if IS_ENABLED(CONFIG_KUNIT)
-extern atomic_long_t vcm_memory_claimed;
 extern int vcm_memory_reserve_mb;
 
 int vcm_memory_reserve_set(const char *val, const struct kernel_param *kp);
