@@ -17,8 +17,10 @@ usage() {
 usage: scripts/check.sh
 
 Checks the sources with the kernel's own tools: checkpatch, kernel-doc, sparse with
-W=1, the layout of structures, the uapi headers alone, shellcheck. A line for each, and
-what is wrong below it. Exit status 0 when nothing is. What sparse says is in out/check/.
+W=1, the layout of structures, the uapi headers alone; with shellcheck; and that files
+need each other in one direction (scripts/deps.sh) and have their patch (scripts/series).
+A line for each, and what is wrong below it. Exit status 0 when nothing is. What sparse
+says is in out/check/.
 USAGE
 }
 
@@ -93,6 +95,11 @@ check_sparse() {
 	! grep -E '(warning|error):' "$log"
 }
 
+# What is wrong is on standard error.
+check_deps() {
+	"$VCM_TOP/scripts/deps.sh" "$OUT/modules" >/dev/null
+}
+
 # check_uapi COMPILER LANGUAGE STANDARD
 check_uapi() {
 	local header
@@ -164,6 +171,7 @@ main() {
 	run_check "checkpatch --strict" check_checkpatch
 	run_check "kernel-doc" check_kernel_doc
 	run_check "sparse C=2, W=1" check_sparse
+	run_check "no circle of files" check_deps
 	run_check "structure layouts agree with the kernel image" check_layout
 	run_check "uapi headers alone as C90" check_uapi gcc c c90
 	run_check "uapi headers alone as C++98" check_uapi g++ c++ c++98
