@@ -117,18 +117,59 @@ static void bench_end(struct bench *bench)
 	bench_device_put(bench->dev);
 }
 
-static unsigned int bench_count_runs(struct sg_table *sgt)
+/* The physically contiguous runs of a table; bytes in those of at least @min. */
+static u64 bench_count_runs(struct sg_table *sgt, u64 min, u64 *large)
 {
-	struct scatterlist *sg;
-	unsigned int runs = 0;
+	u64 runs = 0, len = 0;
 	phys_addr_t next = 0;
+	struct scatterlist *sg;
 	int i;
 
+	*large = 0;
 	for_each_sgtable_sg(sgt, sg, i) {
-		runs += !i || sg_phys(sg) != next;
+		if (!i || sg_phys(sg) != next) {
+			*large += len >= min ? len : 0;
+			runs++;
+			len = 0;
+		}
+		len += sg->length;
 		next = sg_phys(sg) + sg->length;
 	}
+	*large += len >= min ? len : 0;
 	return runs;
+}
+
+typedef int (*bench_look_fn)(struct bench *bench, struct sg_table *sgt,
+			     void *arg);
+
+/* Show @look the table of a buffer that is mapped for it. */
+static int bench_look(struct bench *bench, bench_look_fn look, void *arg)
+{
+	struct sg_table *sgt;
+	int ret;
+
+	sgt = dma_buf_map_attachment_unlocked(bench->attachment,
+					      DMA_BIDIRECTIONAL);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+	ret = look(bench, sgt, arg);
+	dma_buf_unmap_attachment_unlocked(bench->attachment, sgt,
+					  DMA_BIDIRECTIONAL);
+	return ret;
+}
+
+/* The same with a buffer and a device that only their names are known of. */
+static int bench_look_at(char *name, int fd, bench_look_fn look, void *arg)
+{
+	struct bench bench;
+	int ret;
+
+	ret = bench_begin(&bench, name, fd);
+	if (ret)
+		return ret;
+	ret = bench_look(&bench, look, arg);
+	bench_end(&bench);
+	return ret;
 }
 
 /* Cut @from into segments of @max bytes, into the list at @to if there is one. */
@@ -158,32 +199,33 @@ static unsigned int bench_cut(struct sg_table *from, size_t max,
 }
 
 /* Take the pages out of the exporter's table. */
-static int bench_copy_table(struct bench *bench, size_t max)
+static int bench_copy_table(struct bench *bench, struct sg_table *sgt, void *arg)
 {
-	struct sg_table *sgt;
+	size_t *max = arg;
 	int ret;
 
-	sgt = dma_buf_map_attachment_unlocked(bench->attachment,
-					      DMA_BIDIRECTIONAL);
-	if (IS_ERR(sgt))
-		return PTR_ERR(sgt);
-
 	/* An exporter that hides its pages from importers. */
-	ret = -EOPNOTSUPP;
 	if (!sg_page(sgt->sgl))
-		goto unmap;
+		return -EOPNOTSUPP;
 
-	ret = sg_alloc_table(&bench->plain, bench_cut(sgt, max, NULL),
+	ret = sg_alloc_table(&bench->plain, bench_cut(sgt, *max, NULL),
 			     GFP_KERNEL);
 	if (!ret)
-		bench_cut(sgt, max, bench->plain.sgl);
-unmap:
-	dma_buf_unmap_attachment_unlocked(bench->attachment, sgt,
-					  DMA_BIDIRECTIONAL);
+		bench_cut(sgt, *max, bench->plain.sgl);
 	return ret;
 }
 
 /* --- Times ------------------------------------------------------------- */
+
+static void bench_describe(struct vcm_bench_run *run, struct sg_table *sgt)
+{
+	u64 large;
+
+	run->segments = sgt->orig_nents;
+	run->nents = sgt->nents;
+	if (sg_page(sgt->sgl))
+		run->runs = bench_count_runs(sgt, 1, &large);
+}
 
 static int bench_round_dmabuf(struct bench *bench, struct vcm_bench_run *run,
 			      u64 *map_ns, u64 *unmap_ns)
@@ -197,11 +239,7 @@ static int bench_round_dmabuf(struct bench *bench, struct vcm_bench_run *run,
 	if (IS_ERR(sgt))
 		return PTR_ERR(sgt);
 
-	run->segments = sgt->orig_nents;
-	run->nents = sgt->nents;
-	if (sg_page(sgt->sgl))
-		run->runs = bench_count_runs(sgt);
-
+	bench_describe(run, sgt);
 	start = ktime_get_ns();
 	dma_buf_unmap_attachment(bench->attachment, sgt, DMA_BIDIRECTIONAL);
 	*unmap_ns = ktime_get_ns() - start;
@@ -221,10 +259,7 @@ static int bench_round_plain(struct bench *bench, struct vcm_bench_run *run,
 	if (ret)
 		return ret;
 
-	run->segments = sgt->orig_nents;
-	run->nents = sgt->nents;
-	run->runs = bench_count_runs(sgt);
-
+	bench_describe(run, sgt);
 	start = ktime_get_ns();
 	dma_unmap_sgtable(bench->dev, sgt, DMA_BIDIRECTIONAL, 0);
 	*unmap_ns = ktime_get_ns() - start;
@@ -287,7 +322,7 @@ static int bench_run_timed(struct bench *bench, struct vcm_bench_run *run)
 
 	ret = 0;
 	if (run->mode == VCM_BENCH_PLAIN)
-		ret = bench_copy_table(bench, max);
+		ret = bench_look(bench, bench_copy_table, &max);
 	if (!ret)
 		ret = bench_rounds(bench, run, ns, ns + run->rounds);
 	if (!ret)
@@ -411,104 +446,49 @@ static int bench_leaves_range(struct device *dev, u64 iova, u64 len,
 	return 0;
 }
 
-static int bench_leaves_count(struct bench *bench,
-			      struct vcm_bench_leaves *leaves)
+static int bench_leaves_count(struct bench *bench, struct sg_table *sgt,
+			      void *arg)
 {
+	struct vcm_bench_leaves *leaves = arg;
 	struct scatterlist *sg;
-	struct sg_table *sgt;
 	int i, ret = 0;
 
-	sgt = dma_buf_map_attachment_unlocked(bench->attachment,
-					      DMA_BIDIRECTIONAL);
-	if (IS_ERR(sgt))
-		return PTR_ERR(sgt);
+	if (!device_iommu_mapped(bench->dev))
+		return -EOPNOTSUPP;
 
+	memset(leaves->count, 0, sizeof(leaves->count));
 	for_each_sgtable_dma_sg(sgt, sg, i) {
 		ret = bench_leaves_range(bench->dev, sg_dma_address(sg),
 					 sg_dma_len(sg), leaves->count);
 		if (ret)
 			break;
 	}
-	dma_buf_unmap_attachment_unlocked(bench->attachment, sgt,
-					  DMA_BIDIRECTIONAL);
 	return ret;
 }
 
 static int bench_leaves(struct vcm_bench_leaves *leaves)
 {
-	struct bench bench;
-	int ret;
-
-	if (leaves->reserved)
-		return -EINVAL;
-
-	ret = bench_begin(&bench, leaves->device, leaves->fd);
-	if (ret)
-		return ret;
-
-	memset(leaves->count, 0, sizeof(leaves->count));
-	ret = -EOPNOTSUPP;
-	if (device_iommu_mapped(bench.dev))
-		ret = bench_leaves_count(&bench, leaves);
-	bench_end(&bench);
-	return ret;
+	return leaves->reserved ? -EINVAL :
+	       bench_look_at(leaves->device, leaves->fd, bench_leaves_count, leaves);
 }
 
 /* --- Runs -------------------------------------------------------------- */
 
-static void bench_runs_count(struct sg_table *sgt, struct vcm_bench_runs *runs)
+static int bench_runs_count(struct bench *bench, struct sg_table *sgt, void *arg)
 {
-	phys_addr_t next = 0;
-	struct scatterlist *sg;
-	u64 len = 0;
-	int i;
+	struct vcm_bench_runs *runs = arg;
 
-	for_each_sgtable_sg(sgt, sg, i) {
-		if (!i || sg_phys(sg) != next) {
-			if (len >= runs->min)
-				runs->large += len;
-			runs->runs++;
-			len = 0;
-		}
-		len += sg->length;
-		runs->length += sg->length;
-		next = sg_phys(sg) + sg->length;
-	}
-	if (len >= runs->min)
-		runs->large += len;
+	if (!sg_page(sgt->sgl))
+		return -EOPNOTSUPP;
+	runs->length = bench->dmabuf->size;
+	runs->runs = bench_count_runs(sgt, runs->min, &runs->large);
+	return 0;
 }
 
 static int bench_runs(struct vcm_bench_runs *runs)
 {
-	struct sg_table *sgt;
-	struct bench bench;
-	int ret;
-
-	if (runs->reserved || !runs->min)
-		return -EINVAL;
-
-	ret = bench_begin(&bench, runs->device, runs->fd);
-	if (ret)
-		return ret;
-
-	runs->length = 0;
-	runs->large = 0;
-	runs->runs = 0;
-	sgt = dma_buf_map_attachment_unlocked(bench.attachment,
-					      DMA_BIDIRECTIONAL);
-	if (IS_ERR(sgt)) {
-		ret = PTR_ERR(sgt);
-		goto end;
-	}
-	if (sg_page(sgt->sgl))
-		bench_runs_count(sgt, runs);
-	else
-		ret = -EOPNOTSUPP;
-	dma_buf_unmap_attachment_unlocked(bench.attachment, sgt,
-					  DMA_BIDIRECTIONAL);
-end:
-	bench_end(&bench);
-	return ret;
+	return runs->reserved || !runs->min ? -EINVAL :
+	       bench_look_at(runs->device, runs->fd, bench_runs_count, runs);
 }
 
 /* --- Steps ------------------------------------------------------------- */
@@ -551,11 +531,6 @@ put_dmabuf:
 	return ret;
 }
 
-static bool bench_rounds_valid(u32 rounds)
-{
-	return rounds && rounds <= VCM_BENCH_MAX_ROUNDS;
-}
-
 static void bench_read_pages(const void *vaddr, size_t len)
 {
 	size_t offset;
@@ -584,15 +559,6 @@ static int bench_vmap_round(struct device *dev, struct dma_buf *dmabuf, u64 *ns)
 	dma_buf_vunmap_unlocked(dmabuf, &map);
 	ns[VCM_BENCH_VUNMAP] = ktime_get_ns() - start;
 	return 0;
-}
-
-static int bench_vmap(struct vcm_bench_steps *steps)
-{
-	if (!bench_rounds_valid(steps->rounds))
-		return -EINVAL;
-
-	return bench_steps_timed(steps, NULL, bench_vmap_round,
-				 VCM_BENCH_VMAP_STEPS);
 }
 
 static int bench_map_unmap(struct dma_buf_attachment *attachment, u64 *map_ns,
@@ -657,45 +623,61 @@ static u64 bench_flush_table(struct iommu_domain *domain, struct sg_table *sgt)
 	return ktime_get_ns() - start - (start - none);
 }
 
-static int bench_flush_round(struct device *dev, struct dma_buf *dmabuf,
-			     u64 *ns)
+static int bench_flush_look(struct bench *bench, struct sg_table *sgt, void *arg)
 {
-	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
-	struct dma_buf_attachment *attachment;
-	struct sg_table *sgt;
+	struct iommu_domain *domain = iommu_get_domain_for_dev(bench->dev);
+	u64 *ns = arg;
 
 	if (!domain || !iommu_is_dma_domain(domain))
 		return -EOPNOTSUPP;
-
-	attachment = dma_buf_attach(dmabuf, dev);
-	if (IS_ERR(attachment))
-		return PTR_ERR(attachment);
-
-	sgt = dma_buf_map_attachment_unlocked(attachment, DMA_BIDIRECTIONAL);
-	if (!IS_ERR(sgt)) {
-		*ns = bench_flush_table(domain, sgt);
-		dma_buf_unmap_attachment_unlocked(attachment, sgt,
-						  DMA_BIDIRECTIONAL);
-	}
-	dma_buf_detach(dmabuf, attachment);
-	return PTR_ERR_OR_ZERO(sgt);
+	*ns = bench_flush_table(domain, sgt);
+	return 0;
 }
 
-static int bench_attach(struct vcm_bench_steps *steps, bench_round_fn round,
-			unsigned int nr_steps)
+static int bench_flush_round(struct device *dev, struct dma_buf *dmabuf,
+			     u64 *ns)
 {
-	struct device *dev;
+	struct bench bench = { .dev = dev, .dmabuf = dmabuf };
 	int ret;
 
-	if (!bench_rounds_valid(steps->rounds))
+	bench.attachment = dma_buf_attach(dmabuf, dev);
+	if (IS_ERR(bench.attachment))
+		return PTR_ERR(bench.attachment);
+	ret = bench_look(&bench, bench_flush_look, ns);
+	dma_buf_detach(dmabuf, bench.attachment);
+	return ret;
+}
+
+static const struct {
+	unsigned int cmd;
+	bench_round_fn round;
+	unsigned int nr_steps;
+	bool device;
+} bench_rounds_of[] = {
+	{ VCM_BENCH_IOC_VMAP, bench_vmap_round, VCM_BENCH_VMAP_STEPS, false },
+	{ VCM_BENCH_IOC_ATTACH, bench_attach_round, VCM_BENCH_ATTACH_STEPS, true },
+	{ VCM_BENCH_IOC_FLUSH, bench_flush_round, 1, true },
+};
+
+static int bench_steps(unsigned int cmd, struct vcm_bench_steps *steps)
+{
+	struct device *dev = NULL;
+	int i, ret;
+
+	for (i = 0; bench_rounds_of[i].cmd != cmd; i++)
+		;
+	if (!steps->rounds || steps->rounds > VCM_BENCH_MAX_ROUNDS)
 		return -EINVAL;
 
-	dev = bench_device_get(steps->device);
-	if (IS_ERR(dev))
-		return PTR_ERR(dev);
-
-	ret = bench_steps_timed(steps, dev, round, nr_steps);
-	bench_device_put(dev);
+	if (bench_rounds_of[i].device) {
+		dev = bench_device_get(steps->device);
+		if (IS_ERR(dev))
+			return PTR_ERR(dev);
+	}
+	ret = bench_steps_timed(steps, dev, bench_rounds_of[i].round,
+				bench_rounds_of[i].nr_steps);
+	if (dev)
+		bench_device_put(dev);
 	return ret;
 }
 
@@ -1143,12 +1125,9 @@ static int bench_ioctl_run(struct bench_file *bf, unsigned int cmd,
 	case VCM_BENCH_IOC_LEAVES:
 		return bench_leaves(&args->leaves);
 	case VCM_BENCH_IOC_VMAP:
-		return bench_vmap(&args->steps);
 	case VCM_BENCH_IOC_ATTACH:
-		return bench_attach(&args->steps, bench_attach_round,
-				    VCM_BENCH_ATTACH_STEPS);
 	case VCM_BENCH_IOC_FLUSH:
-		return bench_attach(&args->steps, bench_flush_round, 1);
+		return bench_steps(cmd, &args->steps);
 	case VCM_BENCH_IOC_RUNS:
 		return bench_runs(&args->runs);
 	case VCM_BENCH_IOC_EMPTY:
