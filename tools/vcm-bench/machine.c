@@ -4,6 +4,7 @@
  */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -11,34 +12,19 @@
 #include "device.h"
 #include "report.h"
 #include "sections.h"
+#include "vcm_files.h"
 
 #define READINGS 10000
 
-static void report_file(const char *key, const char *path)
+/* What follows @key in its line. */
+static void report_file(const char *name, const char *path, const char *key)
 {
-	FILE *file = fopen(path, "re");
-	char line[256];
+	char *text = vcm_file_read(path), *at = text ? strstr(text, key) : NULL;
 
-	if (!file || !fgets(line, sizeof(line), file))
-		strcpy(line, "unknown");
-	line[strcspn(line, "\n")] = '\0';
-	result("info\t%s\t%s", key, line);
-	if (file)
-		fclose(file);
-}
-
-/* "QEMU TCG CPU version 2.5+" is an emulated one. */
-static void report_cpu(void)
-{
-	FILE *file = fopen("/proc/cpuinfo", "re");
-	char line[1024], model[256] = "unknown";
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "model name : %255[^\n]", model) == 1)
-			break;
-	if (file)
-		fclose(file);
-	result("info\tcpu\t%s", model);
+	if (at)
+		at += strlen(key);
+	result("info\t%s\t%.*s", name, at ? (int)strcspn(at, "\n") : 7, at ?: "unknown");
+	free(text);
 }
 
 /* The least difference between two readings, and what one of them takes. */
@@ -64,12 +50,15 @@ void section_machine(const struct options *options)
 
 	uname(&uts);
 	result("info\tkernel\t%s", uts.release);
-	report_cpu();
+	/* "QEMU TCG CPU version 2.5+" is an emulated one. */
+	report_file("cpu", "/proc/cpuinfo", "model name\t: ");
 	result("info\tcpus\t%ld", sysconf(_SC_NPROCESSORS_ONLN));
 	result("info\tmemory_mb\t%ld",
 	       (sysconf(_SC_PHYS_PAGES) >> 10) * (sysconf(_SC_PAGESIZE) >> 10));
 	result("info\tiommu\t%s", iommu_name());
 	result("info\trepeats\t%u", options->repeats);
-	report_file("clocksource", "/sys/devices/system/clocksource/clocksource0/current_clocksource");
+	report_file("clocksource",
+		    "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+		    "");
 	report_timer();
 }

@@ -69,6 +69,12 @@ static void pool_find(uint64_t largest)
 	pool_off();
 }
 
+/* What comes into the pool of a buffer: pages of one that is all pages do not. */
+static uint64_t pooled(uint64_t len)
+{
+	return len < KIB(64) ? 0 : len;
+}
+
 static void pool_fill(uint64_t len, unsigned int count)
 {
 	int first, dmabufs[count], i;
@@ -80,7 +86,7 @@ static void pool_fill(uint64_t len, unsigned int count)
 	for (i = 0; i < count; i++)
 		close(dmabufs[i]);
 	close(first);
-	pool_wait_clean(peer_first(len) + len * count);
+	pool_wait_clean(pooled(peer_first(len)) + pooled(len) * count);
 }
 
 /* --- CMA --------------------------------------------------------------- */
