@@ -54,7 +54,7 @@ static unsigned long vcm_shown_collect(struct vcm_iova_device *vdev,
 
 	lockdep_assert_held(&vdev->mappings_lock);
 
-	list_for_each_entry(map, &vdev->mappings, node) {
+	hlist_for_each_entry(map, &vdev->mappings, node) {
 		if (!vcm_iova_info(map, &shown[n].info) ||
 		    !READ_ONCE(map->live))
 			continue;

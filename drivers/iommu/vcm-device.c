@@ -81,7 +81,7 @@ static struct vcm_iova_device *vcm_device_create(struct device *dev)
 	kref_init(&vdev->ref);
 	init_rwsem(&vdev->hold);
 	mutex_init(&vdev->mappings_lock);
-	INIT_LIST_HEAD(&vdev->mappings);
+	INIT_HLIST_HEAD(&vdev->mappings);
 	spin_lock_init(&vdev->live_lock);
 	INIT_LIST_HEAD(&vdev->live);
 	mutex_init(&vdev->lock);
@@ -129,7 +129,7 @@ static void vcm_device_release(struct kref *ref)
 
 	vcm_extents_destroy(&vdev->extents);
 	WARN_ON(!RB_EMPTY_ROOT(&vdev->slabs));
-	WARN_ON(!list_empty(&vdev->mappings));
+	WARN_ON(!hlist_empty(&vdev->mappings));
 	put_device(vdev->dev);
 	mutex_destroy(&vdev->lock);
 	mutex_destroy(&vdev->mappings_lock);
@@ -238,10 +238,8 @@ void vcm_device_add_mapping(struct vcm_iova_device *vdev,
 			    struct vcm_iova_mapping *map)
 {
 	mutex_lock(&vdev->mappings_lock);
-	spin_lock(&vdev->live_lock);
-	list_add_tail(&map->node, &vdev->mappings);
+	hlist_add_head(&map->node, &vdev->mappings);
 	vdev->nr_mappings++;
-	spin_unlock(&vdev->live_lock);
 	mutex_unlock(&vdev->mappings_lock);
 }
 
@@ -256,10 +254,8 @@ void vcm_device_del_mapping(struct vcm_iova_device *vdev,
 			    struct vcm_iova_mapping *map)
 {
 	mutex_lock(&vdev->mappings_lock);
-	spin_lock(&vdev->live_lock);
-	list_del(&map->node);
+	hlist_del(&map->node);
 	vdev->nr_mappings--;
-	spin_unlock(&vdev->live_lock);
 	mutex_unlock(&vdev->mappings_lock);
 }
 
@@ -327,7 +323,7 @@ void vcm_device_count(struct vcm_iova_device *vdev,
 	lockdep_assert_held(&vdev->mappings_lock);
 
 	*counts = (struct vcm_device_counts){};
-	list_for_each_entry(map, &vdev->mappings, node)
+	hlist_for_each_entry(map, &vdev->mappings, node)
 		vcm_mapping_count(map, counts);
 	mutex_lock(&vdev->lock);
 	counts->reservations += vdev->nr_slabs;
@@ -429,7 +425,7 @@ static void vcm_device_drain(struct vcm_iova_device *vdev)
 	struct vcm_iova_mapping *map;
 
 	mutex_lock(&vdev->mappings_lock);
-	list_for_each_entry(map, &vdev->mappings, node) {
+	hlist_for_each_entry(map, &vdev->mappings, node) {
 		mutex_lock(&map->lock);
 		mutex_unlock(&map->lock);
 	}

@@ -46,10 +46,10 @@ enum {
  * @alone: bytes in reservations that a mapping has to itself, where room is
  *	scarce
  * @hold: held for writing while VCM_DEVICE_HELD
- * @mappings_lock: protects @mappings, held together with @live_lock to change it
+ * @mappings_lock: protects @mappings
  * @mappings: all &struct vcm_iova_mapping that are attached
  * @nr_mappings: number of them
- * @live_lock: as above, and protects what follows
+ * @live_lock: protects what follows
  * @live: those that are live, if VCM_DEVICE_UNOWNED
  * @domain: the domain that the DMA API maps in, or NULL if that is not known
  * @lock: protects what follows
@@ -65,10 +65,10 @@ enum {
  * device do not wait for each other, but for @lock where they are in slabs.
  *
  * Lock order: notifiers of the device's bus -> table of all -> @hold ->
- * @mappings_lock -> an exporter's locks are outside of the next ->
- * &struct vcm_iova_mapping.lock -> gate of @rules -> @lock -> @live_lock. Page
- * tables are changed without @lock: a slab stays where it is as long as one of
- * its addresses is taken.
+ * @mappings_lock -> &struct vcm_iova_mapping.lock -> gate of @rules -> @lock ->
+ * @live_lock. An exporter's locks are outside of that of a mapping. Inside of @lock,
+ * @mappings_lock is tried only. Page tables are changed without @lock: a slab stays
+ * where it is as long as one of its addresses is taken.
  */
 struct vcm_iova_device {
 	struct device *dev;
@@ -89,7 +89,7 @@ struct vcm_iova_device {
 
 	/* protects the next two */
 	struct mutex mappings_lock;
-	struct list_head mappings;
+	struct hlist_head mappings;
 	unsigned long nr_mappings;
 
 	/* protects the next two */

@@ -480,7 +480,7 @@ void vcm_mappings_revoke(struct vcm_iova_device *vdev, bool lost)
 	if (lost && !vcm_device_is(vdev, VCM_DEVICE_DEAD))
 		set_bit(VCM_DEVICE_LOST, &vdev->special);
 	set_bit(VCM_DEVICE_DEAD, &vdev->special);
-	list_for_each_entry(map, &vdev->mappings, node) {
+	hlist_for_each_entry(map, &vdev->mappings, node) {
 		mutex_lock(&map->lock);
 		if (map->live && vcm_device_lost(vdev))
 			vcm_do_forget(map);
@@ -559,7 +559,7 @@ int vcm_iova_policy_check(const struct vcm_iova_policy *policy)
 {
 	if (policy->flags & ~VCM_IOVA_STRICT)
 		return -EOPNOTSUPP;
-	if (policy->align && (hweight64(policy->align) != 1 ||
+	if (policy->align && (policy->align & (policy->align - 1) ||
 			      policy->align < PAGE_SIZE ||
 			      policy->align > VCM_IOVA_SPACE_MAX))
 		return -EDOM;
@@ -571,7 +571,7 @@ EXPORT_SYMBOL_NS_GPL(vcm_iova_policy_check, "VCM_IOVA");
 
 /**
  * vcm_mapping_attach - vcm_iova_attach() for a device that is known
- * @map: zeroed; filled in
+ * @map: filled in
  * @vdev: the device, whose reference goes with the mapping, or now on failure
  * @memory: what the buffer is made of
  * @policy: where it is to be mapped
@@ -596,6 +596,13 @@ int vcm_mapping_attach(struct vcm_iova_mapping *map,
 	map->needs_sync = !vdev->linked || !vdev->coherent;
 	map->memory = *memory;
 	map->gfp = gfp;
+	map->mapped = false;
+	map->live = false;
+	map->taken = 0;
+	map->alone = 0;
+	map->range = NULL;
+	map->iova = 0;
+	map->segs = 0;
 	ret = vcm_table_init(map);
 	if (ret)
 		goto put_device;
@@ -613,7 +620,7 @@ EXPORT_SYMBOL_IF_KUNIT(vcm_mapping_attach);
 
 /**
  * vcm_iova_attach - attach a buffer to a device
- * @map: zeroed; filled in for the importer and for the other calls
+ * @map: filled in for the importer and for the other calls
  * @dev: the device that will do the DMA; its segment limits are set
  * @memory: what the buffer is made of; constant until vcm_iova_detach()
  * @policy: where it is to be mapped
@@ -636,7 +643,6 @@ int vcm_iova_attach(struct vcm_iova_mapping *map, struct device *dev,
 	return vcm_mapping_attach(map, vdev, memory, policy, gfp);
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_attach, "VCM_IOVA");
-
 
 /**
  * vcm_iova_detach - undo vcm_iova_attach()

@@ -324,16 +324,15 @@ static unsigned long vcm_taken_collect(struct vcm_iova_device *vdev,
 	struct vcm_iova_mapping *map;
 	unsigned long n = 0;
 
-	spin_lock(&vdev->live_lock);
-	list_for_each_entry(map, &vdev->mappings, node) {
-		u64 len = data_race(map->taken);
+	lockdep_assert_held(&vdev->mappings_lock);
+
+	hlist_for_each_entry(map, &vdev->mappings, node) {
+		/* Whoever maps them has locks of their own. */
+		u64 start = data_race(map->iova), len = data_race(map->taken);
 
 		if (len && n < max)
-			taken[n++] = (struct vcm_taken){
-				data_race(map->iova), len,
-			};
+			taken[n++] = (struct vcm_taken){ start, len };
 	}
-	spin_unlock(&vdev->live_lock);
 	return n;
 }
 
@@ -360,7 +359,14 @@ static bool vcm_gap_found(struct vcm_iova_device *vdev,
 	if (!taken)
 		return true;
 
+	/* That lock is outside of ours. Who has it just now is not waited for. */
+	if (!mutex_trylock(&vdev->mappings_lock)) {
+		kvfree(taken);
+		return true;
+	}
 	n = vcm_taken_collect(vdev, taken, max);
+	mutex_unlock(&vdev->mappings_lock);
+
 	sort(taken, n, sizeof(*taken), vcm_taken_cmp, NULL);
 	for (i = 0; i < n && !found; i++) {
 		found = vcm_gap_takes(search, at, taken[i].start);
@@ -618,7 +624,7 @@ static int vcm_place_narrow(struct vcm_iova_device *vdev,
 static bool vcm_is_packed(u64 len, u64 align)
 {
 	return align / 2 < len &&
-	       (hweight64(len) == 1 || len <= VCM_ROUNDED_MAX);
+	       (!(len & (len - 1)) || len <= VCM_ROUNDED_MAX);
 }
 
 /*

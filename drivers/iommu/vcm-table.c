@@ -80,29 +80,45 @@ static unsigned long vcm_run_cut(const struct vcm_iova_limits *limits,
 	return nents;
 }
 
-/* All runs; the first time, what there is to know of them is noted. */
+/* All runs */
 static unsigned long vcm_runs_cut(struct vcm_iova_mapping *map,
 				  struct scatterlist *sg)
 {
 	const struct vcm_iova_memory *memory = &map->memory;
 	unsigned long at = 0, nents = 0;
-	unsigned int runs = 0;
 	phys_addr_t phys;
 	u64 offset = 0;
 	size_t len;
 
-	while ((len = memory->next(memory->data, &at, &phys))) {
-		if (!offset) {
-			map->phys = phys;
-			map->head = len;
-		}
+	for (map->runs = 0; offset < memory->len; map->runs++) {
+		len = memory->next(memory->data, &at, &phys);
 		nents += vcm_run_cut(&map->limits, phys, offset, len, &sg);
 		offset += len;
-		runs++;
 	}
-	map->len = offset;
-	map->runs = runs;
 	return nents;
+}
+
+/* The first run, which may be all there is, in one segment. */
+static bool vcm_table_is_one(struct vcm_iova_mapping *map)
+{
+	const struct vcm_iova_memory *memory = &map->memory;
+	unsigned long at = 0;
+
+	map->head = memory->next(memory->data, &at, &map->phys);
+	return map->head == memory->len &&
+	       vcm_seg_len(&map->limits, map->phys, 0, map->head) == map->head;
+}
+
+static void vcm_table_set_one(struct vcm_iova_mapping *map)
+{
+	struct scatterlist *sg = &map->one;
+
+	*sg = (struct scatterlist){};
+	sg_init_marker(sg, 1);
+	sg_set_page(sg, phys_to_page(map->phys), map->len,
+		    offset_in_page(map->phys));
+	map->table = (struct sg_table){ sg, 1, 1 };
+	map->runs = 1;
 }
 
 /**
@@ -114,22 +130,20 @@ static unsigned long vcm_runs_cut(struct vcm_iova_mapping *map,
  */
 int vcm_table_init(struct vcm_iova_mapping *map)
 {
-	struct scatterlist *none = NULL;
 	unsigned long nents;
 	int ret;
 
-	vcm_limits_get(map);
-	nents = vcm_runs_cut(map, none);
-	if (!nents)
+	map->len = map->memory.len;
+	if (!map->len)
 		return -EINVAL;
-	if (nents == 1) {
-		sg_init_table(&map->one, 1);
-		sg_set_page(&map->one, phys_to_page(map->phys), map->len,
-			    offset_in_page(map->phys));
-		map->table = (struct sg_table){ &map->one, 1, 1 };
+
+	vcm_limits_get(map);
+	if (vcm_table_is_one(map)) {
+		vcm_table_set_one(map);
 		return 0;
 	}
 
+	nents = vcm_runs_cut(map, NULL);
 	if (overflows_type(nents, map->table.nents))
 		return -ENOMEM;
 	ret = sg_alloc_table(&map->table, nents, map->gfp);

@@ -57,13 +57,14 @@ struct vcm_iova_policy {
  * struct vcm_iova_memory - what a buffer is made of
  * @next: tells the runs of memory that make up the buffer one after the other.
  *	@data is that below. @at is 0 for the first run and else as @next left it.
- *	*@phys is set to where the run is. Returns its length in whole pages, or
- *	0 behind the last one
+ *	*@phys is set to where the run is. Returns its length in whole pages
  * @data: for @next
+ * @len: bytes in all of them
  */
 struct vcm_iova_memory {
 	size_t (*next)(const void *data, unsigned long *at, phys_addr_t *phys);
 	const void *data;
+	size_t len;
 };
 
 /**
@@ -122,7 +123,7 @@ struct vcm_iova_mapping {
 
 	/* private: constant from vcm_iova_attach() to vcm_iova_detach() */
 	struct vcm_iova_device *vdev;
-	struct list_head node;		/* in the device's list of mappings */
+	struct hlist_node node;		/* in the device's list of mappings */
 	struct vcm_iova_memory memory;
 	gfp_t gfp;			/* ... that @table was allocated with */
 	phys_addr_t phys;		/* of the first byte */

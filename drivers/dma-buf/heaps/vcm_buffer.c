@@ -45,11 +45,12 @@ static int vcm_heap_attach(struct dma_buf *dmabuf,
 	const struct vcm_iova_memory memory = {
 		.next = vcm_chunks_next_run,
 		.data = &buffer->chunks,
+		.len = buffer->len,
 	};
 	struct vcm_attachment *a;
 	int ret;
 
-	a = kzalloc_obj(*a, VCM_GFP_META);
+	a = kmalloc_obj(*a, VCM_GFP_META);
 	if (!a)
 		return -ENOMEM;
 

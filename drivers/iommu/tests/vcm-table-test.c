@@ -86,7 +86,7 @@ static size_t next_run(const void *data, unsigned long *at, phys_addr_t *phys)
 	const struct run *run = (const struct run *)data + *at;
 
 	*phys = run->phys;
-	*at += !!run->len;
+	++*at;
 	return run->len;
 }
 
@@ -104,6 +104,8 @@ static struct vcm_iova_mapping *new_map(struct kunit *test,
 	t->map.vdev = &t->vdev;
 	t->map.gfp = GFP_KERNEL;
 	t->map.memory = (struct vcm_iova_memory){ next_run, buffer };
+	for (; buffer->len; buffer++)
+		t->map.memory.len += buffer->len;
 	return &t->map;
 }
 

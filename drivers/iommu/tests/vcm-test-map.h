@@ -11,7 +11,7 @@
 #include "../vcm-device.h"
 #include "../vcm-mapping.h"
 
-/* The runs of a table; behind the last entry *@at is 1, as no entry is there. */
+/* The runs of a table, whose entries *@at points to. */
 static inline size_t vcm_test_next_run(const void *data, unsigned long *at,
 				       phys_addr_t *phys)
 {
@@ -19,14 +19,12 @@ static inline size_t vcm_test_next_run(const void *data, unsigned long *at,
 	struct scatterlist *sg = *at ? (struct scatterlist *)*at : sgt->sgl;
 	size_t len = 0;
 
-	if (*at == 1)
-		return 0;
 	*phys = sg_phys(sg);
 	do {
 		len += sg->length;
 		sg = sg_next(sg);
 	} while (sg && sg_phys(sg) == *phys + len);
-	*at = sg ? (unsigned long)sg : 1;
+	*at = (unsigned long)sg;
 	return len;
 }
 
@@ -36,9 +34,14 @@ static inline int vcm_test_attach(struct vcm_iova_device *vdev,
 				  const struct vcm_iova_policy *policy,
 				  struct vcm_iova_mapping *map)
 {
-	const struct vcm_iova_memory memory = { vcm_test_next_run, sgt };
+	struct vcm_iova_memory memory = { vcm_test_next_run, sgt };
+	struct scatterlist *sg;
+	int i;
 
-	memset(map, 0, sizeof(*map));
+	for_each_sgtable_sg(sgt, sg, i)
+		memory.len += sg->length;
+	/* Nothing in it is looked at. */
+	memset(map, 0x5a, sizeof(*map));
 	kref_get(&vdev->ref);
 	return vcm_mapping_attach(map, vdev, &memory, policy, GFP_KERNEL);
 }
