@@ -264,7 +264,9 @@ static void vcm_domain_set_window(struct vcm_domain *domain,
 
 /**
  * vcm_domain_alloc - make a domain for a space's device
- * @dev: the device
+ * @space: the space
+ * @parent: its parent
+ * @regions: addresses of @parent that are no IOVAs
  *
  * If there is none, the space is told why, as the IOMMU core is silent of it.
  *
@@ -272,9 +274,10 @@ static void vcm_domain_set_window(struct vcm_domain *domain,
  * Return: the domain, or -ENOMEM or what the driver of the parent's IOMMU
  *	returns.
  */
-struct iommu_domain *vcm_domain_alloc(struct device *dev)
+struct iommu_domain *vcm_domain_alloc(struct vcm_space *space,
+				      struct device *parent,
+				      const struct vcm_regions *regions)
 {
-	struct vcm_space *space = vcm_space_of(dev);
 	struct vcm_domain *domain;
 	int ret;
 
@@ -284,13 +287,13 @@ struct iommu_domain *vcm_domain_alloc(struct device *dev)
 		goto fail;
 	}
 
-	domain->backing = vcm_backing_alloc(space->parent->dev);
+	domain->backing = vcm_backing_alloc(parent);
 	if (IS_ERR(domain->backing)) {
 		ret = PTR_ERR(domain->backing);
 		goto free_domain;
 	}
 
-	ret = vcm_regions_map(space->parent, domain->backing);
+	ret = vcm_regions_map(regions, domain->backing);
 	if (ret)
 		goto free_backing;
 

@@ -11,6 +11,7 @@
 
 struct delayed_work;
 struct device;
+struct vcm_regions;
 struct vcm_space;
 
 /**
@@ -46,7 +47,9 @@ struct vcm_domain {
 extern const struct iommu_domain_ops vcm_domain_ops;
 extern struct iommu_domain vcm_blocked_domain;
 
-struct iommu_domain *vcm_domain_alloc(struct device *dev);
+struct iommu_domain *vcm_domain_alloc(struct vcm_space *space,
+				      struct device *parent,
+				      const struct vcm_regions *regions);
 void vcm_domain_close(struct vcm_domain *domain);
 bool vcm_domain_abandon(struct vcm_domain *domain,
 			struct delayed_work *emptied);

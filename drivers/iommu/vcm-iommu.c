@@ -16,6 +16,7 @@
 #include <linux/vcm-iova.h>
 
 #include "vcm-domain.h"
+#include "vcm-parent.h"
 #include "vcm-region.h"
 #include "vcm-space.h"
 
@@ -28,13 +29,21 @@ static void vcm_get_resv_regions(struct device *dev, struct list_head *regions)
 	struct vcm_space *space = vcm_space_of(dev);
 	int ret;
 
-	ret = vcm_regions_reserve(space->parent, regions);
+	ret = vcm_regions_reserve(&space->parent->regions, regions);
 	if (!ret && space->args.fixed_len)
 		ret = vcm_region_reserve(regions, space->args.fixed_start,
 					 space->args.fixed_len);
 	/* There is no way to tell the core. */
 	if (ret)
 		space->error = ret;
+}
+
+static struct iommu_domain *vcm_alloc_paging(struct device *dev)
+{
+	struct vcm_space *space = vcm_space_of(dev);
+
+	return vcm_domain_alloc(space, space->parent->dev,
+				&space->parent->regions);
 }
 
 static struct iommu_device *vcm_probe_device(struct device *dev)
@@ -64,7 +73,7 @@ static int vcm_def_domain_type(struct device *dev)
 static const struct iommu_ops vcm_iommu_ops = {
 	.owner = THIS_MODULE,
 	.capable = vcm_capable,
-	.domain_alloc_paging = vcm_domain_alloc,
+	.domain_alloc_paging = vcm_alloc_paging,
 	.probe_device = vcm_probe_device,
 	.device_group = generic_device_group,
 	.get_resv_regions = vcm_get_resv_regions,

@@ -85,7 +85,7 @@ int vcm_parent_check(const struct vcm_parent *parent)
 		return -EACCES;
 	if (vcm_parent_is_shared(parent))
 		return -EXDEV;
-	if (vcm_regions_lose_msi(parent))
+	if (vcm_regions_lose_msi(&parent->regions))
 		return -EADDRNOTAVAIL;
 	return 0;
 }
@@ -208,7 +208,7 @@ static void vcm_parent_release(struct kref *ref)
 {
 	struct vcm_parent *parent = container_of(ref, struct vcm_parent, ref);
 
-	vcm_regions_free(parent);
+	vcm_regions_free(&parent->regions);
 	iommu_group_put(parent->group);
 	put_device(parent->dev);
 	mutex_destroy(&parent->lock);
@@ -232,8 +232,7 @@ static struct vcm_parent *vcm_parent_create(struct device *dev)
 	parent->dev = get_device(dev);
 	parent->group = iommu_group_get(dev);
 	parent->unbind.notifier_call = vcm_parent_notify;
-	INIT_LIST_HEAD(&parent->regions);
-	ret = vcm_regions_find(parent);
+	ret = vcm_regions_find(&parent->regions, dev);
 	if (ret)
 		goto drop;
 

@@ -5,12 +5,16 @@
 #ifndef _VCM_PARENT_H
 #define _VCM_PARENT_H
 
+#include <linux/errno.h>
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/rwsem.h>
 #include <linux/types.h>
+
+#include "vcm-region.h"
 
 struct device;
 struct iommu_group;
@@ -29,11 +33,8 @@ struct vcm_space;
  * @unbind: tells when the device loses its driver or goes away
  * @owned: the DMA of @dev is claimed: without a space it reaches nothing;
  *	constant until @dead
- * @regions: addresses that are no IOVAs in a space, &struct
- *	iommu_resv_region; as they were when @dev was there for sure, constant
- * @doorbell: page that its interrupt messages go to, or 0 if the IOMMU does
- *	not translate them; constant
- * @doorbell_iova: where @dev sees @doorbell; constant
+ * @regions: addresses that are no IOVAs in a space, as they were when @dev was
+ *	there for sure; constant
  * @gate: held for writing while @dev is attached to a space or detached from
  *	one, and for reading by vcm_iova_map() and its reverse in a
  *	space: virtio-iommu replays what is mapped when it attaches, and what
@@ -61,9 +62,7 @@ struct vcm_parent {
 	struct list_head node;
 	struct notifier_block unbind;
 	bool owned;
-	struct list_head regions;
-	phys_addr_t doorbell;
-	u64 doorbell_iova;
+	struct vcm_regions regions;
 	struct rw_semaphore gate;
 
 	/* protects what follows */
@@ -73,6 +72,14 @@ struct vcm_parent {
 	struct vcm_space *active;
 	bool dead;
 };
+
+/* Can @parent be attached to its spaces, and be mapped for in them? */
+static inline int vcm_parent_alive(const struct vcm_parent *parent)
+{
+	lockdep_assert_held(&parent->lock);
+
+	return parent->dead ? -ENODEV : 0;
+}
 
 extern struct list_head vcm_parents;
 extern struct mutex vcm_parents_lock;

@@ -12,7 +12,6 @@
 #include <linux/msi.h>
 #include <linux/pci.h>
 
-#include "vcm-parent.h"
 #include "vcm-region.h"
 
 /* Mapped one to one in every domain of the device */
@@ -22,7 +21,7 @@ static bool vcm_region_is_direct(const struct iommu_resv_region *region)
 	       region->type == IOMMU_RESV_DIRECT_RELAXABLE;
 }
 
-static int vcm_region_add(struct vcm_parent *parent, u64 start, u64 len,
+static int vcm_region_add(struct vcm_regions *regions, u64 start, u64 len,
 			  int prot, enum iommu_resv_type type)
 {
 	struct iommu_resv_region *region;
@@ -30,33 +29,33 @@ static int vcm_region_add(struct vcm_parent *parent, u64 start, u64 len,
 	region = iommu_alloc_resv_region(start, len, prot, type, GFP_KERNEL);
 	if (!region)
 		return -ENOMEM;
-	list_add_tail(&region->list, &parent->regions);
+	list_add_tail(&region->list, &regions->list);
 	return 0;
 }
 
 /* --- What the IOMMU driver and firmware say ---------------------------- */
 
-static int vcm_regions_find_iommu(struct vcm_parent *parent)
+static int vcm_regions_find_iommu(struct vcm_regions *regions)
 {
 	struct iommu_resv_region *region;
-	LIST_HEAD(regions);
+	LIST_HEAD(list);
 	int ret = 0;
 
-	iommu_get_resv_regions(parent->dev, &regions);
-	list_for_each_entry(region, &regions, list) {
-		ret = vcm_region_add(parent, region->start, region->length,
+	iommu_get_resv_regions(regions->dev, &list);
+	list_for_each_entry(region, &list, list) {
+		ret = vcm_region_add(regions, region->start, region->length,
 				     region->prot, region->type);
 		if (ret)
 			break;
 	}
-	iommu_put_resv_regions(parent->dev, &regions);
+	iommu_put_resv_regions(regions->dev, &list);
 	return ret;
 }
 
 /* --- PCI --------------------------------------------------------------- */
 
 /* Outbound windows: addresses there are those of other devices. */
-static int vcm_regions_find_windows(struct vcm_parent *parent,
+static int vcm_regions_find_windows(struct vcm_regions *regions,
 				    struct pci_host_bridge *bridge)
 {
 	struct resource_entry *window;
@@ -65,7 +64,7 @@ static int vcm_regions_find_windows(struct vcm_parent *parent,
 	resource_list_for_each_entry(window, &bridge->windows) {
 		if (resource_type(window->res) != IORESOURCE_MEM)
 			continue;
-		ret = vcm_region_add(parent, window->res->start -
+		ret = vcm_region_add(regions, window->res->start -
 				     window->offset,
 				     resource_size(window->res), 0,
 				     IOMMU_RESV_RESERVED);
@@ -92,7 +91,7 @@ static struct resource_entry *vcm_next_inbound(struct pci_host_bridge *bridge,
 }
 
 /* What the bridge does not forward to memory: all between inbound ranges. */
-static int vcm_regions_find_gaps(struct vcm_parent *parent,
+static int vcm_regions_find_gaps(struct vcm_regions *regions,
 				 struct pci_host_bridge *bridge)
 {
 	struct resource_entry *entry;
@@ -106,7 +105,7 @@ static int vcm_regions_find_gaps(struct vcm_parent *parent,
 		u64 start = entry->res->start - entry->offset;
 
 		if (start > addr) {
-			ret = vcm_region_add(parent, addr, start - addr, 0,
+			ret = vcm_region_add(regions, addr, start - addr, 0,
 					     IOMMU_RESV_RESERVED);
 			if (ret)
 				return ret;
@@ -115,30 +114,30 @@ static int vcm_regions_find_gaps(struct vcm_parent *parent,
 		if (!addr)
 			return 0;
 	}
-	return vcm_region_add(parent, addr, U64_MAX - addr, 0,
+	return vcm_region_add(regions, addr, U64_MAX - addr, 0,
 			      IOMMU_RESV_RESERVED);
 }
 
-static int vcm_regions_find_pci(struct vcm_parent *parent)
+static int vcm_regions_find_pci(struct vcm_regions *regions)
 {
 	struct pci_host_bridge *bridge;
 	int ret;
 
-	if (!dev_is_pci(parent->dev))
+	if (!dev_is_pci(regions->dev))
 		return 0;
 
-	bridge = pci_find_host_bridge(to_pci_dev(parent->dev)->bus);
-	ret = vcm_regions_find_windows(parent, bridge);
-	return ret ?: vcm_regions_find_gaps(parent, bridge);
+	bridge = pci_find_host_bridge(to_pci_dev(regions->dev)->bus);
+	ret = vcm_regions_find_windows(regions, bridge);
+	return ret ?: vcm_regions_find_gaps(regions, bridge);
 }
 
 /* --- Interrupts -------------------------------------------------------- */
 
-static bool vcm_translates_msi(const struct vcm_parent *parent)
+static bool vcm_translates_msi(const struct vcm_regions *regions)
 {
 	struct iommu_resv_region *region;
 
-	list_for_each_entry(region, &parent->regions, list)
+	list_for_each_entry(region, &regions->list, list)
 		if (region->type == IOMMU_RESV_SW_MSI)
 			return true;
 	return false;
@@ -150,16 +149,16 @@ static bool vcm_translates_msi(const struct vcm_parent *parent)
  * it is attached to. All vectors of a device share one page of the interrupt
  * controller. The DMA API took the page's address from the device's IOVAs.
  */
-static void vcm_find_doorbell(struct vcm_parent *parent)
+static void vcm_find_doorbell(struct vcm_regions *regions)
 {
-	struct iommu_domain *domain = iommu_get_domain_for_dev(parent->dev);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(regions->dev);
 	struct pci_dev *pdev;
 	struct msi_msg msg;
 	int irq;
 
-	if (!domain || !dev_is_pci(parent->dev) || !vcm_translates_msi(parent))
+	if (!domain || !dev_is_pci(regions->dev) || !vcm_translates_msi(regions))
 		return;
-	pdev = to_pci_dev(parent->dev);
+	pdev = to_pci_dev(regions->dev);
 	if (!pci_dev_msi_enabled(pdev))
 		return;
 
@@ -168,17 +167,17 @@ static void vcm_find_doorbell(struct vcm_parent *parent)
 		return;
 
 	get_cached_msi_msg(irq, &msg);
-	parent->doorbell_iova = (((u64)msg.address_hi << 32) |
+	regions->doorbell_iova = (((u64)msg.address_hi << 32) |
 				 msg.address_lo) & PAGE_MASK;
-	parent->doorbell = iommu_iova_to_phys(domain, parent->doorbell_iova);
+	regions->doorbell = iommu_iova_to_phys(domain, regions->doorbell_iova);
 }
 
-static int vcm_map_doorbell(const struct vcm_parent *parent,
+static int vcm_map_doorbell(const struct vcm_regions *regions,
 			    struct iommu_domain *backing)
 {
-	if (!parent->doorbell)
+	if (!regions->doorbell)
 		return 0;
-	return iommu_map(backing, parent->doorbell_iova, parent->doorbell,
+	return iommu_map(backing, regions->doorbell_iova, regions->doorbell,
 			 PAGE_SIZE, IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO,
 			 GFP_KERNEL);
 }
@@ -221,32 +220,36 @@ static int vcm_region_map(struct iommu_domain *backing,
 
 /**
  * vcm_regions_find - find what is no IOVA in the spaces of a device
- * @parent: the device, in its default domain, with its vectors set up
+ * @regions: zeroed; filled in
+ * @dev: the device, in its default domain, with its vectors set up
  *
  * Context: Process context, sleeps.
  * Return: 0 or -ENOMEM; vcm_regions_free() in any case.
  */
-int vcm_regions_find(struct vcm_parent *parent)
+int vcm_regions_find(struct vcm_regions *regions, struct device *dev)
 {
 	int ret;
 
-	ret = vcm_regions_find_iommu(parent);
+	INIT_LIST_HEAD(&regions->list);
+	regions->dev = dev;
+
+	ret = vcm_regions_find_iommu(regions);
 	if (ret)
 		return ret;
-	ret = vcm_regions_find_pci(parent);
+	ret = vcm_regions_find_pci(regions);
 	if (ret)
 		return ret;
 
-	vcm_find_doorbell(parent);
-	if (!parent->doorbell)
+	vcm_find_doorbell(regions);
+	if (!regions->doorbell)
 		return 0;
-	return vcm_region_add(parent, parent->doorbell_iova, PAGE_SIZE, 0,
+	return vcm_region_add(regions, regions->doorbell_iova, PAGE_SIZE, 0,
 			      IOMMU_RESV_RESERVED);
 }
 
 /**
  * vcm_regions_lose_msi - would interrupts of a device be lost in its spaces
- * @parent: the device, with its regions found
+ * @regions: the regions of the device
  *
  * Of PCI devices it is known where the messages go. Others have them written by
  * whatever their driver programs.
@@ -254,58 +257,58 @@ int vcm_regions_find(struct vcm_parent *parent)
  * Context: Any.
  * Return: true if the IOMMU translates messages that the device may send.
  */
-bool vcm_regions_lose_msi(const struct vcm_parent *parent)
+bool vcm_regions_lose_msi(const struct vcm_regions *regions)
 {
-	return !dev_is_pci(parent->dev) && vcm_translates_msi(parent) &&
-	       dev_get_msi_domain(parent->dev);
+	return !dev_is_pci(regions->dev) && vcm_translates_msi(regions) &&
+	       dev_get_msi_domain(regions->dev);
 }
 
 /**
  * vcm_regions_free - undo vcm_regions_find()
- * @parent: the device
+ * @regions: the regions of the device
  *
  * Context: Any.
  */
-void vcm_regions_free(struct vcm_parent *parent)
+void vcm_regions_free(struct vcm_regions *regions)
 {
 	/* All ours, and so the device does not matter. */
-	iommu_put_resv_regions(parent->dev, &parent->regions);
+	iommu_put_resv_regions(regions->dev, &regions->list);
 }
 
 /**
  * vcm_regions_map - map in a domain what every domain of a device needs
- * @parent: the device
+ * @regions: the regions of the device
  * @backing: a new domain for it
  *
  * Context: Process context, sleeps.
  * Return: 0 or what iommu_map() returns; freeing @backing undoes it.
  */
-int vcm_regions_map(const struct vcm_parent *parent,
+int vcm_regions_map(const struct vcm_regions *regions,
 		    struct iommu_domain *backing)
 {
 	struct iommu_resv_region *region;
 	int ret;
 
-	list_for_each_entry(region, &parent->regions, list) {
+	list_for_each_entry(region, &regions->list, list) {
 		if (!vcm_region_is_direct(region))
 			continue;
 		ret = vcm_region_map(backing, region);
 		if (ret)
 			return ret;
 	}
-	return vcm_map_doorbell(parent, backing);
+	return vcm_map_doorbell(regions, backing);
 }
 
 /**
  * vcm_region_reserve - add a range to a list of reserved regions
- * @regions: the list
+ * @list: the list
  * @start: first address
  * @len: number of addresses
  *
  * Context: Process context, sleeps.
  * Return: 0 or -ENOMEM.
  */
-int vcm_region_reserve(struct list_head *regions, u64 start, u64 len)
+int vcm_region_reserve(struct list_head *list, u64 start, u64 len)
 {
 	struct iommu_resv_region *region;
 
@@ -313,14 +316,14 @@ int vcm_region_reserve(struct list_head *regions, u64 start, u64 len)
 					 GFP_KERNEL);
 	if (!region)
 		return -ENOMEM;
-	list_add_tail(&region->list, regions);
+	list_add_tail(&region->list, list);
 	return 0;
 }
 
 /**
  * vcm_regions_reserve - list what is no IOVA in the spaces of a device
- * @parent: the device; it may be gone
- * @regions: the list
+ * @regions: the regions of the device, which may be gone
+ * @list: the list
  *
  * All regions are of one kind: nothing is to be mapped there, and nothing that
  * the core does for other kinds is to be done for a space.
@@ -328,14 +331,14 @@ int vcm_region_reserve(struct list_head *regions, u64 start, u64 len)
  * Context: Process context, sleeps.
  * Return: 0 or -ENOMEM.
  */
-int vcm_regions_reserve(const struct vcm_parent *parent,
-			struct list_head *regions)
+int vcm_regions_reserve(const struct vcm_regions *regions,
+			struct list_head *list)
 {
 	struct iommu_resv_region *region;
 	int ret = 0;
 
-	list_for_each_entry(region, &parent->regions, list) {
-		ret = vcm_region_reserve(regions, region->start,
+	list_for_each_entry(region, &regions->list, list) {
+		ret = vcm_region_reserve(list, region->start,
 					 region->length);
 		if (ret)
 			break;
@@ -345,19 +348,19 @@ int vcm_regions_reserve(const struct vcm_parent *parent,
 
 /**
  * vcm_regions_overlap - is anything in a range no IOVA
- * @parent: the device
+ * @regions: the regions of the device
  * @start: first address
  * @len: number of addresses, not 0
  *
  * Context: Any.
  * Return: true if so.
  */
-bool vcm_regions_overlap(const struct vcm_parent *parent, u64 start, u64 len)
+bool vcm_regions_overlap(const struct vcm_regions *regions, u64 start, u64 len)
 {
 	u64 last = start + len - 1;
 	struct iommu_resv_region *region;
 
-	list_for_each_entry(region, &parent->regions, list)
+	list_for_each_entry(region, &regions->list, list)
 		if (region->start <= last &&
 		    region->start + region->length - 1 >= start)
 			return true;

@@ -5,20 +5,35 @@
 #ifndef _VCM_REGION_H
 #define _VCM_REGION_H
 
+#include <linux/list.h>
 #include <linux/types.h>
 
+struct device;
 struct iommu_domain;
-struct list_head;
-struct vcm_parent;
 
-int vcm_regions_find(struct vcm_parent *parent);
-void vcm_regions_free(struct vcm_parent *parent);
-int vcm_regions_map(const struct vcm_parent *parent,
+/**
+ * struct vcm_regions - addresses of a device that are no IOVAs
+ * @dev: the device
+ * @list: the addresses, &struct iommu_resv_region
+ * @doorbell: page that its interrupt messages go to, or 0 if the IOMMU does
+ *	not translate them
+ * @doorbell_iova: where @dev sees @doorbell
+ */
+struct vcm_regions {
+	struct device *dev;
+	struct list_head list;
+	phys_addr_t doorbell;
+	u64 doorbell_iova;
+};
+
+int vcm_regions_find(struct vcm_regions *regions, struct device *dev);
+void vcm_regions_free(struct vcm_regions *regions);
+int vcm_regions_map(const struct vcm_regions *regions,
 		    struct iommu_domain *backing);
-int vcm_regions_reserve(const struct vcm_parent *parent,
-			struct list_head *regions);
-int vcm_region_reserve(struct list_head *regions, u64 start, u64 len);
-bool vcm_regions_lose_msi(const struct vcm_parent *parent);
-bool vcm_regions_overlap(const struct vcm_parent *parent, u64 start, u64 len);
+int vcm_regions_reserve(const struct vcm_regions *regions,
+			struct list_head *list);
+int vcm_region_reserve(struct list_head *list, u64 start, u64 len);
+bool vcm_regions_lose_msi(const struct vcm_regions *regions);
+bool vcm_regions_overlap(const struct vcm_regions *regions, u64 start, u64 len);
 
 #endif /* _VCM_REGION_H */

@@ -10,6 +10,7 @@
 
 #include <linux/export.h>
 
+#include "vcm-parent.h"
 #include "vcm-space.h"
 
 /**
@@ -28,7 +29,7 @@ int vcm_space_activate(struct vcm_space *space)
 	int ret;
 
 	mutex_lock(&parent->lock);
-	ret = vcm_space_alive(space);
+	ret = vcm_parent_alive(space->parent);
 	if (ret || parent->active == space)
 		goto unlock;
 	ret = parent->active ? -EBUSY : vcm_parent_attach(parent, space);
@@ -53,7 +54,7 @@ int vcm_space_deactivate(struct vcm_space *space)
 	int ret;
 
 	mutex_lock(&parent->lock);
-	ret = vcm_space_alive(space);
+	ret = vcm_parent_alive(space->parent);
 	if (ret)
 		goto unlock;
 	if (parent->active == space)
@@ -88,7 +89,7 @@ int vcm_space_switch(struct vcm_space *space)
 
 	mutex_lock(&parent->lock);
 	old = parent->active;
-	ret = vcm_space_alive(space);
+	ret = vcm_parent_alive(space->parent);
 	if (ret || old == space)
 		goto unlock;
 

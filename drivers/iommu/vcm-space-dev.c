@@ -17,6 +17,7 @@
 
 #include "vcm-domain.h"
 #include "vcm-fwspec.h"
+#include "vcm-parent.h"
 #include "vcm-region.h"
 #include "vcm-space.h"
 
@@ -128,7 +129,7 @@ static int vcm_space_check_fixed(const struct vcm_space *space)
 	if (args->fixed_start < backing->geometry.aperture_start ||
 	    last > backing->geometry.aperture_end ||
 	    last > dma_get_mask(dev) || last > dev->bus_dma_limit ||
-	    vcm_regions_overlap(space->parent, args->fixed_start,
+	    vcm_regions_overlap(&space->parent->regions, args->fixed_start,
 				args->fixed_len))
 		return -ERANGE;
 	return 0;

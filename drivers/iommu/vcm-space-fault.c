@@ -6,6 +6,7 @@
 #include <linux/export.h>
 
 #include "vcm-domain.h"
+#include "vcm-parent.h"
 #include "vcm-space.h"
 
 static int vcm_space_fault(struct iommu_domain *backing, struct device *dev,
@@ -40,7 +41,7 @@ int vcm_space_set_fault_handler(struct vcm_space *space,
 	int ret;
 
 	mutex_lock(&space->parent->lock);
-	ret = vcm_space_alive(space);
+	ret = vcm_parent_alive(space->parent);
 	if (ret)
 		goto unlock;
 	if (space->parent->active == space) {

@@ -23,6 +23,7 @@
 #include <linux/slab.h>
 
 #include "vcm-domain.h"
+#include "vcm-parent.h"
 #include "vcm-space.h"
 
 /**
@@ -185,7 +186,7 @@ static int vcm_fixed_map(struct vcm_space *space, struct vcm_fixed *fixed)
 
 	/* The parent may have gone meanwhile. */
 	mutex_lock(&space->parent->lock);
-	ret = vcm_space_alive(space);
+	ret = vcm_parent_alive(space->parent);
 	if (ret)
 		goto unlock;
 	ret = vcm_fixed_map_segments(space, fixed, &done);
@@ -219,7 +220,7 @@ static int vcm_fixed_insert(struct vcm_space *space, struct vcm_fixed *fixed,
 	int ret;
 
 	mutex_lock(&space->parent->lock);
-	ret = vcm_space_alive(space);
+	ret = vcm_parent_alive(space->parent);
 	if (ret)
 		goto unlock;
 	ret = vcm_fixed_check(space, iova, len);

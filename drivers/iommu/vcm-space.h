@@ -6,20 +6,17 @@
 #define _VCM_SPACE_H
 
 #include <linux/completion.h>
-#include <linux/errno.h>
 #include <linux/iommu.h>
 #include <linux/list.h>
-#include <linux/lockdep.h>
 #include <linux/rbtree_types.h>
 #include <linux/refcount.h>
 #include <linux/vcm-iommu.h>
 #include <linux/workqueue.h>
 
-#include "vcm-parent.h"
-
 struct platform_device;
 struct seq_file;
 struct vcm_domain;
+struct vcm_parent;
 
 /**
  * struct vcm_space - an address space of a device
@@ -80,14 +77,6 @@ static inline u64 vcm_space_last(const struct vcm_space *space)
 static inline struct vcm_space *vcm_space_of(struct device *dev)
 {
 	return dev_iommu_priv_get(dev);
-}
-
-/* Can the parent be attached to its spaces, and be mapped for in them? */
-static inline int vcm_space_alive(const struct vcm_space *space)
-{
-	lockdep_assert_held(&space->parent->lock);
-
-	return space->parent->dead ? -ENODEV : 0;
 }
 
 /* A call that lets go of the lock is under way: the space stays. */

@@ -18,6 +18,7 @@
 #include <linux/sizes.h>
 
 #include "../vcm-domain.h"
+#include "../vcm-parent.h"
 #include "../vcm-region.h"
 #include "../vcm-space.h"
 #include "vcm-fail-nth.h"
@@ -57,7 +58,8 @@ static int region_test_init(struct kunit *test)
 	t->pdev.bus = &t->bus;
 	t->pdev.dev.bus = &pci_bus_type;
 	t->parent.dev = &t->pdev.dev;
-	INIT_LIST_HEAD(&t->parent.regions);
+	INIT_LIST_HEAD(&t->parent.regions.list);
+	t->parent.regions.dev = &t->pdev.dev;
 	return kunit_add_action_or_reset(test, free_bridge, t->bridge);
 }
 
@@ -113,23 +115,25 @@ static void overlaps_are_seen(struct kunit *test)
 	vcm_fake_iommu.regions[0].length = SZ_64K;
 	vcm_fake_iommu.regions[0].type = IOMMU_RESV_RESERVED;
 	parent = new_parent(test);
-	KUNIT_ASSERT_EQ(test, vcm_regions_find(parent), 0);
+	KUNIT_ASSERT_EQ(test, vcm_regions_find(&parent->regions,
+						  parent->dev), 0);
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
-		KUNIT_EXPECT_EQ_MSG(test, vcm_regions_overlap(parent,
+		KUNIT_EXPECT_EQ_MSG(test, vcm_regions_overlap(&parent->regions,
 							      cases[i].start,
 							      cases[i].len),
 				    cases[i].overlap, "case %d", i);
-	vcm_regions_free(parent);
+	vcm_regions_free(&parent->regions);
 }
 
 static void without_regions_nothing_overlaps(struct kunit *test)
 {
 	struct vcm_parent *parent = new_parent(test);
 
-	KUNIT_ASSERT_EQ(test, vcm_regions_find(parent), 0);
-	KUNIT_EXPECT_TRUE(test, list_empty(&parent->regions));
-	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(parent, 0, U64_MAX));
-	vcm_regions_free(parent);
+	KUNIT_ASSERT_EQ(test, vcm_regions_find(&parent->regions,
+						  parent->dev), 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&parent->regions.list));
+	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(&parent->regions, 0, U64_MAX));
+	vcm_regions_free(&parent->regions);
 }
 
 /* --- PCI --------------------------------------------------------------- */
@@ -147,14 +151,15 @@ static void windows_of_the_bridge_are_no_iovas(struct kunit *test)
 	add_window(test, &t->bridge->windows, SZ_64M, SZ_128M - 1, 0,
 		   IORESOURCE_IO);
 	parent = new_parent(test);
-	KUNIT_ASSERT_EQ(test, vcm_regions_find(parent), 0);
-	KUNIT_EXPECT_EQ(test, list_count_nodes(&parent->regions), 2);
-	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_1M, SZ_1M));
-	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(parent, SZ_2M, SZ_1M));
-	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_32M - 1, 1));
-	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(parent, SZ_32M,
+	KUNIT_ASSERT_EQ(test, vcm_regions_find(&parent->regions,
+						  parent->dev), 0);
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&parent->regions.list), 2);
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(&parent->regions, SZ_1M, SZ_1M));
+	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(&parent->regions, SZ_2M, SZ_1M));
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(&parent->regions, SZ_32M - 1, 1));
+	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(&parent->regions, SZ_32M,
 						     SZ_1G));
-	vcm_regions_free(parent);
+	vcm_regions_free(&parent->regions);
 }
 
 static void between_inbound_ranges_there_are_no_iovas(struct kunit *test)
@@ -170,21 +175,22 @@ static void between_inbound_ranges_there_are_no_iovas(struct kunit *test)
 	add_window(test, &t->bridge->dma_ranges, SZ_256M, SZ_512M - 1, 0,
 		   IORESOURCE_MEM);
 	parent = new_parent(test);
-	KUNIT_ASSERT_EQ(test, vcm_regions_find(parent), 0);
-	KUNIT_EXPECT_EQ(test, list_count_nodes(&parent->regions), 4);
-	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, 0, 1));
-	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_1M - 1, 1));
-	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(parent, SZ_1M, SZ_1M));
-	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_2M, 1));
-	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_64M - 1, 1));
-	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(parent, SZ_64M, SZ_64M));
-	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_128M, 1));
-	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_256M - 1, 1));
-	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(parent, SZ_256M,
+	KUNIT_ASSERT_EQ(test, vcm_regions_find(&parent->regions,
+						  parent->dev), 0);
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&parent->regions.list), 4);
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(&parent->regions, 0, 1));
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(&parent->regions, SZ_1M - 1, 1));
+	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(&parent->regions, SZ_1M, SZ_1M));
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(&parent->regions, SZ_2M, 1));
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(&parent->regions, SZ_64M - 1, 1));
+	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(&parent->regions, SZ_64M, SZ_64M));
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(&parent->regions, SZ_128M, 1));
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(&parent->regions, SZ_256M - 1, 1));
+	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(&parent->regions, SZ_256M,
 						     SZ_256M));
-	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, SZ_512M, 1));
-	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(parent, BIT_ULL(60), 1));
-	vcm_regions_free(parent);
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(&parent->regions, SZ_512M, 1));
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(&parent->regions, BIT_ULL(60), 1));
+	vcm_regions_free(&parent->regions);
 }
 
 static void a_bridge_may_forward_all(struct kunit *test)
@@ -194,9 +200,10 @@ static void a_bridge_may_forward_all(struct kunit *test)
 
 	add_window(test, &t->bridge->dma_ranges, 0, U64_MAX, 0, IORESOURCE_MEM);
 	parent = new_parent(test);
-	KUNIT_ASSERT_EQ(test, vcm_regions_find(parent), 0);
-	KUNIT_EXPECT_TRUE(test, list_empty(&parent->regions));
-	vcm_regions_free(parent);
+	KUNIT_ASSERT_EQ(test, vcm_regions_find(&parent->regions,
+						  parent->dev), 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&parent->regions.list));
+	vcm_regions_free(&parent->regions);
 }
 
 /* --- Reserving --------------------------------------------------------- */
@@ -218,12 +225,13 @@ static void all_regions_are_reserved_in_a_space(struct kunit *test)
 	vcm_fake_iommu.regions[2].type = IOMMU_RESV_MSI;
 	vcm_fake_iommu.regions[3].type = IOMMU_RESV_SW_MSI;
 	parent = new_parent(test);
-	KUNIT_ASSERT_EQ(test, vcm_regions_find(parent), 0);
+	KUNIT_ASSERT_EQ(test, vcm_regions_find(&parent->regions,
+						  parent->dev), 0);
 	/* It translates messages, but the device has no vectors. */
-	KUNIT_EXPECT_EQ(test, parent->doorbell, 0);
-	KUNIT_EXPECT_EQ(test, list_count_nodes(&parent->regions), 4);
+	KUNIT_EXPECT_EQ(test, parent->regions.doorbell, 0);
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&parent->regions.list), 4);
 
-	KUNIT_EXPECT_EQ(test, vcm_regions_reserve(parent, &list), 0);
+	KUNIT_EXPECT_EQ(test, vcm_regions_reserve(&parent->regions, &list), 0);
 	KUNIT_EXPECT_EQ(test, list_count_nodes(&list), 4);
 	/* In order, and nothing is to be mapped there. */
 	i = 0;
@@ -234,7 +242,7 @@ static void all_regions_are_reserved_in_a_space(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, region->prot, 0);
 	}
 	iommu_put_resv_regions(parent->dev, &list);
-	vcm_regions_free(parent);
+	vcm_regions_free(&parent->regions);
 }
 
 /* --- Direct mappings --------------------------------------------------- */
@@ -277,7 +285,7 @@ static void add_region(struct kunit *test, u64 start, u64 len, int prot,
 
 	region = iommu_alloc_resv_region(start, len, prot, type, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, region);
-	list_add_tail(&region->list, &t->parent.regions);
+	list_add_tail(&region->list, &t->parent.regions.list);
 }
 
 static void check_direct(struct kunit *test, const struct direct_case *c,
@@ -310,12 +318,12 @@ static void direct_mappings_are_whole_pages_once(struct kunit *test)
 				   IOMMU_RESV_DIRECT);
 		domain = iommu_paging_domain_alloc(dev);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
-		KUNIT_EXPECT_EQ_MSG(test, vcm_regions_map(parent, domain), 0,
+		KUNIT_EXPECT_EQ_MSG(test, vcm_regions_map(&parent->regions, domain), 0,
 				    "%s", c->name);
 		check_direct(test, c, domain);
 		iommu_domain_free(domain);
-		vcm_regions_free(parent);
-		INIT_LIST_HEAD(&parent->regions);
+		vcm_regions_free(&parent->regions);
+		INIT_LIST_HEAD(&parent->regions.list);
 	}
 }
 
@@ -339,7 +347,7 @@ static void direct_mappings_allow_what_they_say(struct kunit *test)
 	add_region(test, SZ_64M, PAGE_SIZE, IOMMU_WRITE, IOMMU_RESV_SW_MSI);
 	domain = iommu_paging_domain_alloc(dev);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
-	KUNIT_EXPECT_EQ(test, vcm_regions_map(parent, domain), 0);
+	KUNIT_EXPECT_EQ(test, vcm_regions_map(&parent->regions, domain), 0);
 	KUNIT_ASSERT_EQ(test, vcm_fake_iommu.nr_maps, ARRAY_SIZE(prots));
 	for (i = 0; i < ARRAY_SIZE(prots); i++) {
 		KUNIT_EXPECT_EQ(test, vcm_fake_iommu.calls[i].prot, prots[i]);
@@ -347,7 +355,7 @@ static void direct_mappings_allow_what_they_say(struct kunit *test)
 				SZ_1M * (i + 1));
 	}
 	iommu_domain_free(domain);
-	vcm_regions_free(parent);
+	vcm_regions_free(&parent->regions);
 }
 
 static void a_direct_mapping_that_fails_is_an_error(struct kunit *test)
@@ -364,10 +372,10 @@ static void a_direct_mapping_that_fails_is_an_error(struct kunit *test)
 		domain = iommu_paging_domain_alloc(dev);
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
 		vcm_fake_iommu.fail_map = n;
-		KUNIT_EXPECT_EQ(test, vcm_regions_map(parent, domain), -ENOMEM);
+		KUNIT_EXPECT_EQ(test, vcm_regions_map(&parent->regions, domain), -ENOMEM);
 		iommu_domain_free(domain);
 	}
-	vcm_regions_free(parent);
+	vcm_regions_free(&parent->regions);
 }
 
 /* The page that interrupt messages go to, where the device finds it */
@@ -379,9 +387,9 @@ static void the_doorbell_is_in_every_domain(struct kunit *test)
 	struct iommu_domain *domain = iommu_paging_domain_alloc(dev);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
-	parent->doorbell = SZ_1G;
-	parent->doorbell_iova = SZ_1M;
-	KUNIT_EXPECT_EQ(test, vcm_regions_map(parent, domain), 0);
+	parent->regions.doorbell = SZ_1G;
+	parent->regions.doorbell_iova = SZ_1M;
+	KUNIT_EXPECT_EQ(test, vcm_regions_map(&parent->regions, domain), 0);
 	KUNIT_EXPECT_EQ(test, iommu_iova_to_phys(domain, SZ_1M), SZ_1G);
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 1);
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.calls[0].prot,
@@ -421,10 +429,11 @@ static void out_of_memory_is_an_error(struct kunit *test)
 	parent = new_parent(test);
 	do {
 		vcm_fail_nth_start(test, ++n);
-		ret = vcm_regions_find(parent);
+		ret = vcm_regions_find(&parent->regions,
+						  parent->dev);
 		failed = vcm_fail_nth_end();
-		vcm_regions_free(parent);
-		INIT_LIST_HEAD(&parent->regions);
+		vcm_regions_free(&parent->regions);
+		INIT_LIST_HEAD(&parent->regions.list);
 		if (ret)
 			KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
 		failures += !!ret;

@@ -11,6 +11,7 @@
 #include <linux/sizes.h>
 
 #include "../vcm-domain.h"
+#include "../vcm-parent.h"
 #include "../vcm-space.h"
 #include "vcm-fake-iommu.h"
 #include "vcm-show.h"

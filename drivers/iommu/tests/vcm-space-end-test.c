@@ -24,6 +24,7 @@
 #include "../vcm-domain.h"
 #include "../vcm-device.h"
 #include "../vcm-mapping.h"
+#include "../vcm-parent.h"
 #include "../vcm-space.h"
 #include "vcm-fake-iommu.h"
 #include "vcm-test-map.h"

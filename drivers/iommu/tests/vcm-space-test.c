@@ -28,6 +28,7 @@
 #include "../vcm-device.h"
 #include "../vcm-mapping.h"
 #include "../vcm-region.h"
+#include "../vcm-parent.h"
 #include "../vcm-space.h"
 #include "vcm-fail-nth.h"
 #include "vcm-fake-iommu.h"

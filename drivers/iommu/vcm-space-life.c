@@ -24,6 +24,7 @@
 #include <linux/vcm-iova.h>
 
 #include "vcm-domain.h"
+#include "vcm-parent.h"
 #include "vcm-space.h"
 
 static DEFINE_IDA(vcm_space_ids);
