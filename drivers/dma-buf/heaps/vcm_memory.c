@@ -249,11 +249,19 @@ static long vcm_memory_available(const struct vcm_memory *memory)
 	       memory->kernel - min(memory->kernel / 2, memory->low);
 }
 
+/* Free pages of swap, or what a test has in their place. */
+VISIBLE_IF_KUNIT long vcm_memory_swap_free(void)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vcm_memory_swap_free);
+
+	return get_nr_swap_pages();
+}
+
 /* The most that swap could add. */
 static long vcm_memory_swap(const struct vcm_memory *memory)
 {
 	/* It counts below zero while a part is taken away. */
-	return clamp_t(long, get_nr_swap_pages(), 0, memory->anon);
+	return clamp_t(long, vcm_memory_swap_free(), 0, memory->anon);
 }
 
 /* ---- Claims ---- */

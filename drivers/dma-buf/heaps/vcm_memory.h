@@ -126,6 +126,7 @@ struct page *vcm_memory_alloc_pages(int nid, gfp_t gfp, unsigned int order);
 struct pglist_data;
 
 struct pglist_data *vcm_memory_node(int nid);
+long vcm_memory_swap_free(void);
 #endif
 
 #endif /* _VCM_MEMORY_H */

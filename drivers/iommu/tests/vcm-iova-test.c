@@ -831,6 +831,107 @@ static void slabs_are_as_large_as_can_be_had(struct kunit *test)
 	vcm_iova_put(vdev);
 }
 
+/* ... and needs less of the address space there than alone. */
+static void what_is_as_long_as_the_boundary_goes_in_slabs(struct kunit *test)
+{
+	const struct vcm_fake_args args = {
+		.mask = NARROW, .boundary = SZ_4M - 1,
+	};
+	struct vcm_iova_policy policy = { .align = SZ_16M };
+	struct vcm_iova_device *vdev = new_vdev(test, &args);
+	struct sg_table *sgt = new_buffer(test, SZ_4M);
+	struct vcm_iova_mapping map;
+
+	KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt, DMA_TO_DEVICE, &policy,
+					   &map), 0);
+	KUNIT_EXPECT_NOT_NULL(test, map.range);
+	check_map(test, vdev, sgt, &map);
+	vcm_test_unmap(&map);
+	check_empty(test, vdev, sgt);
+	vcm_iova_put(vdev);
+}
+
+#ifdef VCM_HAVE_FAIL_NTH
+/* How many allocations a map takes that finds no room. */
+static unsigned int allocations_in_vain(struct kunit *test,
+					struct vcm_iova_device *vdev, size_t len)
+{
+	struct sg_table *sgt = new_buffer(test, len);
+	struct vcm_iova_mapping map;
+	unsigned int left;
+	int ret;
+
+	KUNIT_ASSERT_EQ(test, vcm_test_attach(vdev, sgt, &no_policy, &map), 0);
+	vcm_fail_nth_start(test, VCM_FAIL_NTH_MAX);
+	ret = vcm_iova_map(&map, DMA_TO_DEVICE);
+	left = vcm_fail_nth_pause();
+	vcm_fail_nth_end();
+	KUNIT_EXPECT_EQ(test, ret, -ENOSPC);
+	if (!ret)
+		vcm_iova_unmap(&map);
+	vcm_iova_detach(&map);
+	return VCM_FAIL_NTH_MAX - left;
+}
+
+/* Each slab takes some; whether there is a gap at all is found out with a few. */
+#define FEW_ALLOCATIONS		8
+
+static void no_slab_is_reserved_where_no_gap_is(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct vcm_iova_mapping maps[15], low;
+	struct sg_table *sgt;
+	int i;
+
+	/* Nothing is as large. */
+	KUNIT_EXPECT_LE(test, allocations_in_vain(test, vdev, 257 * SZ_1M),
+			FEW_ALLOCATIONS);
+
+	/* With all but the first 16 MB taken */
+	sgt = new_buffer(test, SZ_16M);
+	for (i = 0; i < ARRAY_SIZE(maps); i++)
+		KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &maps[i]), 0);
+	KUNIT_EXPECT_LE(test, allocations_in_vain(test, vdev, 17 * SZ_1M),
+			FEW_ALLOCATIONS);
+	/* ... and 8 MB of these, and one in the middle not */
+	KUNIT_ASSERT_EQ(test, map_it(vdev, new_buffer(test, SZ_8M), &low), 0);
+	KUNIT_EXPECT_LE(test, allocations_in_vain(test, vdev, 13 * SZ_1M),
+			FEW_ALLOCATIONS);
+	vcm_test_unmap(&maps[7]);
+	KUNIT_EXPECT_LE(test, allocations_in_vain(test, vdev, 19 * SZ_1M),
+			FEW_ALLOCATIONS);
+	KUNIT_ASSERT_EQ(test, map_it(vdev, new_buffer(test, 13 * SZ_1M),
+				     &maps[7]), 0);
+	for (i = 0; i < ARRAY_SIZE(maps); i++)
+		vcm_test_unmap(&maps[i]);
+	vcm_test_unmap(&low);
+	check_empty(test, vdev, sgt);
+	vcm_iova_put(vdev);
+}
+
+/* The guard behind a buffer in slabs is not there for others either. */
+static void a_guard_is_no_gap(struct kunit *test)
+{
+	struct vcm_iova_policy guarded = { .guard = 15 * SZ_1M };
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct vcm_iova_mapping maps[16];
+	struct sg_table *sgt;
+	int nr = 0;
+
+	sgt = new_buffer(test, 3 * SZ_1M);
+	while (nr < ARRAY_SIZE(maps) &&
+	       !vcm_test_map(vdev, sgt, DMA_TO_DEVICE, &guarded, &maps[nr]))
+		nr++;
+	KUNIT_EXPECT_GT(test, nr, 10);
+	KUNIT_EXPECT_LE(test, allocations_in_vain(test, vdev, 15 * SZ_1M - SZ_64K),
+			FEW_ALLOCATIONS);
+	while (nr--)
+		vcm_test_unmap(&maps[nr]);
+	check_empty(test, vdev, sgt);
+	vcm_iova_put(vdev);
+}
+#endif
+
 static void a_power_of_two_is_a_reservation_of_its_own(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
@@ -1641,6 +1742,11 @@ static struct kunit_case iova_test_cases[] = {
 	KUNIT_CASE(small_address_spaces_are_used_to_the_end),
 	KUNIT_CASE(what_others_leave_is_found_in_smaller_slabs),
 	KUNIT_CASE(slabs_are_as_large_as_can_be_had),
+	KUNIT_CASE(what_is_as_long_as_the_boundary_goes_in_slabs),
+#ifdef VCM_HAVE_FAIL_NTH
+	KUNIT_CASE(no_slab_is_reserved_where_no_gap_is),
+	KUNIT_CASE(a_guard_is_no_gap),
+#endif
 	KUNIT_CASE(a_power_of_two_is_a_reservation_of_its_own),
 	KUNIT_CASE(what_fits_no_address_space_is_refused),
 	KUNIT_CASE(a_map_takes_no_more_for_a_guard),

@@ -240,6 +240,7 @@ static void all_regions_are_reserved_in_a_space(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, region->start, SZ_1M * ++i);
 		KUNIT_EXPECT_EQ(test, region->length, SZ_64K);
 		KUNIT_EXPECT_EQ(test, region->prot, 0);
+		KUNIT_EXPECT_EQ(test, region->prot, 0);
 	}
 	iommu_put_resv_regions(parent->dev, &list);
 	vcm_regions_free(&parent->regions);

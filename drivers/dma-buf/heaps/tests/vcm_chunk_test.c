@@ -7,6 +7,7 @@
  * to be back.
  */
 
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/align.h>
 #include <linux/device.h>
@@ -14,6 +15,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/limits.h>
 #include <linux/mm.h>
+#include <linux/mmzone.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
@@ -285,6 +287,66 @@ static void taking_wakes_the_worker_to_refill_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcm_chunks_alloc(&chunks, SZ_64K, SZ_64K), 0);
 	vcm_pool_low_mb = 0;
 	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, 2);
+	vcm_chunks_free(&chunks);
+}
+
+static struct pglist_data *made_up;
+static unsigned int nr_looks;
+
+static struct pglist_data *made_up_node(int nid)
+{
+	nr_looks++;
+	return made_up;
+}
+
+static long made_up_swap(void)
+{
+	return SZ_1G >> PAGE_SHIFT;
+}
+
+/* What is hoped for from swap is looked for as often as it is with other chunks. */
+static void clean_chunks_are_taken_step_by_step(struct kunit *test)
+{
+	unsigned long pages = SZ_16M >> PAGE_SHIFT;
+	struct vcm_chunks chunks;
+	unsigned int looks;
+	struct vcm_claim claim;
+	struct zone *zone;
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		struct page *page = vcm_memory_alloc(VCM_CHUNK_2M);
+
+		KUNIT_ASSERT_NOT_NULL(test, page);
+		vcm_pool_put(VCM_CHUNK_2M, &page, 1);
+		vcm_pool_zero_one(numa_mem_id());
+	}
+	memset(vcm_fake_buddy.nr_calls, 0, sizeof(vcm_fake_buddy.nr_calls));
+
+	/* Half of it is there, and all of it could move to swap. */
+	made_up = kunit_kzalloc(test, sizeof(*made_up), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, made_up);
+	zone = &made_up->node_zones[gfp_zone(GFP_HIGHUSER)];
+	zone->zone_pgdat = made_up;
+	atomic_long_set(&zone->managed_pages, 2 * pages);
+	atomic_long_set(&zone->vm_stat[NR_FREE_PAGES],
+			pages / 2 + (SZ_32M >> PAGE_SHIFT));
+	atomic_long_set(&zone->vm_stat[NR_ZONE_ACTIVE_ANON], 2 * pages);
+	kunit_activate_static_stub(test, vcm_memory_node, made_up_node);
+	kunit_activate_static_stub(test, vcm_memory_swap_free, made_up_swap);
+	nr_looks = 0;
+	KUNIT_ASSERT_EQ(test, vcm_memory_claim(&claim, pages), 0);
+	KUNIT_EXPECT_TRUE(test, claim.hope);
+	vcm_memory_unclaim(&claim);
+	looks = nr_looks;
+	nr_looks = 0;
+	KUNIT_EXPECT_EQ(test, vcm_chunks_alloc(&chunks, SZ_16M,
+					       vcm_chunk_sizes()), 0);
+	KUNIT_EXPECT_GE(test, nr_looks, 4 * looks);
+	/* All of them from the pool */
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_calls[VCM_CHUNK_2M], 0);
+	kunit_deactivate_static_stub(test, vcm_memory_swap_free);
+	kunit_deactivate_static_stub(test, vcm_memory_node);
 	vcm_chunks_free(&chunks);
 }
 
@@ -590,6 +652,7 @@ static struct kunit_case chunk_test_cases[] = {
 	KUNIT_CASE(the_array_is_claimed_with_the_pages),
 	KUNIT_CASE(few_pages_are_not_kept),
 	KUNIT_CASE(taking_wakes_the_worker_to_refill_alone),
+	KUNIT_CASE(clean_chunks_are_taken_step_by_step),
 	KUNIT_CASE(every_mixture_is_counted_and_freed),
 	KUNIT_CASE(large_sizes_do_not_reclaim),
 	KUNIT_CASE(neighbours_become_runs_in_any_order),

@@ -273,6 +273,58 @@ static void so_much_can_be_claimed(struct kunit *test)
 	kunit_deactivate_static_stub(test, vcm_memory_node);
 }
 
+static long swap_free;
+
+static long made_up_swap(void)
+{
+	return swap_free;
+}
+
+/* It adds what could move there, where there is something to begin with. */
+static void swap_adds_what_could_move_there(struct kunit *test)
+{
+	const struct estimate_case *c = &estimate_cases[0];
+
+	if (num_node_state(N_MEMORY) > 1)
+		kunit_skip(test, "what there is adds up");
+	made_up = kunit_kzalloc(test, sizeof(*made_up), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, made_up);
+	make_up(c);
+	vcm_memory_reserve_mb = 0;
+	kunit_activate_static_stub(test, vcm_memory_node, made_up_node);
+	kunit_activate_static_stub(test, vcm_memory_swap_free, made_up_swap);
+	swap_free = 1000;
+	KUNIT_EXPECT_EQ(test, most(), c->most + 1000);
+	swap_free = 5000;
+	KUNIT_EXPECT_EQ(test, most(), c->most + 3000);
+	/* While a part of it is taken away */
+	swap_free = -1000;
+	KUNIT_EXPECT_EQ(test, most(), c->most);
+	kunit_deactivate_static_stub(test, vcm_memory_swap_free);
+	kunit_deactivate_static_stub(test, vcm_memory_node);
+}
+
+/* Who still has a page of it is the last one then. */
+static void what_is_freed_is_let_go_of(struct kunit *test)
+{
+	static const enum vcm_chunk_size sizes[] = {
+		VCM_CHUNK_64K, VCM_CHUNK_PAGE
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct page *page = vcm_memory_alloc(sizes[i]);
+
+		KUNIT_ASSERT_NOT_NULL(test, page);
+		KUNIT_EXPECT_EQ(test, page_size(page),
+				vcm_chunk_bytes(sizes[i]));
+		get_page(page);
+		vcm_memory_free(page);
+		KUNIT_EXPECT_EQ(test, page_ref_count(page), 1);
+		put_page(page);
+	}
+}
+
 /* A buffer takes its memory, and an array of its chunks. */
 static void the_array_of_a_buffer_is_claimed_too(struct kunit *test)
 {
@@ -326,6 +378,8 @@ static struct kunit_case memory_test_cases[] = {
 	KUNIT_CASE(so_much_can_be_claimed),
 	KUNIT_CASE(the_array_of_a_buffer_is_claimed_too),
 	KUNIT_CASE(so_much_can_be_spared),
+	KUNIT_CASE(swap_adds_what_could_move_there),
+	KUNIT_CASE(what_is_freed_is_let_go_of),
 	{}
 };
 
