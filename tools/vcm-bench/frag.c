@@ -244,6 +244,7 @@ static void compare_pool(const char *state, const struct importer *importer, int
 	int i;
 
 	pool_set_cap(LENGTH >> 20);
+	pool_wait_calm();
 	close(before);
 	for (i = 0; i < REPEATS; i++) {
 		pool_wait_clean(LENGTH);

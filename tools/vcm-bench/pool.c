@@ -76,6 +76,17 @@ static uint64_t content(const char *text, const char *kind)
 	return bytes;
 }
 
+void pool_wait_calm(void)
+{
+	uint64_t start = now_ns(), pressure;
+
+	while (vcm_file_figure(POOL_FILE, "pressure", &pressure) && pressure) {
+		if (now_ns() - start > CLEAN_TIMEOUT_NS)
+			die("memory stays short");
+		usleep(CLEAN_POLL_US);
+	}
+}
+
 void pool_wait_clean(uint64_t bytes)
 {
 	uint64_t start = now_ns(), clean = 0, dirty = 0;

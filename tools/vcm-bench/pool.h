@@ -15,6 +15,9 @@ void pool_set_cap(unsigned long mib);
 void pool_drain(void);
 void pool_off(void);
 
+/* Waits until nobody has looked for memory for a while: until then it takes none. */
+void pool_wait_calm(void);
+
 /* Waits until all that it holds is zeroed, and that is at least @bytes. */
 void pool_wait_clean(uint64_t bytes);
 
