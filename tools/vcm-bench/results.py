@@ -16,7 +16,7 @@ with the ratio to the heap 'system', then the goals that are missed, what got wo
 TABLE says, and the worst ratio of all. Of a FILE strict.tsv the steps are called
 strict-... . Where unmapped addresses are forgotten later (lazy), what a goal is compared
 with leaves out the flush that vcm does at each unmap: the step 'flush' is that, and nothing
-else. Fails when a ratio is above the limit, or more than GROWTH above that of TABLE.
+else. Fails when a ratio is above the limit, or more than GROWTH (some: LOOSE) above that of TABLE.
 --update writes TABLE instead of comparing.
 """
 
@@ -316,7 +316,10 @@ def heap(args):
 
 # --- Instructions -------------------------------------------------------------
 
+# How much a ratio may grow. Where the small chunks of a frame lie, and what else is in the
+# kernel's tree of mappings, differs from build to build.
 GROWTH = 0.02
+LOOSE = {"camera-frame": 0.1, "vmap": 0.1, "vmap-touch": 0.1}
 
 # Steps, a peer or any, from so many bytes on: at most so many times system's instructions.
 # In strict mode too.
@@ -394,7 +397,7 @@ def compare(ratios, table):
             continue
         if key not in table:
             worse.append(f"{name_text(key)}: not in the table")
-        elif ratio > table[key] * (1 + GROWTH):
+        elif ratio > table[key] * (1 + LOOSE.get(key[0].removeprefix(STRICT), GROWTH)):
             worse.append(f"{name_text(key)}: {ratio_text(ratio)}, {ratio_text(table[key])} in the table")
     for key in table:
         if key[2] <= largest and key not in ratios:
