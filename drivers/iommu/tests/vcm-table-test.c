@@ -190,6 +190,22 @@ static void segments_of_a_run_are_a_run(struct kunit *test)
 	vcm_table_free(map);
 }
 
+static void each_limit_that_changes_is_noticed(struct kunit *test)
+{
+	const struct table_case c = { .max = SZ_64K };
+	struct vcm_iova_mapping *map = new_map(test, chunks, &c);
+	struct device *dev = map->vdev->dev;
+
+	KUNIT_ASSERT_EQ(test, vcm_table_init(map), 0);
+	dma_set_max_seg_size(dev, SZ_32K);
+	KUNIT_EXPECT_EQ(test, vcm_table_update(map), 0);
+	KUNIT_EXPECT_EQ(test, map->table.sgl->length, SZ_32K);
+	dma_set_seg_boundary(dev, SZ_16K - 1);
+	KUNIT_EXPECT_EQ(test, vcm_table_update(map), 0);
+	KUNIT_EXPECT_EQ(test, map->table.sgl->length, SZ_16K);
+	vcm_table_free(map);
+}
+
 static void a_buffer_of_nothing_is_refused(struct kunit *test)
 {
 	static const struct run nothing[] = { {} };
@@ -260,6 +276,7 @@ static void no_room_for_another_table_is_an_error(struct kunit *test)
 static struct kunit_case table_test_cases[] = {
 	KUNIT_CASE(segments_respect_the_device),
 	KUNIT_CASE(segments_of_a_run_are_a_run),
+	KUNIT_CASE(each_limit_that_changes_is_noticed),
 	KUNIT_CASE(a_buffer_of_nothing_is_refused),
 #ifdef VCM_HAVE_FAIL_NTH
 	KUNIT_CASE(no_room_for_the_table_is_an_error),
