@@ -167,10 +167,10 @@ static void between_inbound_ranges_there_are_no_iovas(struct kunit *test)
 	struct region_test *t = test->priv;
 	struct vcm_parent *parent;
 
-	/* Not in order, and one with an offset */
+	/* Not in order, and with offsets */
 	add_window(test, &t->bridge->dma_ranges, SZ_64M, SZ_128M - 1, SZ_1G,
 		   IORESOURCE_MEM);
-	add_window(test, &t->bridge->dma_ranges, SZ_1M, SZ_2M - 1, 0,
+	add_window(test, &t->bridge->dma_ranges, SZ_1M, SZ_2M - 1, SZ_2G,
 		   IORESOURCE_MEM);
 	add_window(test, &t->bridge->dma_ranges, SZ_256M, SZ_512M - 1, 0,
 		   IORESOURCE_MEM);
