@@ -7,6 +7,7 @@
  */
 
 #include <kunit/device.h>
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/completion.h>
 #include <linux/dma-buf.h>
@@ -27,6 +28,7 @@
 #include <linux/workqueue.h>
 
 #include "../../../iommu/tests/vcm-fail-nth.h"
+#include "../../../iommu/vcm-mapping.h"
 #include "../vcm_buffer.h"
 #include "../vcm_cpu_map.h"
 #include "../vcm_pool_free.h"
@@ -113,6 +115,72 @@ static void an_importer_gets_the_whole_buffer(struct kunit *test)
 			0);
 	dma_buf_detach(dmabuf, attachment);
 	KUNIT_EXPECT_TRUE(test, list_empty(&buffer->attachments));
+	dma_buf_put(dmabuf);
+}
+
+static struct {
+	unsigned int nr;
+	enum dma_data_direction dir;
+	bool for_device;
+} syncs;
+
+static void note_sync(struct vcm_iova_mapping *map, enum dma_data_direction dir,
+		      bool for_device)
+{
+	syncs.nr++;
+	syncs.dir = dir;
+	syncs.for_device = for_device;
+}
+
+static void expect_sync(struct kunit *test, enum dma_data_direction dir,
+			bool for_device)
+{
+	KUNIT_EXPECT_EQ(test, syncs.nr, 1);
+	KUNIT_EXPECT_EQ(test, syncs.dir, dir);
+	KUNIT_EXPECT_EQ(test, syncs.for_device, for_device);
+	syncs.nr = 0;
+}
+
+/* The memory is the CPU's from the beginning on, and the device's at the end. */
+static void access_by_the_cpu_begins_and_ends(struct kunit *test)
+{
+	static const enum dma_data_direction dirs[] = {
+		DMA_TO_DEVICE, DMA_FROM_DEVICE, DMA_BIDIRECTIONAL,
+	};
+	struct dma_buf *dmabuf = new_buffer(test, SZ_64K, 0);
+	struct dma_buf_attachment *attachment = attach(test, dmabuf);
+	struct sg_table *sgt;
+	int i;
+
+	sgt = dma_buf_map_attachment_unlocked(attachment, DMA_BIDIRECTIONAL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
+	syncs.nr = 0;
+	kunit_activate_static_stub(test, vcm_sync_table, note_sync);
+	for (i = 0; i < ARRAY_SIZE(dirs); i++) {
+		dma_buf_begin_cpu_access(dmabuf, dirs[i]);
+		expect_sync(test, dirs[i], false);
+		dma_buf_end_cpu_access(dmabuf, dirs[i]);
+		expect_sync(test, dirs[i], true);
+	}
+	kunit_deactivate_static_stub(test, vcm_sync_table);
+	dma_buf_unmap_attachment_unlocked(attachment, sgt, DMA_BIDIRECTIONAL);
+	dma_buf_detach(dmabuf, attachment);
+	dma_buf_put(dmabuf);
+}
+
+static void an_accounted_buffer_has_all_its_memory(struct kunit *test)
+{
+	size_t len = SZ_1M + SZ_64K + PAGE_SIZE, sum = 0;
+	struct vcm_buffer *buffer;
+	struct dma_buf *dmabuf;
+	unsigned long i;
+
+	mem_accounting = true;
+	dmabuf = new_buffer(test, len, 0);
+	buffer = vcm_buffer_get(dmabuf);
+	for (i = 0; i < buffer->chunks.nr; i++)
+		sum += page_size(buffer->chunks.pages[i]);
+	KUNIT_EXPECT_EQ(test, sum, len);
 	dma_buf_put(dmabuf);
 }
 
@@ -317,6 +385,23 @@ static unsigned long map_user(struct kunit *test, struct dma_buf *dmabuf,
 			     PROT_READ | PROT_WRITE, flags, offset);
 }
 
+/* Its chunk is there again, whatever page of it is touched first. */
+static void check_user_page(struct kunit *test, struct dma_buf *dmabuf,
+			    unsigned long addr, unsigned long offset)
+{
+	struct vcm_buffer *buffer = vcm_buffer_get(dmabuf);
+	unsigned long first, i;
+	struct page *page;
+	u64 value = 0;
+
+	unmap_mapping_range(dmabuf->file->f_mapping, 0, 0, 1);
+	i = vcm_chunks_find(&buffer->chunks, offset >> PAGE_SHIFT, &first);
+	page = buffer->chunks.pages[i] + first;
+	*(u64 *)page_address(page) = ~offset;
+	KUNIT_ASSERT_EQ(test, copy_from_user(&value, (u64 __user *)addr, 8), 0);
+	KUNIT_ASSERT_EQ(test, value, ~offset);
+}
+
 /* What a process writes from @offset on is in the chunks. */
 static void check_user(struct kunit *test, struct dma_buf *dmabuf,
 		       unsigned long addr, unsigned long len,
@@ -381,6 +466,22 @@ static void parts_of_a_buffer_can_be_mapped(struct kunit *test)
 	check_user(test, dmabuf, addr + SZ_64K, SZ_1M - SZ_64K,
 		   SZ_1M + PAGE_SIZE + SZ_64K);
 	KUNIT_EXPECT_EQ(test, vm_munmap(addr + SZ_64K, SZ_1M - SZ_64K), 0);
+	dma_buf_put(dmabuf);
+}
+
+static void any_page_of_a_chunk_can_be_touched_first(struct kunit *test)
+{
+	unsigned long start = SZ_64K + 2 * PAGE_SIZE, len = SZ_256K, off, addr;
+	struct dma_buf *dmabuf = new_buffer(test, SZ_512K, SZ_64K);
+
+	addr = map_user(test, dmabuf, len, MAP_SHARED, start);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr) || !addr);
+	for (off = 0; off < len; off += PAGE_SIZE) {
+		check_user_page(test, dmabuf, addr + off, start + off);
+		/* All of it */
+		check_user(test, dmabuf, addr, len, start);
+	}
+	KUNIT_EXPECT_EQ(test, vm_munmap(addr, len), 0);
 	dma_buf_put(dmabuf);
 }
 
@@ -497,6 +598,8 @@ static void out_of_memory_leaves_no_mapping(struct kunit *test)
 
 static struct kunit_case heap_test_cases[] = {
 	KUNIT_CASE(an_importer_gets_the_whole_buffer),
+	KUNIT_CASE(access_by_the_cpu_begins_and_ends),
+	KUNIT_CASE(an_accounted_buffer_has_all_its_memory),
 	KUNIT_CASE(an_attachment_is_mapped_once),
 	KUNIT_CASE(a_strict_policy_is_kept_or_refused),
 	KUNIT_CASE(an_importer_that_forgets_to_unmap_is_unmapped),
@@ -505,6 +608,7 @@ static struct kunit_case heap_test_cases[] = {
 	KUNIT_CASE(the_kernel_sees_the_chunks_in_order),
 	KUNIT_CASE(a_process_sees_the_chunks_in_order),
 	KUNIT_CASE(parts_of_a_buffer_can_be_mapped),
+	KUNIT_CASE(any_page_of_a_chunk_can_be_touched_first),
 	KUNIT_CASE(senseless_mappings_are_refused),
 #ifdef VCM_HAVE_FAIL_NTH
 	KUNIT_CASE(out_of_memory_leaves_no_buffer),
