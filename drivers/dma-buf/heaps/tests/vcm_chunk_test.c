@@ -274,6 +274,20 @@ static void few_pages_are_not_kept(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, 1);
 }
 
+static void what_is_not_kept_wakes_nobody(struct kunit *test)
+{
+	struct vcm_chunks chunks;
+
+	vcm_pool_set_cap(1);
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, SZ_64K, SZ_64K), 0);
+	/* There would be something to do. */
+	vcm_pool_low_mb = 1;
+	vcm_chunks_free(&chunks);
+	vcm_pool_low_mb = 0;
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_pages, 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nr_kicks, 0);
+}
+
 static void taking_wakes_the_worker_to_refill_alone(struct kunit *test)
 {
 	struct vcm_chunks chunks;
@@ -651,6 +665,7 @@ static struct kunit_case chunk_test_cases[] = {
 	KUNIT_CASE(one_chunk_needs_no_array),
 	KUNIT_CASE(the_array_is_claimed_with_the_pages),
 	KUNIT_CASE(few_pages_are_not_kept),
+	KUNIT_CASE(what_is_not_kept_wakes_nobody),
 	KUNIT_CASE(taking_wakes_the_worker_to_refill_alone),
 	KUNIT_CASE(clean_chunks_are_taken_step_by_step),
 	KUNIT_CASE(every_mixture_is_counted_and_freed),
