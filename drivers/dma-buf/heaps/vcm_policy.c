@@ -88,7 +88,8 @@ static int vcm_strict_set(const char *val, const struct kernel_param *kp)
 	return ret ?: vcm_default_policy_set(&policy);
 }
 
-static int vcm_strict_get(char *buffer, const struct kernel_param *kp)
+VISIBLE_IF_KUNIT int vcm_strict_get(char *buffer,
+				    const struct kernel_param *kp)
 {
 	bool strict = vcm_default_policy.flags & VCM_IOVA_STRICT;
 

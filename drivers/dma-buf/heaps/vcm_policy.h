@@ -10,7 +10,10 @@ struct vcm_iova_policy;
 void vcm_default_policy_get(struct vcm_iova_policy *policy);
 
 #if IS_ENABLED(CONFIG_KUNIT)
+struct kernel_param;
+
 int vcm_default_policy_set(const struct vcm_iova_policy *policy);
+int vcm_strict_get(char *buffer, const struct kernel_param *kp);
 #endif
 
 #endif /* _VCM_POLICY_H */

@@ -750,6 +750,25 @@ static void the_default_policy_is_checked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcm_default_policy_set(&before), 0);
 }
 
+static void whether_it_is_strict_can_be_read(struct kunit *test)
+{
+	const struct vcm_iova_policy strict = { .flags = VCM_IOVA_STRICT };
+	const struct vcm_iova_policy loose = {};
+	char *text = (char *)get_zeroed_page(GFP_KERNEL);
+	struct vcm_iova_policy before;
+
+	KUNIT_ASSERT_NOT_NULL(test, text);
+	vcm_default_policy_get(&before);
+	KUNIT_EXPECT_EQ(test, vcm_default_policy_set(&strict), 0);
+	KUNIT_EXPECT_EQ(test, vcm_strict_get(text, NULL), 2);
+	KUNIT_EXPECT_STREQ(test, text, "Y\n");
+	KUNIT_EXPECT_EQ(test, vcm_default_policy_set(&loose), 0);
+	KUNIT_EXPECT_EQ(test, vcm_strict_get(text, NULL), 2);
+	KUNIT_EXPECT_STREQ(test, text, "N\n");
+	KUNIT_EXPECT_EQ(test, vcm_default_policy_set(&before), 0);
+	free_page((unsigned long)text);
+}
+
 static struct kunit_case dev_test_cases[] = {
 	KUNIT_CASE(unknown_numbers_are_refused),
 	KUNIT_CASE(bad_pointers_are_refused),
@@ -771,6 +790,7 @@ static struct kunit_case dev_test_cases[] = {
 	KUNIT_CASE(reserved_fields_are_zero),
 	KUNIT_CASE(info_tells_the_limits),
 	KUNIT_CASE(the_default_policy_is_checked),
+	KUNIT_CASE(whether_it_is_strict_can_be_read),
 	{}
 };
 
