@@ -189,9 +189,12 @@ bool vcm_pool_may_keep(struct zone *zone)
  */
 bool vcm_pool_node_can_spare(int nid, long pages)
 {
-	struct zone *zone = NODE_DATA(nid)->node_zones;
-	struct zone *last = zone + gfp_zone(GFP_HIGHUSER);
+	struct zone *zone, *last;
 
+	KUNIT_STATIC_STUB_REDIRECT(vcm_pool_node_can_spare, nid, pages);
+
+	zone = NODE_DATA(nid)->node_zones;
+	last = zone + gfp_zone(GFP_HIGHUSER);
 	for (; zone <= last; zone++)
 		if (populated_zone(zone) && vcm_pool_zone_spare(zone) > pages)
 			return true;

@@ -1128,6 +1128,36 @@ static void a_node_may_have_no_pool(struct kunit *test)
 	*node = pool;
 }
 
+static int spared_on;
+
+static bool note_spare(int nid, long pages)
+{
+	spared_on = nid;
+	return true;
+}
+
+/* The pool there is, as that of a node that is not the first one. */
+static void another_node_has_its_own_pool(struct kunit *test)
+{
+	struct vcm_pool_node **before = vcm_pool_nodes;
+	struct vcm_pool_node *nodes[] = { NULL, before[numa_mem_id()] };
+
+	vcm_pool_nodes = nodes;
+	kunit_activate_static_stub(test, vcm_pool_node_can_spare, note_spare);
+	KUNIT_EXPECT_FALSE(test, vcm_pool_add_one(0, VCM_CHUNK_64K));
+	spared_on = 0;
+	KUNIT_EXPECT_TRUE(test, vcm_pool_add_one(1, VCM_CHUNK_64K));
+	KUNIT_EXPECT_EQ(test, spared_on, 1);
+	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.nid, 1);
+	kunit_deactivate_static_stub(test, vcm_pool_node_can_spare);
+
+	KUNIT_EXPECT_EQ(test, vcm_pool_free_node(1, 0), 0);
+	KUNIT_EXPECT_EQ(test, vcm_pool_free_node(1, 1),
+			size_pages(VCM_CHUNK_64K));
+	vcm_pool_nodes = before;
+	expect_total(test, 0);
+}
+
 /* --- The worker -------------------------------------------------------- */
 
 static void the_worker_zeroes_what_is_dirty(struct kunit *test)
@@ -1415,6 +1445,7 @@ static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(ageing_keeps_to_the_cap),
 	KUNIT_CASE(an_empty_pool_has_no_timer),
 	KUNIT_CASE(a_node_may_have_no_pool),
+	KUNIT_CASE(another_node_has_its_own_pool),
 	KUNIT_CASE(the_worker_zeroes_what_is_dirty),
 	KUNIT_CASE(nothing_is_added_without_a_mark),
 	KUNIT_CASE(below_the_low_mark_it_is_filled_to_the_high_one),
