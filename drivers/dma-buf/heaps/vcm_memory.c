@@ -140,7 +140,11 @@ bool vcm_memory_node_allowed(int nid)
 {
 #ifdef CONFIG_NUMA
 	const struct mempolicy *policy = current->mempolicy;
+#endif
 
+	KUNIT_STATIC_STUB_REDIRECT(vcm_memory_node_allowed, nid);
+
+#ifdef CONFIG_NUMA
 	/* The other policies are wishes. One without a node is not heeded. */
 	if (policy && policy->mode == MPOL_BIND &&
 	    nodes_intersects(policy->nodes, cpuset_current_mems_allowed) &&

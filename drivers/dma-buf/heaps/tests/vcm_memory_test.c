@@ -304,6 +304,30 @@ static void swap_adds_what_could_move_there(struct kunit *test)
 	kunit_deactivate_static_stub(test, vcm_memory_node);
 }
 
+static bool not_allowed(int nid)
+{
+	return false;
+}
+
+/* Not even nothing */
+static void what_is_not_allowed_is_not_there(struct kunit *test)
+{
+	const struct estimate_case *c = &estimate_cases[1];
+
+	made_up = kunit_kzalloc(test, sizeof(*made_up), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, made_up);
+	make_up(c);
+	/* So little that it has to be looked at closely. */
+	atomic_long_set(&made_up->node_zones[gfp_zone(GFP_HIGHUSER)].vm_stat[NR_FREE_PAGES],
+			0);
+	vcm_memory_reserve_mb = 0;
+	kunit_activate_static_stub(test, vcm_memory_node, made_up_node);
+	kunit_activate_static_stub(test, vcm_memory_node_allowed, not_allowed);
+	KUNIT_EXPECT_FALSE(test, can_claim(0));
+	kunit_deactivate_static_stub(test, vcm_memory_node_allowed);
+	kunit_deactivate_static_stub(test, vcm_memory_node);
+}
+
 /* Who still has a page of it is the last one then. */
 static void what_is_freed_is_let_go_of(struct kunit *test)
 {
@@ -379,6 +403,7 @@ static struct kunit_case memory_test_cases[] = {
 	KUNIT_CASE(the_array_of_a_buffer_is_claimed_too),
 	KUNIT_CASE(so_much_can_be_spared),
 	KUNIT_CASE(swap_adds_what_could_move_there),
+	KUNIT_CASE(what_is_not_allowed_is_not_there),
 	KUNIT_CASE(what_is_freed_is_let_go_of),
 	{}
 };
