@@ -67,6 +67,8 @@ static enum dma_data_direction vcm_sync_dir(const struct vcm_iova_mapping *map,
 static void vcm_unlink_piece(struct vcm_iova_mapping *map,
 			     struct vcm_iova_piece *piece, size_t len)
 {
+	lockdep_assert_held(&map->lock);
+
 	dma_iova_unlink(map->vdev->dev, piece->state, piece->offset, len,
 			map->dir, VCM_DMA_ATTRS);
 }

@@ -579,6 +579,8 @@ static int vcm_place_in_slabs(struct vcm_iova_device *vdev,
 static int vcm_place_alone(struct vcm_iova_device *vdev,
 			   struct vcm_iova_mapping *map, u64 len, bool narrow)
 {
+	lockdep_assert_held(&map->lock);
+
 	if (!dma_iova_try_alloc(vdev->dev, &map->own, 0, len))
 		return -ENOSPC;
 	map->iova = map->own.addr;
@@ -611,6 +613,8 @@ static int vcm_place_narrow(struct vcm_iova_device *vdev,
 			    struct vcm_iova_mapping *map)
 {
 	int ret;
+
+	lockdep_assert_held(&map->lock);
 
 	mutex_lock(&vdev->lock);
 	ret = vcm_place_in_slabs(vdev, map);
