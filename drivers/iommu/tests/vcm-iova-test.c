@@ -1676,6 +1676,26 @@ static void without_iommu_a_run_keeps_the_policy(struct kunit *test)
 	vcm_iova_put(vdev);
 }
 
+/* There may be bounce buffers, also for a device that is coherent. */
+static void without_iommu_coherent_devices_are_synced(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_direct(test, DMA_BIT_MASK(64));
+	struct sg_table *sgt = new_split(test, 4);
+	struct vcm_iova_mapping map;
+	struct sync want = {
+		.map = &map, .dir = DMA_BIDIRECTIONAL, .for_device = true,
+	};
+
+	vdev->coherent = true;
+	kunit_activate_static_stub(test, vcm_sync_table, note_sync);
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	check_sync(test, &want);
+	vcm_test_unmap(&map);
+	want.for_device = false;
+	check_sync(test, &want);
+	vcm_iova_put(vdev);
+}
+
 static void what_cannot_be_kept_is_counted_or_refused(struct kunit *test)
 {
 	struct vcm_iova_policy policies[] = {
@@ -1771,6 +1791,7 @@ static struct kunit_case iova_test_cases[] = {
 	KUNIT_CASE(out_of_memory_leaves_no_mapping),
 #endif
 	KUNIT_CASE(without_iommu_a_run_keeps_the_policy),
+	KUNIT_CASE(without_iommu_coherent_devices_are_synced),
 	KUNIT_CASE(what_cannot_be_kept_is_counted_or_refused),
 	KUNIT_CASE(memory_beyond_reach_is_refused),
 	{}
