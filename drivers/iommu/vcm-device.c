@@ -490,6 +490,10 @@ static struct vcm_iova_device *vcm_device_add(struct device *dev)
 
 	lockdep_assert_held(&vcm_devices_lock);
 
+	/* Of one that was deleted the IOMMU core knows nothing any more. */
+	if (!device_is_registered(dev))
+		return ERR_PTR(-ENODEV);
+
 	vdev = vcm_device_create(dev);
 	if (!vdev)
 		return ERR_PTR(-ENOMEM);
@@ -508,7 +512,7 @@ static struct vcm_iova_device *vcm_device_add(struct device *dev)
  * deleted, all that is mapped for it is undone, and nothing is mapped any more.
  *
  * Context: Process context, may sleep.
- * Return: what names @dev in other calls, or -ENOMEM.
+ * Return: what names @dev in other calls, -ENOMEM, or -ENODEV (it was deleted).
  */
 struct vcm_iova_device *vcm_iova_get(struct device *dev)
 {
@@ -537,3 +541,41 @@ void vcm_iova_put(struct vcm_iova_device *vdev)
 	kref_put(&vdev->ref, vcm_device_release);
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_put, "VCM_IOVA");
+
+/**
+ * vcm_iova_keep - know a device until vcm_iova_forget()
+ * @dev: the device, without a driver; who calls is who deletes it
+ *
+ * Between vcm_iova_revoke() and vcm_iova_forget() the device is deleted. Whoever
+ * attaches a buffer to it meanwhile finds it gone, and asks nothing of an IOMMU core
+ * that is about to let go of it.
+ *
+ * Context: Process context, may sleep.
+ * Return: what names @dev in other calls, -ENOMEM, or -ENODEV (it was deleted).
+ */
+struct vcm_iova_device *vcm_iova_keep(struct device *dev)
+{
+	struct vcm_iova_device *vdev = vcm_iova_get(dev);
+
+	if (IS_ERR(vdev))
+		return vdev;
+
+	mutex_lock(&vcm_devices_lock);
+	WARN_ON(vdev->kept);
+	vdev->kept = true;
+	mutex_unlock(&vcm_devices_lock);
+	return vdev;
+}
+EXPORT_SYMBOL_NS_GPL(vcm_iova_keep, "VCM_IOVA");
+
+/**
+ * vcm_iova_forget - undo vcm_iova_keep()
+ * @vdev: the device, revoked and deleted
+ *
+ * Context: Process context, may sleep.
+ */
+void vcm_iova_forget(struct vcm_iova_device *vdev)
+{
+	vcm_device_forget(vdev);
+}
+EXPORT_SYMBOL_NS_GPL(vcm_iova_forget, "VCM_IOVA");

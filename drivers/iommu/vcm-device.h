@@ -24,6 +24,7 @@ struct iommu_domain;
 enum {
 	VCM_DEVICE_DEAD,	/* it has gone: nothing is mapped, nor will be */
 	VCM_DEVICE_LOST,	/* ... and with it what was mapped in */
+	VCM_DEVICE_REVOKED,	/* ... and whoever said so will forget it */
 	VCM_DEVICE_HELD,	/* nothing is mapped or unmapped just now */
 	VCM_DEVICE_UNOWNED,	/* its domain may be replaced, see vcm-device.c */
 };
@@ -35,7 +36,7 @@ enum {
  * @node: in the table of all until VCM_DEVICE_DEAD, under that table's lock
  * @in_order: the same, in the list of all
  * @rcu: what is looked up is freed later
- * @kept: stays in that table without attachments, constant
+ * @kept: stays in that table without attachments; set under its lock
  * @translated: the DMA API hands out IOVAs for @dev, constant
  * @linked: ... and @dev is mapped for by placement and linking, constant
  * @coherent: the CPU's caches are the device's, constant

@@ -24,25 +24,33 @@
 
 /**
  * vcm_iova_revoke - undo all that is mapped for a device
- * @dev: the device
+ * @vdev: the device, from vcm_iova_keep()
  *
- * As when it goes: nothing is mapped any more for who has it, and what is left to
- * them is to unmap and to put it. Who gets it later, gets it anew.
+ * As when it goes: nothing is mapped any more, and what is left to who has it is to
+ * unmap and to detach. Who attaches a buffer to it later finds it so, too.
  *
  * Context: Process context, may sleep.
  */
-void vcm_iova_revoke(struct device *dev)
+void vcm_iova_revoke(struct vcm_iova_device *vdev)
+{
+	set_bit(VCM_DEVICE_REVOKED, &vdev->special);
+	vcm_mappings_revoke(vdev, false);
+}
+EXPORT_SYMBOL_NS_GPL(vcm_iova_revoke, "VCM_IOVA");
+
+/* Who attaches a buffer to it later gets it anew: it may be bound again. */
+static void vcm_device_gone(struct device *dev)
 {
 	struct vcm_iova_device *vdev = vcm_device_find_get(dev);
 
 	if (!vdev)
 		return;
 
-	vcm_device_forget(vdev);
+	if (!vcm_device_is(vdev, VCM_DEVICE_REVOKED))
+		vcm_device_forget(vdev);
 	vcm_mappings_revoke(vdev, false);
 	vcm_iova_put(vdev);
 }
-EXPORT_SYMBOL_NS_GPL(vcm_iova_revoke, "VCM_IOVA");
 
 /*
  * Until its driver's remove() has returned a device may do DMA. One that is
@@ -62,7 +70,7 @@ static int vcm_bus_notify(struct notifier_block *nb, unsigned long action,
 	case BUS_NOTIFY_UNBOUND_DRIVER:
 	case BUS_NOTIFY_DRIVER_NOT_BOUND:
 	case BUS_NOTIFY_REMOVED_DEVICE:
-		vcm_iova_revoke(dev);
+		vcm_device_gone(dev);
 		break;
 	}
 	return NOTIFY_OK;

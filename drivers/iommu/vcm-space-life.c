@@ -67,7 +67,9 @@ static void vcm_space_free(struct vcm_space *space)
 /* A space without mappings, which nobody uses and the parent is not attached to */
 static void vcm_space_end(struct vcm_space *space)
 {
+	vcm_iova_revoke(space->vdev);
 	vcm_space_remove_device(space);
+	vcm_iova_forget(space->vdev);
 	vcm_space_free(space);
 }
 
@@ -104,8 +106,19 @@ static struct vcm_space *vcm_space_new(struct vcm_parent *parent,
 
 	vcm_parent_keep(parent);
 	ret = vcm_space_add_device(space);
-	if (!ret)
-		return space;
+	if (ret)
+		goto drop_parent;
+
+	space->vdev = vcm_iova_keep(&space->pdev->dev);
+	if (IS_ERR(space->vdev)) {
+		ret = PTR_ERR(space->vdev);
+		goto remove_device;
+	}
+	return space;
+
+remove_device:
+	vcm_space_remove_device(space);
+drop_parent:
 	vcm_space_free(space);
 	return ERR_PTR(ret);
 
@@ -269,7 +282,7 @@ void vcm_space_destroy(struct vcm_space *space)
 	if (space->keeper)
 		vcm_space_end(space->keeper);
 
-	vcm_iova_revoke(&space->pdev->dev);
+	vcm_iova_revoke(space->vdev);
 	if (vcm_domain_abandon(space->domain, &space->emptied))
 		vcm_space_end(space);
 	vcm_parent_put(parent);

@@ -16,6 +16,7 @@
 struct platform_device;
 struct seq_file;
 struct vcm_domain;
+struct vcm_iova_device;
 struct vcm_parent;
 
 /**
@@ -25,6 +26,7 @@ struct vcm_parent;
  * @args: what it was created with, constant
  * @id: number in the name of @pdev
  * @pdev: its own device, constant
+ * @vdev: ... to the placement of buffers, constant
  * @domain: the default domain of @pdev, constant from when its DMA is claimed
  * @error: why the IOMMU core could not set @pdev up, if our driver knows
  * @keeper: a space beside it that is never active, which buffers in the fixed
@@ -48,6 +50,7 @@ struct vcm_space {
 	struct vcm_space_args args;
 	int id;
 	struct platform_device *pdev;
+	struct vcm_iova_device *vdev;
 	struct vcm_domain *domain;
 	int error;
 	struct vcm_space *keeper;
