@@ -562,7 +562,8 @@ struct vcm_iova_device *vcm_iova_keep(struct device *dev)
 
 	mutex_lock(&vcm_devices_lock);
 	WARN_ON(vdev->kept);
-	vdev->kept = true;
+	kref_get(&vdev->ref);
+	vdev->kept = 2;
 	mutex_unlock(&vcm_devices_lock);
 	return vdev;
 }
@@ -577,5 +578,6 @@ EXPORT_SYMBOL_NS_GPL(vcm_iova_keep, "VCM_IOVA");
 void vcm_iova_forget(struct vcm_iova_device *vdev)
 {
 	vcm_device_forget(vdev);
+	vcm_iova_put(vdev);
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_forget, "VCM_IOVA");

@@ -33,10 +33,12 @@ enum {
  * struct vcm_iova_device - a device that buffers are attached to
  * @dev: the device
  * @ref: one for each attachment, and one of the table of all if @kept
- * @node: in the table of all until VCM_DEVICE_DEAD, under that table's lock
+ * @node: in the table of all until it is forgotten, under that table's lock
  * @in_order: the same, in the list of all
  * @rcu: what is looked up is freed later
- * @kept: stays in that table without attachments; set under its lock
+ * @kept: references that are nobody's use: that of the table of all, where the
+ *	device stays without attachments then, and that of vcm_iova_keep(); set
+ *	under the lock of the table
  * @translated: the DMA API hands out IOVAs for @dev, constant
  * @linked: ... and @dev is mapped for by placement and linking, constant
  * @coherent: the CPU's caches are the device's, constant
@@ -77,7 +79,7 @@ struct vcm_iova_device {
 	struct hlist_node node;
 	struct list_head in_order;
 	struct rcu_head rcu;
-	bool kept;
+	unsigned int kept;
 	bool translated;
 	bool linked;
 	bool coherent;

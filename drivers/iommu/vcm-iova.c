@@ -467,7 +467,7 @@ static void vcm_do_forget(struct vcm_iova_mapping *map)
 
 /**
  * vcm_mappings_revoke - undo what the importers of a device have not undone
- * @vdev: the device, which nobody finds any more
+ * @vdev: the device, which has gone
  * @lost: its domain is lost
  *
  * Nothing can be mapped any more.
@@ -632,7 +632,8 @@ EXPORT_SYMBOL_IF_KUNIT(vcm_mapping_attach);
  * undone, and nothing is mapped any more.
  *
  * Context: Process context, may sleep.
- * Return: 0, -EINVAL (bad policy, or no memory at all), or -ENOMEM.
+ * Return: 0, -EINVAL (bad policy, or no memory at all), -ENOMEM, or -ENODEV (@dev
+ *	was deleted).
  */
 int vcm_iova_attach(struct vcm_iova_mapping *map, struct device *dev,
 		    const struct vcm_iova_memory *memory,
