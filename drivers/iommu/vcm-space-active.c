@@ -109,10 +109,11 @@ EXPORT_SYMBOL_NS_GPL(vcm_space_switch, "VCM_IOMMU");
  * @space: a space of the parent
  *
  * The gap is where the parent is while none of its spaces is active. It is
- * blocked for a driver that sets driver_managed_dma and has no other DMA API
- * mappings in use while it has spaces: then nothing but the active space is
- * ever reachable. Else it is the parent's default domain: what the DMA API has
- * mapped for it or, with iommu=pt, all memory.
+ * blocked for a driver that sets driver_managed_dma, unless firmware has memory
+ * mapped one to one for the parent. Then nothing but the active space is ever
+ * reachable, and the parent's own DMA API mappings do not work while it has
+ * spaces. Else it is the parent's default domain: what the DMA API has mapped
+ * for it or, with iommu=pt, all memory.
  *
  * Context: Any.
  * Return: true if the gap is blocked; the same for all spaces of a parent.
