@@ -96,7 +96,7 @@ static const struct kernel_param_ops vcm_memory_reserve_ops = {
 };
 module_param_cb(reserve_mb, &vcm_memory_reserve_ops, &vcm_memory_reserve_mb,
 		0644);
-MODULE_PARM_DESC(reserve_mb, "Memory that buffers leave to others, in MB (default -1: a 32nd of RAM, at least 32)");
+MODULE_PARM_DESC(reserve_mb, "Memory that buffers leave to others, in MB (default -1: a 32nd of the memory that counts, at least 32)");
 
 /* Pages to leave of @ram pages. */
 static unsigned long vcm_memory_reserve(unsigned long ram)
