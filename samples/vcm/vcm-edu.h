@@ -9,9 +9,11 @@
  * A device can be open once at a time, else open() fails with EBUSY, and has one
  * buffer at a time, until the next one or until the file is closed. read() copies
  * from that through a mapping for the kernel, dma_buf_vmap(), which is made for the
- * one call.
+ * one call. Its errors: ENOENT (no buffer), ENODEV (no buffer, and the device is lost
+ * or given up), EOPNOTSUPP (the buffer is memory of a device), EFAULT, and what
+ * beginning the access of the CPU and mapping return.
  *
- * Besides the errors below, every call returns ENODEV once the driver
+ * Besides the errors below, ioctls return EFAULT, ENOTTY, and ENODEV once the driver
  * has lost the device, or has given it up because a transfer did not end.
  */
 #ifndef _VCM_EDU_H
@@ -43,7 +45,9 @@
  * @reserved: in: must be 0
  *
  * Errors: EINVAL (@flags, @space, @reserved, or @fd is no dma-buf), EBADF, and
- * what attaching, mapping and vcm_space_create() return.
+ * what attaching, mapping and vcm_space_create() return. The buffer that the device
+ * had before is given back also when this fails, unless @flags, @space or @reserved
+ * is wrong.
  */
 struct vcm_edu_import {
 	__s32 fd;
