@@ -19,6 +19,12 @@ usage: scripts/soak.sh [--kernel stock|debug] [--iommu IOMMU] [--mem SIZE] soak|
 Runs a mode of vcm-stress with the OPTIONs (see tools/) in a guest. What it
 prints is in out/soak/; it begins with the seed, and '--seed N' is the option
 that repeats the run. A report of the guest's kernel is a failure too.
+
+OPTIONs:
+  --seconds N   soak: how long (default 300)
+  --ioctls N    fuzz: how many ioctls, at least (default 1000000)
+  --workers N   fuzz: in how many processes (default 2)
+  --seed N      random numbers of an earlier run
 USAGE
 }
 
@@ -32,6 +38,8 @@ parse_args() {
 		-h | --help) usage; exit 0 ;;
 		--kernel | --iommu | --mem)
 			[[ $# -ge 2 ]] || die "$1 needs a value (see --help)"
+			[[ $1 != --kernel || $2 == stock || $2 == debug ]] ||
+				die "--kernel $2: stock or debug (see --help)"
 			vm_options+=("$1" "$2")
 			shift 2
 			;;

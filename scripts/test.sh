@@ -201,6 +201,21 @@ check_patterns() {
 	done
 }
 
+# So is a guest that is none, or in which nothing that was chosen runs.
+check_boots() {
+	local boot name found chosen names=("${BOOTS[@]%% *}")
+
+	for boot in "${boots[@]}"; do
+		found=
+		for name in "${names[@]}"; do
+			! is_selected "$name" "$boot" || found=1
+		done
+		[[ -n $found ]] || die "no guest is called '$boot'; there are: ${names[*]}"
+	done
+	chosen=$(while read -r _ name _; do chosen_suites "$name"; done < <(chosen_boots))
+	[[ -n $chosen ]] || die "nothing to run: no chosen suite is in these guests and kernels"
+}
+
 # The lines "KERNEL BOOT OPTIONS" of the guests that were chosen.
 chosen_boots() {
 	local kernel name of options
@@ -385,6 +400,7 @@ main() {
 		list_suites
 		exit
 	fi
+	check_boots
 	# A kernel of one's own without an image serves to build the others. In one
 	# call: what it sets would be taken for a kernel of one's own by a second one.
 	[[ ${kernels[*]} != stock ]] || purposes+=(guest)

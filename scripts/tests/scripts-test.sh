@@ -464,6 +464,9 @@ test_wrong_values() {
 	refuses "no suite is called 'nosuch'; there are: " test.sh nosuch
 	check says vcm_alloc
 	refuses "'vcm_x*'" test.sh vcm_alloc 'vcm_x*'
+	refuses "no guest is called 'nosuch'; there are: host intel " test.sh --boot nosuch
+	refuses "nothing to run" test.sh --boot pool vcm_alloc
+	refuses "nothing to run" test.sh --kernel debug vcm_swap
 	refuses "'abc'" kunit.sh --seed abc
 	refuses "--seed" kunit.sh --seed
 	refuses "unknown argument" check.sh --nothing
@@ -507,6 +510,7 @@ test_soak_refused_before_setup() {
 		refuses "'$seed' is no seed" soak.sh fuzz --seed="$seed"
 	done
 	refuses "--seed needs a value" soak.sh soak --seed
+	refuses "--kernel foo: stock or debug" soak.sh --kernel foo soak
 	refuses "'soon' is no number of seconds" soak.sh soak --seconds=soon
 	check is_missing "$VCM_CACHE"
 	# One that is right comes as far as set-up.
