@@ -12,7 +12,8 @@
 ##   TESTS=<pattern> the suites that 'make test' runs (shell patterns, default: all)
 ##   SEED=<number> what 'make soak', 'make fuzz' and 'make mutate' printed, to repeat a run
 ##   N=<number>    how many mutations 'make mutate' tries (default 150)
-##   KERNEL=<name> the kernel for 'make soak' and 'make fuzz': debug, or that of 'make test'
+##   KERNEL=<name> the kernel for 'make soak' and 'make fuzz': stock (default) or debug
+##   SECONDS=<number> how long 'make soak' runs (default 300)
 ##   LARGEST=<MB>  the largest buffer of 'make bench-count' (default 64)
 ##   UPDATE=1      'make bench-count' writes its table anew
 ##   PROFILE=<step>:<bytes> the functions of a step, as 'make bench-count PROFILE=map:4096'

@@ -64,7 +64,7 @@ count: in a guest whose clock counts instructions, all steps; and in one whose I
   flushes at each unmap (iommu.strict=1) those of devices, called strict-... here. A line
   per step, size and peer: step, peer, bytes, instructions, and their ratio to the system
   heap's. Then the goals that are missed. Fails when a ratio is more than 2 % above that in
-  tools/vcm-bench/bench-count.txt.
+  tools/vcm-bench/bench-count.txt, 10 % for camera-frame, vmap and vmap-touch.
   --limit RATIO   fail when a ratio is above this one
   --largest MB    the largest buffer (default 64)
   --update        write the table instead of comparing

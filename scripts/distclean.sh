@@ -15,7 +15,8 @@ usage() {
 	cat <<'USAGE'
 usage: scripts/distclean.sh
 
-Removes what scripts/setup.sh, scripts/kernel.sh and scripts/kunit.sh made.
+Removes what scripts/setup.sh, scripts/kernel.sh, scripts/kunit.sh and
+scripts/patches.sh made in the cache.
 
 environment: VCM_CACHE   where it is (default ~/.cache/vcm)
 USAGE

@@ -36,6 +36,7 @@ usage() {
 	cat <<USAGE
 usage: scripts/setup.sh [--for PURPOSE]... [--arch x86_64|arm64] [--quiet] [--print]
 
+  --arch    x86_64 (default); arm64 (not yet)
   --for     build (default), guest, tests, check, bench, coverage, mutate or all: the
             packages of that purpose; those of build too while there is no kernel
   --quiet   say nothing when there is nothing to do

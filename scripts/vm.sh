@@ -23,8 +23,8 @@ usage() {
 	cat <<'USAGE'
 usage: scripts/vm.sh [OPTION]... -- COMMAND [ARG]...
 
-  --arch x86_64|arm64       (default x86_64)
-  --iommu intel|amd|virtio|smmuv3|none   (default intel)
+  --arch x86_64|arm64       (default x86_64; arm64: not yet)
+  --iommu intel|amd|virtio|smmuv3|none   (default intel; smmuv3: not yet)
   --kernel stock|debug|debug-m|debug-hide|kcsan|bench|gcov
                             (default stock); the others are those of
                             scripts/kernel.sh, built if they are not there
