@@ -264,12 +264,13 @@ static void vcm_space_unlink(struct vcm_space *space)
  * vcm_space_unmap_at() that are under way are waited for. What is mapped through
  * vcm_iova_map(), as all buffers of the vcm heap are, is undone as when a device
  * is removed: to map it again fails with -ENODEV, and unmapping and detaching are
- * harmless at any time. The same holds for other exporters and for the DMA API,
- * but that what they mapped stays in a domain that no device is attached to
- * until they unmap it, and the space's device and the module with it.
+ * harmless at any time. Other exporters and the DMA API may unmap what they
+ * mapped later on: until then it stays in a domain that no device is attached to,
+ * and the space's device and the module with it.
  *
  * Context: Process context, sleeps. Without the reservation lock of a buffer.
- *	Nobody is in another call for @space but the two named, nor begins one.
+ *	Nobody is in another call for @space but the two named, nor begins one, and
+ *	nobody but placement is inside of the DMA API for its device.
  */
 void vcm_space_destroy(struct vcm_space *space)
 {

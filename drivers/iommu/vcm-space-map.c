@@ -257,7 +257,8 @@ static void vcm_fixed_remove(struct vcm_space *space, struct vcm_fixed *fixed)
  * whatever the caller does with its own reference. To its exporter that is an
  * attachment, mapped for @dir, of a device that stands for @space; the caches
  * are looked after as for any other, by dma_buf_begin_cpu_access() and its
- * reverse. The policy of a buffer of the vcm heap does not matter here.
+ * reverse. Where a buffer of the vcm heap goes by its policy does not matter here,
+ * but a policy that no device could follow is refused as always (-ENOSPC).
  *
  * Context: Process context, sleeps. Without the reservation lock of @dmabuf.
  * Return: 0, or with nothing changed
