@@ -75,6 +75,11 @@ static struct vcm_parent *new_parent(struct kunit *test)
 	return &t->parent;
 }
 
+static int find_regions(struct vcm_parent *parent)
+{
+	return vcm_regions_find(&parent->regions, parent->dev);
+}
+
 static void add_window(struct kunit *test, struct list_head *list, u64 start,
 		       u64 end, u64 offset, unsigned long type)
 {
@@ -115,8 +120,7 @@ static void overlaps_are_seen(struct kunit *test)
 	vcm_fake_iommu.regions[0].length = SZ_64K;
 	vcm_fake_iommu.regions[0].type = IOMMU_RESV_RESERVED;
 	parent = new_parent(test);
-	KUNIT_ASSERT_EQ(test, vcm_regions_find(&parent->regions,
-						  parent->dev), 0);
+	KUNIT_ASSERT_EQ(test, find_regions(parent), 0);
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		KUNIT_EXPECT_EQ_MSG(test, vcm_regions_overlap(&parent->regions,
 							      cases[i].start,
@@ -129,8 +133,7 @@ static void without_regions_nothing_overlaps(struct kunit *test)
 {
 	struct vcm_parent *parent = new_parent(test);
 
-	KUNIT_ASSERT_EQ(test, vcm_regions_find(&parent->regions,
-						  parent->dev), 0);
+	KUNIT_ASSERT_EQ(test, find_regions(parent), 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&parent->regions.list));
 	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(&parent->regions, 0, U64_MAX));
 	vcm_regions_free(&parent->regions);
@@ -151,8 +154,7 @@ static void windows_of_the_bridge_are_no_iovas(struct kunit *test)
 	add_window(test, &t->bridge->windows, SZ_64M, SZ_128M - 1, 0,
 		   IORESOURCE_IO);
 	parent = new_parent(test);
-	KUNIT_ASSERT_EQ(test, vcm_regions_find(&parent->regions,
-						  parent->dev), 0);
+	KUNIT_ASSERT_EQ(test, find_regions(parent), 0);
 	KUNIT_EXPECT_EQ(test, list_count_nodes(&parent->regions.list), 2);
 	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(&parent->regions, SZ_1M, SZ_1M));
 	KUNIT_EXPECT_FALSE(test, vcm_regions_overlap(&parent->regions, SZ_2M, SZ_1M));
@@ -175,8 +177,7 @@ static void between_inbound_ranges_there_are_no_iovas(struct kunit *test)
 	add_window(test, &t->bridge->dma_ranges, SZ_256M, SZ_512M - 1, 0,
 		   IORESOURCE_MEM);
 	parent = new_parent(test);
-	KUNIT_ASSERT_EQ(test, vcm_regions_find(&parent->regions,
-						  parent->dev), 0);
+	KUNIT_ASSERT_EQ(test, find_regions(parent), 0);
 	KUNIT_EXPECT_EQ(test, list_count_nodes(&parent->regions.list), 4);
 	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(&parent->regions, 0, 1));
 	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(&parent->regions, SZ_1M - 1, 1));
@@ -200,8 +201,7 @@ static void a_bridge_may_forward_all(struct kunit *test)
 
 	add_window(test, &t->bridge->dma_ranges, 0, U64_MAX, 0, IORESOURCE_MEM);
 	parent = new_parent(test);
-	KUNIT_ASSERT_EQ(test, vcm_regions_find(&parent->regions,
-						  parent->dev), 0);
+	KUNIT_ASSERT_EQ(test, find_regions(parent), 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&parent->regions.list));
 	vcm_regions_free(&parent->regions);
 }
@@ -225,8 +225,7 @@ static void all_regions_are_reserved_in_a_space(struct kunit *test)
 	vcm_fake_iommu.regions[2].type = IOMMU_RESV_MSI;
 	vcm_fake_iommu.regions[3].type = IOMMU_RESV_SW_MSI;
 	parent = new_parent(test);
-	KUNIT_ASSERT_EQ(test, vcm_regions_find(&parent->regions,
-						  parent->dev), 0);
+	KUNIT_ASSERT_EQ(test, find_regions(parent), 0);
 	/* It translates messages, but the device has no vectors. */
 	KUNIT_EXPECT_EQ(test, parent->regions.doorbell, 0);
 	KUNIT_EXPECT_EQ(test, list_count_nodes(&parent->regions.list), 4);
@@ -430,8 +429,7 @@ static void out_of_memory_is_an_error(struct kunit *test)
 	parent = new_parent(test);
 	do {
 		vcm_fail_nth_start(test, ++n);
-		ret = vcm_regions_find(&parent->regions,
-						  parent->dev);
+		ret = find_regions(parent);
 		failed = vcm_fail_nth_end();
 		vcm_regions_free(&parent->regions);
 		INIT_LIST_HEAD(&parent->regions.list);
