@@ -187,30 +187,32 @@ chosen_suites() {
 	done < <(suites_of "$1")
 }
 
-# A pattern that matches nothing is a mistake.
+# check_known WHAT PATTERN NAME...: a pattern that matches nothing is a mistake.
+check_known() {
+	local what=$1 pattern=$2 name
+
+	shift 2
+	for name; do
+		! is_selected "$name" "$pattern" || return 0
+	done
+	die "no $what is called '$pattern'; there are: $*"
+}
+
 check_patterns() {
-	local pattern suite suites found
+	local pattern suites
 
 	mapfile -t suites < <(suites_of | cut -d' ' -f1 | sort -u)
 	for pattern in "${patterns[@]}"; do
-		found=
-		for suite in "${suites[@]}"; do
-			! is_selected "$suite" "$pattern" || found=1
-		done
-		[[ -n $found ]] || die "no suite is called '$pattern'; there are: ${suites[*]}"
+		check_known suite "$pattern" "${suites[@]}"
 	done
 }
 
 # So is a guest that is none, or in which nothing that was chosen runs.
 check_boots() {
-	local boot name found chosen names=("${BOOTS[@]%% *}")
+	local boot name chosen
 
 	for boot in "${boots[@]}"; do
-		found=
-		for name in "${names[@]}"; do
-			! is_selected "$name" "$boot" || found=1
-		done
-		[[ -n $found ]] || die "no guest is called '$boot'; there are: ${names[*]}"
+		check_known guest "$boot" "${BOOTS[@]%% *}"
 	done
 	chosen=$(while read -r _ name _; do chosen_suites "$name"; done < <(chosen_boots))
 	[[ -n $chosen ]] || die "nothing to run: no chosen suite is in these guests and kernels"
