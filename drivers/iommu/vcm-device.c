@@ -463,27 +463,6 @@ void vcm_iova_unhold(struct vcm_iova_device *vdev)
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_unhold, "VCM_IOVA");
 
-/**
- * vcm_iova_attached - does anybody use a device
- * @dev: the device
- *
- * Context: Any.
- * Return: true from the first vcm_iova_get() or vcm_iova_attach() to the last
- *	vcm_iova_put() or vcm_iova_detach(), or until the device goes.
- */
-bool vcm_iova_attached(struct device *dev)
-{
-	struct vcm_iova_device *vdev;
-	bool used;
-
-	rcu_read_lock();
-	vdev = vcm_device_find(dev);
-	used = vdev && vcm_device_used(vdev);
-	rcu_read_unlock();
-	return used;
-}
-EXPORT_SYMBOL_NS_GPL(vcm_iova_attached, "VCM_IOVA");
-
 static struct vcm_iova_device *vcm_device_add(struct device *dev)
 {
 	struct vcm_iova_device *vdev;

@@ -220,7 +220,6 @@ void vcm_iova_revoke(struct vcm_iova_device *vdev);
 void vcm_iova_forget(struct vcm_iova_device *vdev);
 struct vcm_iova_device *vcm_iova_get(struct device *dev);
 void vcm_iova_put(struct vcm_iova_device *vdev);
-bool vcm_iova_attached(struct device *dev);
 void vcm_iova_hold(struct vcm_iova_device *vdev);
 void vcm_iova_unhold(struct vcm_iova_device *vdev);
 struct dentry *vcm_iova_debugfs_dir(void);

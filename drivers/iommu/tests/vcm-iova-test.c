@@ -293,17 +293,17 @@ static void a_device_is_known_while_it_is_used(struct kunit *test)
 	struct device *b = vcm_fake_device(test, &args);
 	struct vcm_iova_device *va, *vb;
 
-	KUNIT_EXPECT_FALSE(test, vcm_iova_attached(a));
+	KUNIT_EXPECT_FALSE(test, vcm_test_is_used(a));
 	va = vcm_iova_get(a);
 	vb = vcm_iova_get(b);
 	KUNIT_EXPECT_PTR_NE(test, va, vb);
 	KUNIT_EXPECT_PTR_EQ(test, vcm_iova_get(a), va);
-	KUNIT_EXPECT_TRUE(test, vcm_iova_attached(a));
+	KUNIT_EXPECT_TRUE(test, vcm_test_is_used(a));
 	vcm_iova_put(va);
-	KUNIT_EXPECT_TRUE(test, vcm_iova_attached(a));
+	KUNIT_EXPECT_TRUE(test, vcm_test_is_used(a));
 	vcm_iova_put(va);
-	KUNIT_EXPECT_FALSE(test, vcm_iova_attached(a));
-	KUNIT_EXPECT_TRUE(test, vcm_iova_attached(b));
+	KUNIT_EXPECT_FALSE(test, vcm_test_is_used(a));
+	KUNIT_EXPECT_TRUE(test, vcm_test_is_used(b));
 	vcm_iova_put(vb);
 }
 
@@ -1271,7 +1271,7 @@ static void check_gone(struct kunit *test, struct vcm_iova_device *vdev,
 	struct vcm_iova_mapping more;
 
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
-	KUNIT_EXPECT_FALSE(test, vcm_iova_attached(vdev->dev));
+	KUNIT_EXPECT_FALSE(test, vcm_test_is_used(vdev->dev));
 	vcm_iova_sync_for_cpu(map, DMA_BIDIRECTIONAL);
 	vcm_iova_sync_for_device(map, DMA_BIDIRECTIONAL);
 	vcm_test_unmap(map);
@@ -1406,7 +1406,7 @@ static void check_lost(struct kunit *test, size_t len, bool same)
 
 	KUNIT_EXPECT_EQ(test, map_it(vdev, new_buffer(test, PAGE_SIZE), &more),
 			-ENODEV);
-	KUNIT_EXPECT_FALSE(test, vcm_iova_attached(vdev->dev));
+	KUNIT_EXPECT_FALSE(test, vcm_test_is_used(vdev->dev));
 	vcm_test_unmap(&map);
 	check_empty(test, vdev, sgt);
 	/* The addresses are those of a domain that is not there any more. */
@@ -1616,7 +1616,7 @@ static void out_of_memory_leaves_no_device(struct kunit *test)
 		} else {
 			vcm_iova_put(vdev);
 		}
-		KUNIT_EXPECT_FALSE(test, vcm_iova_attached(dev));
+		KUNIT_EXPECT_FALSE(test, vcm_test_is_used(dev));
 	} while (failed && n < VCM_FAIL_NTH_MAX);
 	KUNIT_EXPECT_FALSE(test, IS_ERR(vdev));
 	KUNIT_EXPECT_GT(test, failures, 0);

@@ -83,6 +83,32 @@ static inline unsigned int vcm_test_devices(void)
 	return n;
 }
 
+/**
+ * struct vcm_test_search - is a device among those that somebody uses
+ * @dev: the device
+ * @found: it is
+ */
+struct vcm_test_search {
+	struct device *dev;
+	bool found;
+};
+
+static inline void vcm_test_find_device(struct vcm_iova_device *vdev,
+					void *data)
+{
+	struct vcm_test_search *search = data;
+
+	search->found |= vdev->dev == search->dev;
+}
+
+static inline bool vcm_test_is_used(struct device *dev)
+{
+	struct vcm_test_search search = { .dev = dev };
+
+	vcm_devices_for_each(vcm_test_find_device, &search);
+	return search.found;
+}
+
 /* What is mapped for a device. */
 static inline struct vcm_device_counts
 vcm_test_counts(struct vcm_iova_device *vdev)
