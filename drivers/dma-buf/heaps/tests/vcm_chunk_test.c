@@ -192,18 +192,12 @@ static void there_is_more_now(void)
 /* Who got what was missing at the second try asks no more of the pool. */
 static void the_pool_gives_up_no_more_than_is_missing(struct kunit *test)
 {
-	struct page *pages[SZ_64K / SZ_4K], *page;
 	unsigned int nr = SZ_64K / PAGE_SIZE, i;
+	struct page *pages[SZ_64K / SZ_4K];
 	struct vcm_pool_stats stats;
 	struct vcm_chunks chunks;
 
-	page = alloc_pages(GFP_KERNEL, ilog2(nr));
-	KUNIT_ASSERT_NOT_NULL(test, page);
-	split_page(page, ilog2(nr));
-	for (i = 0; i < nr; i++)
-		pages[i] = page + i;
-	vcm_fake_buddy.give = pages;
-	vcm_fake_buddy.nr_give = nr;
+	vcm_fake_buddy_give_neighbours(test, pages, nr);
 	for (i = 0; i < nr; i++)
 		KUNIT_ASSERT_NOT_NULL(test, vcm_memory_alloc(VCM_CHUNK_PAGE));
 	vcm_fake_buddy.give = NULL;

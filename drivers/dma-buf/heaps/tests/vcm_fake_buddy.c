@@ -7,6 +7,7 @@
 #include <kunit/test.h>
 #include <linux/dma-heap.h>
 #include <linux/kthread.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/string.h>
 
@@ -173,4 +174,26 @@ void vcm_fake_buddy_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcm_fake_buddy.strangers, 0);
 	KUNIT_EXPECT_TRUE(test, xa_empty(&vcm_fake_buddy.out));
 	xa_destroy(&vcm_fake_buddy.out);
+}
+
+/**
+ * vcm_fake_buddy_give_neighbours - have pages that are neighbours given out
+ * @test: the case
+ * @pages: filled in; given in this order from now on
+ * @nr: how many, a power of two
+ *
+ * Context: Process context, sleeps.
+ */
+void vcm_fake_buddy_give_neighbours(struct kunit *test, struct page **pages,
+				    unsigned int nr)
+{
+	struct page *page = alloc_pages(GFP_KERNEL, ilog2(nr));
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	split_page(page, ilog2(nr));
+	for (i = 0; i < nr; i++)
+		pages[i] = page + i;
+	vcm_fake_buddy.give = pages;
+	vcm_fake_buddy.nr_give = nr;
 }

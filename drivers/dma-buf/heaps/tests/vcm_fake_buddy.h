@@ -71,6 +71,8 @@ extern struct vcm_fake_buddy vcm_fake_buddy;
 
 int vcm_fake_buddy_init(struct kunit *test);
 void vcm_fake_buddy_exit(struct kunit *test);
+void vcm_fake_buddy_give_neighbours(struct kunit *test, struct page **pages,
+				    unsigned int nr);
 unsigned int vcm_size_order(enum vcm_chunk_size size);
 
 #endif /* _VCM_FAKE_BUDDY_H */

@@ -271,15 +271,9 @@ static void what_came_last_goes_first(struct kunit *test)
 static void new_neighbours(struct kunit *test, struct page **pages,
 			   unsigned int nr)
 {
-	struct page *page = alloc_pages(GFP_KERNEL, ilog2(nr));
 	unsigned int i;
 
-	KUNIT_ASSERT_NOT_NULL(test, page);
-	split_page(page, ilog2(nr));
-	for (i = 0; i < nr; i++)
-		pages[i] = page + i;
-	vcm_fake_buddy.give = pages;
-	vcm_fake_buddy.nr_give = nr;
+	vcm_fake_buddy_give_neighbours(test, pages, nr);
 	for (i = 0; i < nr; i++)
 		KUNIT_ASSERT_PTR_EQ(test, new_chunk(test, VCM_CHUNK_PAGE),
 				    pages[i]);
@@ -883,13 +877,8 @@ static void bad_chunks_leave(struct kunit *test)
 	vcm_memory_free(pages[1]);
 	expect_total(test, 0);
 	/* ... and before they are here at all. */
-	bad = alloc_pages(GFP_KERNEL, 1);
-	KUNIT_ASSERT_NOT_NULL(test, bad);
-	split_page(bad, 1);
-	for (i = 0; i < 2; i++)
-		pages[i] = bad + i;
-	vcm_fake_buddy.give = pages;
-	vcm_fake_buddy.nr_give = 2;
+	vcm_fake_buddy_give_neighbours(test, pages, 2);
+	bad = pages[0];
 	KUNIT_EXPECT_PTR_EQ(test, vcm_pool_get(VCM_CHUNK_PAGE), pages[1]);
 	vcm_memory_free(pages[1]);
 	expect_total(test, 0);
