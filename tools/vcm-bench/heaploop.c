@@ -15,10 +15,10 @@
 #include "vcm_buffer.h"
 #include "sections.h"
 
-/* Counted, a loop is as long as this takes, or as many rounds. */
+/* Counted, a loop is as long as this takes, within so many rounds. */
 #define COUNT_BYTES MIB(64)
-#define COUNT_MOST 2048
-/* Each is an average already. */
+#define COUNT_LEAST 3
+#define COUNT_MOST 255
 #define COUNT_REPEATS 4
 
 #define LOOPS 5000
@@ -71,20 +71,29 @@ void section_loop(const struct options *options)
 
 /* --- Counted ----------------------------------------------------------- */
 
-/* In the first round nothing is as it is from then on: it is not counted. */
-static uint64_t count_round(enum peer peer, uint64_t len)
+/*
+ * What most rounds take. What every so many rounds take more, to refill a list of objects
+ * or to free a batch of them, depends on what these lists held before. In the first round
+ * nothing is as it is from then on: it is not counted.
+ */
+static uint64_t count_rounds(enum peer peer, uint64_t len)
 {
+	static double ns[COUNT_MOST];
 	unsigned int n = COUNT_BYTES / len, i;
 	uint64_t start;
 
 	if (n > COUNT_MOST)
 		n = COUNT_MOST;
+	if (n < COUNT_LEAST)
+		n = COUNT_LEAST;
 	count_settle();
 	close(peer_alloc(peer, len));
-	start = now_ns();
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
+		start = now_ns();
 		close(peer_alloc(peer, len));
-	return (now_ns() - start) / n;
+		ns[i] = now_ns() - start;
+	}
+	return median(ns, n);
 }
 
 /* Each repeat with an empty pool. */
@@ -97,7 +106,7 @@ static void count_size(enum peer peer, uint64_t len, unsigned long cap)
 		pool_off();
 		if (peer == PEER_WARM)
 			pool_set_cap(cap);
-		ns[i] = count_round(peer, len);
+		ns[i] = count_rounds(peer, len);
 	}
 	count_report("loop", peer, len, ns, COUNT_REPEATS);
 }
