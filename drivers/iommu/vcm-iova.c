@@ -38,12 +38,21 @@
 #include "vcm_iova_trace.h"
 
 /*
- * A buffer may be mapped for several devices at once. The caches are therefore
- * looked after by sync calls of our own, which the DMA API allows any number
- * of, and not by map and unmap, of which it expects that the memory is mapped
- * once (dma-debug: "cacheline tracking EEXIST").
+ * dma_iova_link() looks after the caches: of each run, before it maps it, so that
+ * a device reaches nothing that is older than what the CPU wrote. Not so
+ * dma_iova_unlink(), which would go page by page and look each one up: that is done
+ * before.
  */
-#define VCM_DMA_ATTRS	(DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_NO_WARN)
+#define VCM_LINK_ATTRS		0
+#define VCM_UNLINK_ATTRS	DMA_ATTR_SKIP_CPU_SYNC
+
+/*
+ * A buffer may be mapped for several devices at once. For dma_map_sgtable() the
+ * caches are therefore looked after by sync calls of our own, which the DMA API
+ * allows any number of, and not by map and unmap, of which it expects that the
+ * memory is mapped once (dma-debug: "cacheline tracking EEXIST").
+ */
+#define VCM_PLAIN_ATTRS		(DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_NO_WARN)
 
 /*
  * Userspace may announce any kind of CPU access at any time. A mapping that
@@ -55,11 +64,78 @@ static enum dma_data_direction vcm_map_dir(enum dma_data_direction dir)
 	return dir == DMA_TO_DEVICE ? DMA_TO_DEVICE : DMA_BIDIRECTIONAL;
 }
 
-/* The DMA API takes a direction that differs only for a mapping of both. */
+/* --- Caches ------------------------------------------------------------ */
+
+/* So many runs are told to the DMA API at a time. */
+#define VCM_SYNC_RUNS	16
+
+/**
+ * vcm_sync_list - maintain the caches of memory that is mapped
+ * @map: the mapping
+ * @sgl: the memory, all or a part
+ * @nents: entries of that
+ * @dir: direction of the DMA
+ * @for_device: ... which may follow; or else it is over
+ *
+ * For a device behind an IOMMU these calls of the DMA API go by the memory in the
+ * list alone, whatever DMA addresses are there: so they are right for memory that
+ * is linked as well. dma-debug does not know such memory, and is silent about a list
+ * whose first address it does not know. Those that take an address do not serve:
+ * they are right within one run only, and dma-debug complains.
+ *
+ * Context: Process context, with &struct vcm_iova_mapping.lock.
+ */
+VISIBLE_IF_KUNIT void vcm_sync_list(struct vcm_iova_mapping *map,
+				    struct scatterlist *sgl, unsigned int nents,
+				    enum dma_data_direction dir, bool for_device)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vcm_sync_list, map, sgl, nents, dir, for_device);
+	lockdep_assert_held(&map->lock);
+
+	if (for_device)
+		dma_sync_sg_for_device(map->vdev->dev, sgl, nents, dir);
+	else
+		dma_sync_sg_for_cpu(map->vdev->dev, sgl, nents, dir);
+}
+
+/* The segments of a run are one for the caches, as they are in vcm_link_runs(). */
+static void vcm_sync_runs(struct vcm_iova_mapping *map,
+			  enum dma_data_direction dir, bool for_device)
+{
+	struct scatterlist runs[VCM_SYNC_RUNS];
+	struct scatterlist *sg = map->table.sgl;
+	unsigned int nr;
+
+	lockdep_assert_held(&map->lock);
+
+	while (sg) {
+		nr = vcm_table_list_runs(&sg, runs, ARRAY_SIZE(runs));
+		vcm_sync_list(map, runs, nr, dir, for_device);
+	}
+}
+
+/* What dma_map_sgtable() mapped the DMA API wants to see as it was then. */
+static void vcm_sync(struct vcm_iova_mapping *map, enum dma_data_direction dir,
+		     bool for_device)
+{
+	lockdep_assert_held(&map->lock);
+
+	if (map->linked && vcm_table_is_cut(map))
+		vcm_sync_runs(map, dir, for_device);
+	else
+		vcm_sync_list(map, map->table.sgl, map->table.orig_nents, dir,
+			      for_device);
+}
+
+/*
+ * ... and in the direction it was mapped for, unless that was both (dma-debug:
+ * "syncs DMA memory with different direction"). For what is linked the caller's
+ * direction is the one, as it is for the importers of other heaps.
+ */
 static enum dma_data_direction vcm_sync_dir(const struct vcm_iova_mapping *map,
 					    enum dma_data_direction dir)
 {
-	return map->dir == DMA_TO_DEVICE ? DMA_TO_DEVICE : dir;
+	return !map->linked && map->dir == DMA_TO_DEVICE ? DMA_TO_DEVICE : dir;
 }
 
 /* --- Linking ----------------------------------------------------------- */
@@ -70,7 +146,7 @@ static void vcm_unlink_piece(struct vcm_iova_mapping *map,
 	lockdep_assert_held(&map->lock);
 
 	dma_iova_unlink(map->vdev->dev, piece->state, piece->offset, len,
-			map->dir, VCM_DMA_ATTRS);
+			map->dir, VCM_UNLINK_ATTRS);
 }
 
 /* Unlink the first @len bytes. The IOTLB has forgotten them on return. */
@@ -112,7 +188,7 @@ static int vcm_link_run(struct vcm_iova_mapping *map, struct vcm_link *link,
 
 		ret = dma_iova_link(map->vdev->dev, piece->state, phys,
 				    piece->offset + link->offset, part,
-				    map->dir, VCM_DMA_ATTRS);
+				    map->dir, VCM_LINK_ATTRS);
 		if (ret)
 			return ret;
 		phys += part;
@@ -166,7 +242,7 @@ static int vcm_link_one(struct vcm_iova_mapping *map)
 	lockdep_assert_held(&map->lock);
 
 	ret = dma_iova_link(dev, piece->state, map->phys, piece->offset,
-			    piece->len, map->dir, VCM_DMA_ATTRS);
+			    piece->len, map->dir, VCM_LINK_ATTRS);
 	if (unlikely(ret))
 		return ret;
 	ret = dma_iova_sync(dev, piece->state, piece->offset, piece->len);
@@ -346,7 +422,7 @@ static void vcm_unmap_plain(struct vcm_iova_mapping *map)
 	lockdep_assert_held(&map->lock);
 
 	vcm_gate_enter(map->vdev);
-	dma_unmap_sgtable(map->vdev->dev, &map->table, map->dir, VCM_DMA_ATTRS);
+	dma_unmap_sgtable(map->vdev->dev, &map->table, map->dir, VCM_PLAIN_ATTRS);
 	vcm_gate_leave(map->vdev);
 }
 
@@ -361,7 +437,7 @@ static int vcm_map_plain(struct vcm_iova_mapping *map)
 		return -EIO;
 
 	vcm_gate_enter(vdev);
-	ret = dma_map_sgtable(vdev->dev, &map->table, map->dir, VCM_DMA_ATTRS);
+	ret = dma_map_sgtable(vdev->dev, &map->table, map->dir, VCM_PLAIN_ATTRS);
 	vcm_gate_leave(vdev);
 	if (ret)
 		return ret;
@@ -374,38 +450,13 @@ static int vcm_map_plain(struct vcm_iova_mapping *map)
 		goto unmap;
 	if (map->degraded)
 		atomic_long_inc(&vdev->nr_degraded);
+	vcm_sync(map, map->dir, true);
 	return 0;
 
 unmap:
 	vcm_unmap_plain(map);
 	atomic_long_inc(&vdev->nr_refused);
 	return -EOPNOTSUPP;
-}
-
-/* --- Caches ------------------------------------------------------------ */
-
-/**
- * vcm_sync_table - maintain the caches of memory that is mapped
- * @map: the mapping
- * @dir: direction of the DMA
- * @for_device: ... which may follow; or else it is over
- *
- * For memory that is linked these calls of the DMA API maintain what is in the
- * table, whatever its DMA addresses.
- *
- * Context: Process context, with &struct vcm_iova_mapping.lock.
- */
-VISIBLE_IF_KUNIT void vcm_sync_table(struct vcm_iova_mapping *map,
-				     enum dma_data_direction dir,
-				     bool for_device)
-{
-	KUNIT_STATIC_STUB_REDIRECT(vcm_sync_table, map, dir, for_device);
-	lockdep_assert_held(&map->lock);
-
-	if (for_device)
-		dma_sync_sgtable_for_device(map->vdev->dev, &map->table, dir);
-	else
-		dma_sync_sgtable_for_cpu(map->vdev->dev, &map->table, dir);
 }
 
 /* --- With the device there --------------------------------------------- */
@@ -424,8 +475,6 @@ static int vcm_do_map(struct vcm_iova_mapping *map)
 		map->table.nents = map->table.orig_nents;
 		return ret;
 	}
-	if (map->needs_sync)
-		vcm_sync_table(map, map->dir, true);
 	map->live = true;
 	map->mapped = true;
 	if (unlikely(vcm_device_is(map->vdev, VCM_DEVICE_UNOWNED)))
@@ -448,7 +497,7 @@ static void vcm_do_unmap(struct vcm_iova_mapping *map)
 
 	vcm_set_dead(map);
 	if (map->needs_sync)
-		vcm_sync_table(map, map->dir, false);
+		vcm_sync(map, map->dir, false);
 	if (likely(map->linked))
 		vcm_unmap_linked(map);
 	else
@@ -739,7 +788,7 @@ static void vcm_mapping_sync(struct vcm_iova_mapping *map,
 			     enum dma_data_direction dir, bool for_device)
 {
 	if (!vcm_mapping_enter(map) && map->live)
-		vcm_sync_table(map, vcm_sync_dir(map, dir), for_device);
+		vcm_sync(map, vcm_sync_dir(map, dir), for_device);
 	vcm_mapping_leave(map);
 }
 

@@ -9,6 +9,8 @@
 #include <linux/types.h>
 #include <linux/vcm-iova.h>
 
+struct scatterlist;
+
 int vcm_mapping_attach(struct vcm_iova_mapping *map,
 		       struct vcm_iova_device *vdev,
 		       const struct vcm_iova_memory *memory,
@@ -16,8 +18,9 @@ int vcm_mapping_attach(struct vcm_iova_mapping *map,
 void vcm_mappings_revoke(struct vcm_iova_device *vdev, bool lost);
 
 #if IS_ENABLED(CONFIG_KUNIT)
-void vcm_sync_table(struct vcm_iova_mapping *map, enum dma_data_direction dir,
-		    bool for_device);
+void vcm_sync_list(struct vcm_iova_mapping *map, struct scatterlist *sgl,
+		   unsigned int nents, enum dma_data_direction dir,
+		   bool for_device);
 #endif
 
 #endif /* _VCM_MAPPING_H */

@@ -7,6 +7,7 @@
 
 #include <linux/compiler.h>
 #include <linux/dma-mapping.h>
+#include <linux/limits.h>
 #include <linux/scatterlist.h>
 #include <linux/types.h>
 #include <linux/vcm-iova.h>
@@ -17,6 +18,8 @@ int vcm_table_init(struct vcm_iova_mapping *map);
 int vcm_table_cut_again(struct vcm_iova_mapping *map);
 void vcm_table_free(struct vcm_iova_mapping *map);
 size_t vcm_table_next_run(struct scatterlist **sg);
+unsigned int vcm_table_list_runs(struct scatterlist **sg,
+				 struct scatterlist *runs, unsigned int max);
 void vcm_table_set_segments(struct vcm_iova_mapping *map);
 
 /**
@@ -34,6 +37,19 @@ static inline int vcm_table_update(struct vcm_iova_mapping *map)
 		   dma_get_seg_boundary(dev) == map->limits.boundary))
 		return 0;
 	return vcm_table_cut_again(map);
+}
+
+/**
+ * vcm_table_is_cut - can vcm_table_list_runs() list less than the table has
+ * @map: the buffer
+ *
+ * Context: Any.
+ * Return: whether it can; not so for a buffer in which a run could have more bytes
+ *	than an entry of a list can.
+ */
+static inline bool vcm_table_is_cut(const struct vcm_iova_mapping *map)
+{
+	return map->runs < map->table.orig_nents && map->len <= UINT_MAX;
 }
 
 /**

@@ -80,11 +80,15 @@ static void policies_are_checked(struct kunit *test)
  * @map: the mapping
  * @dir: direction of the DMA
  * @for_device: ... which may follow; or else it is over
+ * @nents: entries of the list
+ * @len: bytes in them
  */
 struct sync {
 	struct vcm_iova_mapping *map;
 	enum dma_data_direction dir;
 	bool for_device;
+	unsigned int nents;
+	size_t len;
 };
 
 /**
@@ -1444,18 +1448,24 @@ static void a_domain_that_comes_late_is_the_one(struct kunit *test)
 
 /* --- Caches ------------------------------------------------------------ */
 
-/* In place of vcm_sync_table() */
-static void note_sync(struct vcm_iova_mapping *map,
-		      enum dma_data_direction dir, bool for_device)
+/* In place of vcm_sync_list() */
+static void note_sync(struct vcm_iova_mapping *map, struct scatterlist *sgl,
+		      unsigned int nents, enum dma_data_direction dir,
+		      bool for_device)
 {
 	struct iova_test *t = kunit_get_current_test()->priv;
+	struct sync *sync = &t->syncs[t->nr_syncs++ % NR_SYNCS];
+	struct scatterlist *sg;
+	int i;
 
-	t->syncs[t->nr_syncs++ % NR_SYNCS] = (struct sync){
-		.map = map, .dir = dir, .for_device = for_device,
+	*sync = (struct sync){
+		.map = map, .dir = dir, .for_device = for_device, .nents = nents,
 	};
+	for_each_sg(sgl, sg, nents, i)
+		sync->len += sg->length;
 }
 
-/* The last of them, and there was no other. */
+/* The last of them, and there was no other; all of the buffer. */
 static void check_sync(struct kunit *test, const struct sync *want)
 {
 	struct iova_test *t = test->priv;
@@ -1464,10 +1474,19 @@ static void check_sync(struct kunit *test, const struct sync *want)
 	KUNIT_EXPECT_PTR_EQ(test, t->syncs[0].map, want->map);
 	KUNIT_EXPECT_EQ(test, t->syncs[0].dir, want->dir);
 	KUNIT_EXPECT_EQ(test, t->syncs[0].for_device, want->for_device);
+	KUNIT_EXPECT_EQ(test, t->syncs[0].len, want->map->len);
 	t->nr_syncs = 0;
 }
 
-/* A device is mapped for in one way, whoever looks after its caches. */
+static void check_no_sync(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, ((struct iova_test *)test->priv)->nr_syncs, 0);
+}
+
+/*
+ * A device is mapped for in one way, whoever looks after its caches. While it is
+ * mapped, that is dma_iova_link() itself.
+ */
 static void devices_that_are_not_coherent_are_linked(struct kunit *test)
 {
 	static const struct {
@@ -1484,37 +1503,64 @@ static void devices_that_are_not_coherent_are_linked(struct kunit *test)
 	struct sg_table *sgt = new_buffer(test, 3 * SZ_1M);
 	struct vcm_iova_mapping map;
 	struct sync want = { .map = &map };
-	int i;
+	int i, j;
 
 	KUNIT_ASSERT_TRUE(test, vdev->linked);
 	vdev->coherent = false;
-	kunit_activate_static_stub(test, vcm_sync_table, note_sync);
+	kunit_activate_static_stub(test, vcm_sync_list, note_sync);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt,
 						   cases[i].dir,
 						   &policy, &map), 0);
 		check_map(test, vdev, sgt, &map);
-		want.dir = cases[i].sync;
-		want.for_device = true;
-		check_sync(test, &want);
-		vcm_iova_sync_for_device(&map, cases[i].dir);
-		want.dir = cases[i].dir;
-		check_sync(test, &want);
-		vcm_iova_sync_for_cpu(&map, cases[i].dir);
-		want.for_device = false;
-		check_sync(test, &want);
+		check_no_sync(test);
+		/* What the CPU does is for the CPU to say. */
+		for (j = 0; j < ARRAY_SIZE(cases); j++) {
+			want.dir = cases[j].dir;
+			vcm_iova_sync_for_cpu(&map, want.dir);
+			want.for_device = false;
+			check_sync(test, &want);
+			vcm_iova_sync_for_device(&map, want.dir);
+			want.for_device = true;
+			check_sync(test, &want);
+		}
 		vcm_test_unmap(&map);
 		want.dir = cases[i].sync;
+		want.for_device = false;
 		check_sync(test, &want);
 		check_empty(test, vdev, sgt);
 	}
 	/* One that goes leaves the memory as the CPU has to see it. */
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
-	((struct iova_test *)test->priv)->nr_syncs = 0;
 	device_release_driver(vdev->dev);
 	check_sync(test, &want);
 	vcm_test_unmap(&map);
-	KUNIT_EXPECT_EQ(test, ((struct iova_test *)test->priv)->nr_syncs, 0);
+	check_no_sync(test);
+	vcm_iova_put(vdev);
+}
+
+/* ... and not segment by segment, of which a device may want very short ones. */
+static void caches_are_maintained_run_by_run(struct kunit *test)
+{
+	struct vcm_fake_args args = { .mask = WIDE, .max_seg_size = SZ_64K };
+	struct vcm_iova_device *vdev = new_vdev(test, &args);
+	struct sg_table *sgt = new_table(test, 20, 0, SZ_1M);
+	struct iova_test *t = test->priv;
+	struct vcm_iova_mapping map;
+
+	vdev->coherent = false;
+	kunit_activate_static_stub(test, vcm_sync_list, note_sync);
+	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
+	KUNIT_EXPECT_EQ(test, map.table.orig_nents, 20 * SZ_1M / SZ_64K);
+	vcm_iova_sync_for_device(&map, DMA_BIDIRECTIONAL);
+	/* Each list is short enough for the stack. */
+	KUNIT_EXPECT_EQ(test, t->nr_syncs, 2);
+	KUNIT_EXPECT_EQ(test, t->syncs[0].nents, 16);
+	KUNIT_EXPECT_EQ(test, t->syncs[0].len, 16 * SZ_1M);
+	KUNIT_EXPECT_EQ(test, t->syncs[1].nents, 4);
+	KUNIT_EXPECT_EQ(test, t->syncs[1].len, 4 * SZ_1M);
+	vcm_test_unmap(&map);
+	KUNIT_EXPECT_EQ(test, t->nr_syncs, 4);
 	vcm_iova_put(vdev);
 }
 
@@ -1522,15 +1568,14 @@ static void coherent_devices_need_no_sync(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
 	struct sg_table *sgt = new_buffer(test, SZ_64K);
-	struct iova_test *t = test->priv;
 	struct vcm_iova_mapping map;
 
-	kunit_activate_static_stub(test, vcm_sync_table, note_sync);
+	kunit_activate_static_stub(test, vcm_sync_list, note_sync);
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	vcm_iova_sync_for_device(&map, DMA_BIDIRECTIONAL);
 	vcm_iova_sync_for_cpu(&map, DMA_BIDIRECTIONAL);
 	vcm_test_unmap(&map);
-	KUNIT_EXPECT_EQ(test, t->nr_syncs, 0);
+	check_no_sync(test);
 	vcm_iova_put(vdev);
 }
 
@@ -1687,12 +1732,41 @@ static void without_iommu_coherent_devices_are_synced(struct kunit *test)
 	};
 
 	vdev->coherent = true;
-	kunit_activate_static_stub(test, vcm_sync_table, note_sync);
+	kunit_activate_static_stub(test, vcm_sync_list, note_sync);
 	KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &map), 0);
 	check_sync(test, &want);
 	vcm_test_unmap(&map);
 	want.for_device = false;
 	check_sync(test, &want);
+	vcm_iova_put(vdev);
+}
+
+/* dma-debug allows no other. */
+static void without_iommu_the_direction_stays(struct kunit *test)
+{
+	static const enum dma_data_direction dirs[] = {
+		DMA_TO_DEVICE, DMA_FROM_DEVICE, DMA_BIDIRECTIONAL,
+	};
+	struct vcm_iova_device *vdev = new_direct(test, DMA_BIT_MASK(64));
+	struct sg_table *sgt = new_split(test, 4);
+	struct iova_test *t = test->priv;
+	struct vcm_iova_mapping map;
+	struct sync want = { .map = &map };
+	int i, j;
+
+	kunit_activate_static_stub(test, vcm_sync_list, note_sync);
+	for (i = 0; i < ARRAY_SIZE(dirs); i++) {
+		KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt, dirs[i],
+						   &no_policy, &map), 0);
+		t->nr_syncs = 0;
+		for (j = 0; j < ARRAY_SIZE(dirs); j++) {
+			want.dir = i ? dirs[j] : DMA_TO_DEVICE;
+			want.for_device = true;
+			vcm_iova_sync_for_device(&map, dirs[j]);
+			check_sync(test, &want);
+		}
+		vcm_test_unmap(&map);
+	}
 	vcm_iova_put(vdev);
 }
 
@@ -1782,6 +1856,7 @@ static struct kunit_case iova_test_cases[] = {
 	KUNIT_CASE(what_was_in_a_domain_is_lost_with_it),
 	KUNIT_CASE(a_domain_that_comes_late_is_the_one),
 	KUNIT_CASE(devices_that_are_not_coherent_are_linked),
+	KUNIT_CASE(caches_are_maintained_run_by_run),
 	KUNIT_CASE(coherent_devices_need_no_sync),
 	KUNIT_CASE(senseless_requests_are_refused),
 	KUNIT_CASE(a_run_that_cannot_be_mapped_leaves_nothing),
@@ -1792,6 +1867,7 @@ static struct kunit_case iova_test_cases[] = {
 #endif
 	KUNIT_CASE(without_iommu_a_run_keeps_the_policy),
 	KUNIT_CASE(without_iommu_coherent_devices_are_synced),
+	KUNIT_CASE(without_iommu_the_direction_stays),
 	KUNIT_CASE(what_cannot_be_kept_is_counted_or_refused),
 	KUNIT_CASE(memory_beyond_reach_is_refused),
 	{}

@@ -124,7 +124,8 @@ static struct {
 	bool for_device;
 } syncs;
 
-static void note_sync(struct vcm_iova_mapping *map, enum dma_data_direction dir,
+static void note_sync(struct vcm_iova_mapping *map, struct scatterlist *sgl,
+		      unsigned int nents, enum dma_data_direction dir,
 		      bool for_device)
 {
 	syncs.nr++;
@@ -155,14 +156,14 @@ static void access_by_the_cpu_begins_and_ends(struct kunit *test)
 	sgt = dma_buf_map_attachment_unlocked(attachment, DMA_BIDIRECTIONAL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
 	syncs.nr = 0;
-	kunit_activate_static_stub(test, vcm_sync_table, note_sync);
+	kunit_activate_static_stub(test, vcm_sync_list, note_sync);
 	for (i = 0; i < ARRAY_SIZE(dirs); i++) {
 		dma_buf_begin_cpu_access(dmabuf, dirs[i]);
 		expect_sync(test, dirs[i], false);
 		dma_buf_end_cpu_access(dmabuf, dirs[i]);
 		expect_sync(test, dirs[i], true);
 	}
-	kunit_deactivate_static_stub(test, vcm_sync_table);
+	kunit_deactivate_static_stub(test, vcm_sync_list);
 	dma_buf_unmap_attachment_unlocked(attachment, sgt, DMA_BIDIRECTIONAL);
 	dma_buf_detach(dmabuf, attachment);
 	dma_buf_put(dmabuf);
