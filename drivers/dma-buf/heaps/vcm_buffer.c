@@ -38,8 +38,8 @@ HLIST_HEAD(vcm_buffers);
 /* Protects the list; a buffer on it is not released yet. */
 DEFINE_MUTEX(vcm_buffers_lock);
 
-static int vcm_heap_attach(struct dma_buf *dmabuf,
-			   struct dma_buf_attachment *attachment)
+static int vcm_buffer_attach(struct dma_buf *dmabuf,
+			     struct dma_buf_attachment *attachment)
 {
 	struct vcm_buffer *buffer = dmabuf->priv;
 	const struct vcm_iova_memory memory = {
@@ -70,8 +70,8 @@ static int vcm_heap_attach(struct dma_buf *dmabuf,
 	return 0;
 }
 
-static void vcm_heap_detach(struct dma_buf *dmabuf,
-			    struct dma_buf_attachment *attachment)
+static void vcm_buffer_detach(struct dma_buf *dmabuf,
+			      struct dma_buf_attachment *attachment)
 {
 	struct vcm_buffer *buffer = dmabuf->priv;
 	struct vcm_attachment *a = attachment->priv;
@@ -84,8 +84,8 @@ static void vcm_heap_detach(struct dma_buf *dmabuf,
 	kfree(a);
 }
 
-static struct sg_table *vcm_heap_map_dma_buf(struct dma_buf_attachment *attachment,
-					     enum dma_data_direction dir)
+static struct sg_table *vcm_buffer_map_dma_buf(struct dma_buf_attachment *attachment,
+					       enum dma_data_direction dir)
 {
 	struct vcm_attachment *a = attachment->priv;
 	int ret;
@@ -97,9 +97,9 @@ static struct sg_table *vcm_heap_map_dma_buf(struct dma_buf_attachment *attachme
 	return &a->map.table;
 }
 
-static void vcm_heap_unmap_dma_buf(struct dma_buf_attachment *attachment,
-				   struct sg_table *table,
-				   enum dma_data_direction dir)
+static void vcm_buffer_unmap_dma_buf(struct dma_buf_attachment *attachment,
+				     struct sg_table *table,
+				     enum dma_data_direction dir)
 {
 	struct vcm_attachment *a = attachment->priv;
 
@@ -107,8 +107,8 @@ static void vcm_heap_unmap_dma_buf(struct dma_buf_attachment *attachment,
 	vcm_iova_unmap(&a->map);
 }
 
-static int vcm_heap_begin_cpu_access(struct dma_buf *dmabuf,
-				     enum dma_data_direction dir)
+static int vcm_buffer_begin_cpu_access(struct dma_buf *dmabuf,
+				       enum dma_data_direction dir)
 {
 	struct vcm_buffer *buffer = dmabuf->priv;
 	struct vcm_attachment *a;
@@ -122,8 +122,8 @@ static int vcm_heap_begin_cpu_access(struct dma_buf *dmabuf,
 	return 0;
 }
 
-static int vcm_heap_end_cpu_access(struct dma_buf *dmabuf,
-				   enum dma_data_direction dir)
+static int vcm_buffer_end_cpu_access(struct dma_buf *dmabuf,
+				     enum dma_data_direction dir)
 {
 	struct vcm_buffer *buffer = dmabuf->priv;
 	struct vcm_attachment *a;
@@ -137,7 +137,7 @@ static int vcm_heap_end_cpu_access(struct dma_buf *dmabuf,
 	return 0;
 }
 
-static int vcm_heap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+static int vcm_buffer_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct vcm_buffer *buffer = dmabuf->priv;
 
@@ -152,7 +152,7 @@ static int vcm_heap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 }
 
 /* The core counts the users: it calls this for the first one only. */
-static int vcm_heap_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+static int vcm_buffer_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct vcm_buffer *buffer = dmabuf->priv;
 	void *vaddr;
@@ -174,7 +174,7 @@ static int vcm_heap_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 }
 
 /* ... and this for the last one. */
-static void vcm_heap_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
+static void vcm_buffer_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct vcm_buffer *buffer = dmabuf->priv;
 
@@ -195,7 +195,7 @@ static void vcm_buffer_free(struct vcm_buffer *buffer)
 	kfree(buffer);
 }
 
-static void vcm_heap_release(struct dma_buf *dmabuf)
+static void vcm_buffer_release(struct dma_buf *dmabuf)
 {
 	struct vcm_buffer *buffer = dmabuf->priv;
 
@@ -211,17 +211,17 @@ static void vcm_heap_release(struct dma_buf *dmabuf)
 	vcm_buffer_free(buffer);
 }
 
-static const struct dma_buf_ops vcm_heap_buf_ops = {
-	.attach = vcm_heap_attach,
-	.detach = vcm_heap_detach,
-	.map_dma_buf = vcm_heap_map_dma_buf,
-	.unmap_dma_buf = vcm_heap_unmap_dma_buf,
-	.begin_cpu_access = vcm_heap_begin_cpu_access,
-	.end_cpu_access = vcm_heap_end_cpu_access,
-	.mmap = vcm_heap_mmap,
-	.vmap = vcm_heap_vmap,
-	.vunmap = vcm_heap_vunmap,
-	.release = vcm_heap_release,
+static const struct dma_buf_ops vcm_buffer_ops = {
+	.attach = vcm_buffer_attach,
+	.detach = vcm_buffer_detach,
+	.map_dma_buf = vcm_buffer_map_dma_buf,
+	.unmap_dma_buf = vcm_buffer_unmap_dma_buf,
+	.begin_cpu_access = vcm_buffer_begin_cpu_access,
+	.end_cpu_access = vcm_buffer_end_cpu_access,
+	.mmap = vcm_buffer_mmap,
+	.vmap = vcm_buffer_vmap,
+	.vunmap = vcm_buffer_vunmap,
+	.release = vcm_buffer_release,
 };
 
 /*
@@ -312,7 +312,7 @@ struct dma_buf *vcm_buffer_alloc(const struct vcm_alloc_args *args)
 		return ERR_CAST(buffer);
 
 	exp_info.exp_name = DMA_HEAP_VCM_NAME;
-	exp_info.ops = &vcm_heap_buf_ops;
+	exp_info.ops = &vcm_buffer_ops;
 	exp_info.size = args->len;
 	exp_info.flags = args->fd_flags;
 	exp_info.priv = buffer;
@@ -337,5 +337,5 @@ struct dma_buf *vcm_buffer_alloc(const struct vcm_alloc_args *args)
  */
 struct vcm_buffer *vcm_buffer_get(struct dma_buf *dmabuf)
 {
-	return dmabuf->ops == &vcm_heap_buf_ops ? dmabuf->priv : NULL;
+	return dmabuf->ops == &vcm_buffer_ops ? dmabuf->priv : NULL;
 }
