@@ -43,7 +43,7 @@ struct vcm_claim {
 };
 
 /*
- * Without what the core adds when memory is in pieces: nothing takes that away
+ * Without what the core adds when memory is scattered: nothing takes that away
  * again before kswapd runs, and si_mem_available() does not know it either.
  */
 static inline unsigned long vcm_memory_wmark(const struct zone *zone,

@@ -9,7 +9,7 @@
  * zeroes it, else goes to the buddy allocator: what one buffer had in it is
  * never in another, and no byte is zeroed twice.
  *
- * Large chunks are what it is for: when memory is in pieces they cannot be had
+ * Large chunks are what it is for: when memory is scattered they cannot be had
  * again. So a chunk never keeps out a larger one, and pages, which can always be
  * had, get a small share, if they come in numbers (vcm_chunk.c).
  *

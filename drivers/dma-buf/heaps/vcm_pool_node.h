@@ -59,7 +59,7 @@ struct vcm_pool_list {
  *	NULL; set by the worker alone, taken away by whoever takes the chunk,
  *	who has @zero_lock, too
  * @hand_size: its size
- * @zero_lock: held by the worker while it zeroes a piece of @hand
+ * @zero_lock: held by the worker while it zeroes a part of @hand
  * @zeroed: pages of @hand that are zeroed; under @zero_lock
  *
  * Lock order: @lock -> @zero_lock.

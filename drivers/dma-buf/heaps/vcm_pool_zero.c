@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Zeroing the chunks of the pool: the worker in its own time, piece by piece, and
+ * Zeroing the chunks of the pool: the worker in its own time, step by step, and
  * who takes a chunk away from it the rest
  */
 
@@ -23,7 +23,7 @@
  * What the worker zeroes in one go, a few microseconds during which the chunk
  * cannot be taken away from it.
  */
-#define VCM_POOL_PIECE		max(SZ_64K >> PAGE_SHIFT, 1)
+#define VCM_POOL_STEP		max(SZ_64K >> PAGE_SHIFT, 1)
 
 static void vcm_pool_zero_pages(struct page *page, unsigned long nr)
 {
@@ -46,11 +46,11 @@ static void vcm_pool_zero_pages(struct page *page, unsigned long nr)
  */
 void vcm_pool_zero_rest(struct page *page, unsigned long zeroed)
 {
-	unsigned long nr = compound_nr(page), piece;
+	unsigned long nr = compound_nr(page), step;
 
-	for (; zeroed < nr; zeroed += piece) {
-		piece = min(nr - zeroed, VCM_POOL_PIECE);
-		vcm_pool_zero_pages(page + zeroed, piece);
+	for (; zeroed < nr; zeroed += step) {
+		step = min(nr - zeroed, VCM_POOL_STEP);
+		vcm_pool_zero_pages(page + zeroed, step);
 		cond_resched();
 	}
 }
@@ -81,23 +81,23 @@ static struct page *vcm_pool_take_up(struct vcm_pool_node *node)
 	return page;
 }
 
-/* Zero another piece. Returns false if there is none, or the chunk was taken. */
-VISIBLE_IF_KUNIT bool vcm_pool_zero_piece(struct vcm_pool_node *node,
-					  struct page *page)
+/* Go on zeroing. Returns false if nothing is left to do, or the chunk was taken. */
+VISIBLE_IF_KUNIT bool vcm_pool_zero_step(struct vcm_pool_node *node,
+					 struct page *page)
 {
-	unsigned long piece = 0;
+	unsigned long step = 0;
 
-	KUNIT_STATIC_STUB_REDIRECT(vcm_pool_zero_piece, node, page);
+	KUNIT_STATIC_STUB_REDIRECT(vcm_pool_zero_step, node, page);
 
 	spin_lock(&node->zero_lock);
 	if (node->hand == page)
-		piece = min(compound_nr(page) - node->zeroed, VCM_POOL_PIECE);
-	if (piece) {
-		vcm_pool_zero_pages(page + node->zeroed, piece);
-		node->zeroed += piece;
+		step = min(compound_nr(page) - node->zeroed, VCM_POOL_STEP);
+	if (step) {
+		vcm_pool_zero_pages(page + node->zeroed, step);
+		node->zeroed += step;
 	}
 	spin_unlock(&node->zero_lock);
-	return piece;
+	return step;
 }
 
 /* A chunk that was not taken away is clean now. */
@@ -157,7 +157,7 @@ bool vcm_pool_zero_one(int nid)
 		vcm_pool_throw_away(node, page);
 		return true;
 	}
-	while (vcm_pool_zero_piece(node, page))
+	while (vcm_pool_zero_step(node, page))
 		cond_resched();
 	vcm_pool_put_down(node, page);
 	return true;

@@ -16,7 +16,7 @@ bool vcm_pool_has_dirty(void);
 #if IS_ENABLED(CONFIG_KUNIT)
 struct vcm_pool_node;
 
-bool vcm_pool_zero_piece(struct vcm_pool_node *node, struct page *page);
+bool vcm_pool_zero_step(struct vcm_pool_node *node, struct page *page);
 #endif
 
 #endif /* _VCM_POOL_ZERO_H */

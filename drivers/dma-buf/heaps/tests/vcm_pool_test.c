@@ -690,7 +690,7 @@ static void what_was_dirty_may_be_taken_meanwhile(struct kunit *test)
 	node->dirty = 0;
 }
 
-/* What happens once the worker has zeroed a piece of a chunk */
+/* What happens once the worker has zeroed a part of a chunk */
 static void (*in_between)(struct kunit *test);
 static struct page *in_hand;
 
@@ -698,17 +698,17 @@ static bool zero_and_go_on(struct vcm_pool_node *node, struct page *page)
 {
 	struct kunit *test = kunit_get_current_test();
 
-	kunit_deactivate_static_stub(test, vcm_pool_zero_piece);
-	KUNIT_EXPECT_TRUE(test, vcm_pool_zero_piece(node, page));
+	kunit_deactivate_static_stub(test, vcm_pool_zero_step);
+	KUNIT_EXPECT_TRUE(test, vcm_pool_zero_step(node, page));
 	in_hand = page;
 	in_between(test);
-	return vcm_pool_zero_piece(node, page);
+	return vcm_pool_zero_step(node, page);
 }
 
 static void zero_one_and(struct kunit *test, void (*what)(struct kunit *test))
 {
 	in_between = what;
-	kunit_activate_static_stub(test, vcm_pool_zero_piece, zero_and_go_on);
+	kunit_activate_static_stub(test, vcm_pool_zero_step, zero_and_go_on);
 	KUNIT_EXPECT_TRUE(test, vcm_pool_zero_one(numa_mem_id()));
 }
 
@@ -753,7 +753,7 @@ static void somebody_looks_for_memory(struct kunit *test)
 	vcm_pool_press();
 }
 
-static void chunks_are_zeroed_piece_by_piece(struct kunit *test)
+static void chunks_are_zeroed_step_by_step(struct kunit *test)
 {
 	put_chunks(test, VCM_CHUNK_1M, 1);
 	zero_one_and(test, nothing_happens);
@@ -795,7 +795,7 @@ static void pressure_ends_zeroing(struct kunit *test)
 
 	put_chunks(test, VCM_CHUNK_1M, 3);
 	in_between = somebody_looks_for_memory;
-	kunit_activate_static_stub(test, vcm_pool_zero_piece, zero_and_go_on);
+	kunit_activate_static_stub(test, vcm_pool_zero_step, zero_and_go_on);
 	vcm_pool_work_fn(NULL);
 	expect_held(test, VCM_CHUNK_1M, 1, 2);
 	/* It goes on later. */
@@ -1419,7 +1419,7 @@ static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(nothing_is_kept_of_what_others_need),
 	KUNIT_CASE(the_worker_rests_under_pressure),
 	KUNIT_CASE(what_was_dirty_may_be_taken_meanwhile),
-	KUNIT_CASE(chunks_are_zeroed_piece_by_piece),
+	KUNIT_CASE(chunks_are_zeroed_step_by_step),
 	KUNIT_CASE(what_is_being_zeroed_can_be_taken),
 	KUNIT_CASE(what_is_being_zeroed_can_be_freed),
 	KUNIT_CASE(pressure_ends_zeroing),
