@@ -20,7 +20,7 @@
 
 void vcm_memory_read(struct vcm_memory *memory)
 {
-	vcm_pool_drain();
+	vcm_pool_empty();
 	vcm_drop_caches();
 	memory->available = vcm_ram_available();
 	memory->kills = vcm_oom_kills();

@@ -135,7 +135,7 @@ void vcm_pool_assert_empty(void)
 }
 
 /* Has the pool give all of its chunks back to the kernel. */
-void vcm_pool_drain(void)
+void vcm_pool_empty(void)
 {
 	vcm_file_assert_write(VCM_DEBUGFS "pool_drain", "1");
 }
@@ -161,7 +161,7 @@ void vcm_pool_set(const char *param, uint64_t value)
 }
 
 /* Returns its value. */
-uint64_t vcm_pool_get(const char *param)
+uint64_t vcm_pool_param(const char *param)
 {
 	char path[PATH_MAX];
 
@@ -171,10 +171,10 @@ uint64_t vcm_pool_get(const char *param)
 
 void vcm_pool_params_read(struct vcm_pool_params *params)
 {
-	params->cap = vcm_pool_get(VCM_POOL_CAP);
-	params->low = vcm_pool_get(VCM_POOL_LOW);
-	params->high = vcm_pool_get(VCM_POOL_HIGH);
-	params->idle = vcm_pool_get(VCM_POOL_IDLE);
+	params->cap = vcm_pool_param(VCM_POOL_CAP);
+	params->low = vcm_pool_param(VCM_POOL_LOW);
+	params->high = vcm_pool_param(VCM_POOL_HIGH);
+	params->idle = vcm_pool_param(VCM_POOL_IDLE);
 }
 
 /*
@@ -209,7 +209,7 @@ void vcm_pool_renew(uint64_t cap_mib)
 	vcm_pool_params_write(&params);
 	/* A chunk that was on its way in comes behind the first time. */
 	for (i = 0; i < WAIT_STEPS; i++) {
-		vcm_pool_drain();
+		vcm_pool_empty();
 		if (!vcm_pool_total())
 			break;
 		usleep(WAIT_STEP_US);
@@ -289,6 +289,6 @@ void vcm_drop_caches(void)
 /* Has the pool and caches give up what they have, which is there but not free. */
 void vcm_keep_nothing(void)
 {
-	vcm_pool_drain();
+	vcm_pool_empty();
 	vcm_drop_caches();
 }

@@ -62,10 +62,10 @@ void vcm_pool_wait_total(uint64_t total);
 void vcm_pool_wait_relaxed(void);
 void vcm_pool_assert_empty(void);
 
-void vcm_pool_drain(void);
+void vcm_pool_empty(void);
 int __vcm_pool_set(const char *param, const char *value);
 void vcm_pool_set(const char *param, uint64_t value);
-uint64_t vcm_pool_get(const char *param);
+uint64_t vcm_pool_param(const char *param);
 void vcm_pool_set_marks(uint64_t low, uint64_t high);
 void vcm_pool_params_read(struct vcm_pool_params *params);
 void vcm_pool_params_write(const struct vcm_pool_params *params);

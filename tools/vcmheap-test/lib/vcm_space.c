@@ -17,19 +17,19 @@
  * Returns 0 or -errno.
  * @args: what it is to be like; filled in
  */
-int __vcm_space_create(int importer, struct vcm_edu_space_create *args)
+int __vcm_importer_create_space(int importer, struct vcm_edu_space_create *args)
 {
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_SPACE_CREATE, args);
 }
 
 /*
- * Like __vcm_space_create(), but asserts success. Returns the number of the space.
+ * Like __vcm_importer_create_space(), but asserts success. Returns the number of the space.
  * @args: what it is to be like
  */
-uint32_t vcm_space_create_args(int importer, const struct vcm_edu_space_create *args)
+uint32_t vcm_importer_create_space_args(int importer, const struct vcm_edu_space_create *args)
 {
 	struct vcm_edu_space_create create = *args;
-	int ret = __vcm_space_create(importer, &create);
+	int ret = __vcm_importer_create_space(importer, &create);
 
 	igt_assert_f(!ret, "creating a space: %s\n", strerror(-ret));
 	igt_assert(create.space);
@@ -41,11 +41,11 @@ uint32_t vcm_space_create_args(int importer, const struct vcm_edu_space_create *
  * @start: first address
  * @length: number of addresses
  */
-uint32_t vcm_space_create(int importer, uint64_t start, uint64_t length)
+uint32_t vcm_importer_create_space(int importer, uint64_t start, uint64_t length)
 {
 	struct vcm_edu_space_create args = { .start = start, .length = length };
 
-	return vcm_space_create_args(importer, &args);
+	return vcm_importer_create_space_args(importer, &args);
 }
 
 /*
@@ -66,22 +66,22 @@ static void space_op(int importer, uint32_t space, uint32_t op, const char *name
 	igt_assert_f(!ret, "%s space %u: %s\n", name, space, strerror(-ret));
 }
 
-void vcm_space_destroy(int importer, uint32_t space)
+void vcm_importer_destroy_space(int importer, uint32_t space)
 {
 	space_op(importer, space, VCM_EDU_SPACE_DESTROY, "destroy");
 }
 
-void vcm_space_activate(int importer, uint32_t space)
+void vcm_importer_activate(int importer, uint32_t space)
 {
 	space_op(importer, space, VCM_EDU_SPACE_ACTIVATE, "activate");
 }
 
-void vcm_space_deactivate(int importer, uint32_t space)
+void vcm_importer_deactivate(int importer, uint32_t space)
 {
 	space_op(importer, space, VCM_EDU_SPACE_DEACTIVATE, "deactivate");
 }
 
-void vcm_space_switch(int importer, uint32_t space)
+void vcm_importer_switch(int importer, uint32_t space)
 {
 	space_op(importer, space, VCM_EDU_SPACE_SWITCH, "switch to");
 }

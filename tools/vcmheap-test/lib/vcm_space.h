@@ -16,15 +16,15 @@
 /* Spaces that one device can have. */
 #define VCM_SPACES_MAX 64
 
-int __vcm_space_create(int importer, struct vcm_edu_space_create *args);
-uint32_t vcm_space_create_args(int importer, const struct vcm_edu_space_create *args);
-uint32_t vcm_space_create(int importer, uint64_t start, uint64_t length);
+int __vcm_importer_create_space(int importer, struct vcm_edu_space_create *args);
+uint32_t vcm_importer_create_space_args(int importer, const struct vcm_edu_space_create *args);
+uint32_t vcm_importer_create_space(int importer, uint64_t start, uint64_t length);
 
 int __vcm_space_op(int importer, uint32_t space, uint32_t op);
-void vcm_space_destroy(int importer, uint32_t space);
-void vcm_space_activate(int importer, uint32_t space);
-void vcm_space_deactivate(int importer, uint32_t space);
-void vcm_space_switch(int importer, uint32_t space);
+void vcm_importer_destroy_space(int importer, uint32_t space);
+void vcm_importer_activate(int importer, uint32_t space);
+void vcm_importer_deactivate(int importer, uint32_t space);
+void vcm_importer_switch(int importer, uint32_t space);
 
 int __vcm_space_import(int importer, uint32_t space, int dmabuf, struct vcm_edu_import *import);
 void vcm_space_import(int importer, uint32_t space, int dmabuf, struct vcm_edu_import *import);

@@ -529,7 +529,7 @@ static const struct vcm_edu_space_create window = {
 static int call_space_create(struct scene *scene)
 {
 	struct vcm_edu_space_create args = window;
-	int ret = __vcm_space_create(scene->importer, &args);
+	int ret = __vcm_importer_create_space(scene->importer, &args);
 
 	scene->got = args.space;
 	return ret;
@@ -537,7 +537,7 @@ static int call_space_create(struct scene *scene)
 
 static void undo_space_create(struct scene *scene)
 {
-	vcm_space_destroy(scene->importer, scene->got);
+	vcm_importer_destroy_space(scene->importer, scene->got);
 }
 
 static void prepare_spaces(struct scene *scene)
@@ -546,13 +546,13 @@ static void prepare_spaces(struct scene *scene)
 
 	prepare_buffer(scene);
 	for (i = 0; i < 2; i++)
-		scene->spaces[i] = vcm_space_create_args(scene->importer, &window);
+		scene->spaces[i] = vcm_importer_create_space_args(scene->importer, &window);
 }
 
 static void finish_spaces(struct scene *scene)
 {
-	vcm_space_destroy(scene->importer, scene->spaces[1]);
-	vcm_space_destroy(scene->importer, scene->spaces[0]);
+	vcm_importer_destroy_space(scene->importer, scene->spaces[1]);
+	vcm_importer_destroy_space(scene->importer, scene->spaces[0]);
 	finish_buffer(scene);
 }
 
@@ -582,7 +582,7 @@ static int call_activate(struct scene *scene)
 
 static void undo_activate(struct scene *scene)
 {
-	vcm_space_deactivate(scene->importer, scene->spaces[0]);
+	vcm_importer_deactivate(scene->importer, scene->spaces[0]);
 }
 
 static void prepare_active(struct scene *scene)
@@ -592,14 +592,14 @@ static void prepare_active(struct scene *scene)
 	prepare_spaces(scene);
 	vcm_space_import(scene->importer, scene->spaces[0], scene->dmabuf, &import);
 	scene->handle = import.handle;
-	vcm_space_activate(scene->importer, scene->spaces[0]);
+	vcm_importer_activate(scene->importer, scene->spaces[0]);
 }
 
 static void finish_active(struct scene *scene)
 {
 	/* It still works, after all that. */
 	igt_assert_eq(call_dma(scene), 0);
-	vcm_space_deactivate(scene->importer, scene->spaces[0]);
+	vcm_importer_deactivate(scene->importer, scene->spaces[0]);
 	vcm_importer_release(scene->importer, scene->handle);
 	finish_spaces(scene);
 }
@@ -611,7 +611,7 @@ static int call_switch(struct scene *scene)
 
 static void undo_switch(struct scene *scene)
 {
-	vcm_space_switch(scene->importer, scene->spaces[0]);
+	vcm_importer_switch(scene->importer, scene->spaces[0]);
 }
 
 static int call_deactivate(struct scene *scene)
@@ -621,7 +621,7 @@ static int call_deactivate(struct scene *scene)
 
 static void undo_deactivate(struct scene *scene)
 {
-	vcm_space_activate(scene->importer, scene->spaces[0]);
+	vcm_importer_activate(scene->importer, scene->spaces[0]);
 }
 
 static int call_destroy(struct scene *scene)
@@ -631,7 +631,7 @@ static int call_destroy(struct scene *scene)
 
 static void undo_destroy(struct scene *scene)
 {
-	scene->spaces[1] = vcm_space_create_args(scene->importer, &window);
+	scene->spaces[1] = vcm_importer_create_space_args(scene->importer, &window);
 }
 
 static int call_coherent(struct scene *scene)
@@ -781,10 +781,10 @@ static void test_no_room(struct scene *scene, uint32_t space)
 
 static void test_no_room_space(struct scene *scene)
 {
-	uint32_t space = vcm_space_create(scene->importer, MIB(64), MIB(8));
+	uint32_t space = vcm_importer_create_space(scene->importer, MIB(64), MIB(8));
 
 	test_no_room(scene, space);
-	vcm_space_destroy(scene->importer, space);
+	vcm_importer_destroy_space(scene->importer, space);
 }
 
 /* --- All --------------------------------------------------------------- */

@@ -263,10 +263,10 @@ static void test_with_spaces(int dev)
 
 	load_init(&load, dev);
 	for (i = 0; i < 2; i++) {
-		space[i] = vcm_space_create(load.importer, MIB(16), MIB(128));
+		space[i] = vcm_importer_create_space(load.importer, MIB(16), MIB(128));
 		for (j = 0; j < NR_BUFFERS; j++)
 			vcm_space_import(load.importer, space[i], load.dmabuf[j], &import);
-		vcm_space_switch(load.importer, space[i]);
+		vcm_importer_switch(load.importer, space[i]);
 	}
 	go_unbind();
 	then_close(&load);

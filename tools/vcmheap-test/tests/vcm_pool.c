@@ -189,7 +189,7 @@ static void test_zero_shape(const struct reader *reader, const struct shape *sha
 		int dmabuf;
 
 		igt_assert_f(round < 100 + 10 * reader->rounds, "never before the worker\n");
-		vcm_pool_drain();
+		vcm_pool_empty();
 		dmabuf = recycle(shape, clean, round);
 		if (dmabuf < 0)
 			continue;
@@ -262,7 +262,7 @@ static void test_reclaimable(void)
 	dmabuf = alloc(len, ALL_SIZES);
 	assert_reclaimable(before, 0);
 	close(dmabuf);
-	vcm_pool_drain();
+	vcm_pool_empty();
 	assert_reclaimable(before, 0);
 
 	vcm_pool_set_marks(2, 4);
@@ -324,7 +324,7 @@ static void test_few_pages(void)
 	vcm_pool_assert_empty();
 	put(SIZE_2M + SIZE_PAGE, ALL_SIZES);
 	igt_assert_eq_u64(vcm_pool_total(), SIZE_2M + SIZE_PAGE);
-	vcm_pool_drain();
+	vcm_pool_empty();
 	put(SIZE_64K, SIZE_PAGE);
 	igt_assert_eq_u64(vcm_pool_total(), SIZE_64K);
 }
@@ -372,7 +372,7 @@ static void test_cap_lowered(void)
 		igt_assert_eq_u64(vcm_pool_total(), vcm_ram_reclaimable() - reclaimable);
 		freed = MIB(cases[i].kept - cases[i].left);
 		igt_assert_lt_u64(free_before + freed - FREE_NOISE, vcm_ram_unused());
-		igt_assert_eq_u64(vcm_pool_get(VCM_POOL_CAP), cases[i].low_cap);
+		igt_assert_eq_u64(vcm_pool_param(VCM_POOL_CAP), cases[i].low_cap);
 	}
 }
 
@@ -410,7 +410,7 @@ static void test_off(void)
 	put(ODD_LENGTH - 123, ALL_SIZES);
 	vcm_pool_assert_empty();
 	igt_assert_eq_u64(vcm_ram_reclaimable(), reclaimable);
-	igt_assert_eq_u64(vcm_pool_get(VCM_POOL_CAP), 0);
+	igt_assert_eq_u64(vcm_pool_param(VCM_POOL_CAP), 0);
 }
 
 static void test_bad_parameters(void)
@@ -447,12 +447,12 @@ static void test_bad_parameters(void)
 	vcm_pool_renew(7);
 	vcm_pool_set_marks(3, 4);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		uint64_t before = vcm_pool_get(cases[i].param);
+		uint64_t before = vcm_pool_param(cases[i].param);
 		int ret = __vcm_pool_set(cases[i].param, cases[i].value);
 
 		igt_assert_f(ret == cases[i].error, "%s=%s: %s\n", cases[i].param,
 			     cases[i].value, strerror(-ret));
-		igt_assert_eq_u64(vcm_pool_get(cases[i].param), before);
+		igt_assert_eq_u64(vcm_pool_param(cases[i].param), before);
 	}
 	vcm_pool_set_marks(0, 0);
 	vcm_pool_renew(7);
@@ -482,22 +482,22 @@ static void test_drain(void)
 
 	vcm_pool_renew(128);
 	reclaimable = vcm_ram_reclaimable();
-	vcm_pool_drain();
+	vcm_pool_empty();
 	vcm_pool_assert_empty();
 
 	put(MIB(9) + KIB(68), ALL_SIZES);
-	vcm_pool_drain();
+	vcm_pool_empty();
 	vcm_pool_assert_empty();
 
 	put(MIB(9) + KIB(68), ALL_SIZES);
 	vcm_pool_wait_clean(&pool);
-	vcm_pool_drain();
+	vcm_pool_empty();
 	vcm_pool_assert_empty();
 
 	for (round = 0; round < 100 && in_the_middle < 10; round++) {
 		put(MIB(48), SIZE_2M);
 		in_the_middle += wait_until_half_clean();
-		vcm_pool_drain();
+		vcm_pool_empty();
 		vcm_pool_assert_empty();
 	}
 	igt_assert_lt(0, in_the_middle);
@@ -538,7 +538,7 @@ static void test_refill(void)
 	vcm_pool_set(VCM_POOL_HIGH, 8);
 	let_worker_run();
 	assert_large_chunks(0, 0, 0);
-	vcm_pool_drain();
+	vcm_pool_empty();
 
 	vcm_pool_set(VCM_POOL_LOW, 4);
 	vcm_pool_wait_total(3 * MIB(8));

@@ -59,7 +59,7 @@ static void test_no_cap(void)
 		vcm_pool_set(VCM_POOL_CAP, caps[i]);
 		vcm_pool_read(&pool);
 		igt_assert_eq_u64(pool.cap, 0);
-		igt_assert_eq_u64(vcm_pool_get(VCM_POOL_CAP), 0);
+		igt_assert_eq_u64(vcm_pool_param(VCM_POOL_CAP), 0);
 		assert_nothing_kept(reclaimable);
 	}
 }

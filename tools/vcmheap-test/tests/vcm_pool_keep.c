@@ -38,7 +38,7 @@ static void test_taken_from_the_worker(void)
 		vcm_buffer_assert_zero(dmabuf);
 		vcm_buffer_fill(dmabuf, round);
 		close(dmabuf);
-		vcm_pool_drain();
+		vcm_pool_empty();
 	}
 	igt_assert_lt(0, in_the_middle);
 }
@@ -139,7 +139,7 @@ static void test_default_cap(void)
 	/* What CMA keeps is not the heap's. */
 	igt_assert_lte_u64(pool.cap, cap);
 	igt_assert_lte_u64(cap - vcm_page_size() - vcm_ram_size() / 32, pool.cap);
-	igt_assert_eq_u64(vcm_pool_get(VCM_POOL_CAP), pool.cap >> 20);
+	igt_assert_eq_u64(vcm_pool_param(VCM_POOL_CAP), pool.cap >> 20);
 }
 
 /* ---- When others need it ---- */
@@ -290,7 +290,7 @@ static void test_pieces_do_not_stay(void)
 	vcm_pool_set(VCM_POOL_IDLE, 0);
 	/* The kernel has pieces of its own, and more when it checks itself. */
 	igt_assert_lte_u64(before * 3 / 4, large_chunks(len));
-	vcm_pool_drain();
+	vcm_pool_empty();
 
 	dmabuf = alloc(MIB(64), SIZE_2M);
 	close(dmabuf);

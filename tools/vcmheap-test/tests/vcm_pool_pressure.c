@@ -272,7 +272,7 @@ static void test_other_sizes_together(void)
 	part = round_down(heap_unused() / 2);
 	each = round_down((heap_unused() - HEAP_RESERVE) / CHILDREN);
 	for (i = 0; i < ROUNDS; i++) {
-		vcm_pool_drain();
+		vcm_pool_empty();
 		put(part, SIZE_2M);
 		vcm_crew_init(&crew, CHILDREN);
 		igt_fork(child, CHILDREN) {
@@ -308,7 +308,7 @@ static void test_killed(void)
 		vcm_kill_in(allocate, &args, 500 << i % 9);
 		vcm_totals_assert_back(&before);
 	}
-	vcm_pool_drain();
+	vcm_pool_empty();
 	vcm_pool_assert_empty();
 	igt_assert_eq_u64(vcm_ram_reclaimable(), reclaimable);
 	igt_assert_lt_u64(unused, vcm_ram_unused() + FREE_NOISE);
@@ -321,7 +321,7 @@ static void disturb(uint64_t *random)
 
 	switch (vcm_random(random) % 6) {
 	case 0:
-		vcm_pool_drain();
+		vcm_pool_empty();
 		break;
 	case 1:
 		vcm_drop_caches();

@@ -360,14 +360,14 @@ static void exposed_init(struct exposed *exposed, int dev, int importer)
 	note_frames(exposed->dmabuf);
 	exposed->ptr = vcm_buffer_map(exposed->dmabuf);
 	exposed->handle = vcm_importer_import(importer, exposed->dmabuf);
-	exposed->space = vcm_space_create(importer, 0, 1ull << 28);
+	exposed->space = vcm_importer_create_space(importer, 0, 1ull << 28);
 	vcm_space_import(importer, exposed->space, exposed->dmabuf, &exposed->in_space);
 }
 
 static void exposed_fini(struct exposed *exposed, int importer)
 {
 	vcm_importer_release(importer, exposed->in_space.handle);
-	vcm_space_destroy(importer, exposed->space);
+	vcm_importer_destroy_space(importer, exposed->space);
 	vcm_importer_release(importer, exposed->handle);
 	vcm_buffer_unmap(exposed->ptr, exposed->len);
 	close(exposed->dmabuf);
@@ -871,11 +871,11 @@ static void test_overflow_transfer(int heap, int importer)
 static void create_any(int importer, const struct vcm_edu_space_create *args)
 {
 	struct vcm_edu_space_create create = *args;
-	int ret = __vcm_space_create(importer, &create);
+	int ret = __vcm_importer_create_space(importer, &create);
 
 	if (!ret) {
 		igt_assert(create.length && create.start + create.length > create.start);
-		vcm_space_destroy(importer, create.space);
+		vcm_importer_destroy_space(importer, create.space);
 		return;
 	}
 	assert_one_of("space", args->start | args->length, ret, -EINVAL, -ERANGE, -ENOMEM, 0);
@@ -910,14 +910,14 @@ static void test_overflow_space(int heap, int importer)
 			args = window;
 			args.fixed_start = limits[i];
 			args.fixed_length = limits[j];
-			igt_assert_neq(__vcm_space_create(importer, &args), 0);
+			igt_assert_neq(__vcm_importer_create_space(importer, &args), 0);
 			args = (struct vcm_edu_space_create){};
 		}
 	}
-	space = vcm_space_create_args(importer, &window);
+	space = vcm_importer_create_space_args(importer, &window);
 	for (i = 0; i < ARRAY_SIZE(limits); i++)
 		import_fixed(importer, space, dmabuf, limits[i]);
-	vcm_space_destroy(importer, space);
+	vcm_importer_destroy_space(importer, space);
 	close(dmabuf);
 	vcm_spaces_assert_none();
 }

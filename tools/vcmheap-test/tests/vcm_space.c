@@ -44,7 +44,7 @@ static bool is_aligned(uint64_t value, uint64_t align)
 
 static uint32_t create(int importer)
 {
-	return vcm_space_create_args(importer, &window);
+	return vcm_importer_create_space_args(importer, &window);
 }
 
 /* The only space that the device has. */
@@ -82,9 +82,9 @@ static void test_create(void)
 	struct vcm_edu_space_create args = window;
 
 	if (behind_iommu()) {
-		vcm_space_destroy(importer, create(importer));
+		vcm_importer_destroy_space(importer, create(importer));
 	} else {
-		igt_assert_eq(__vcm_space_create(importer, &args), -EOPNOTSUPP);
+		igt_assert_eq(__vcm_importer_create_space(importer, &args), -EOPNOTSUPP);
 		igt_assert_eq(__vcm_space_op(importer, 1, VCM_EDU_SPACE_ACTIVATE), -ENOENT);
 	}
 	vcm_spaces_assert_none();
@@ -100,13 +100,13 @@ static void test_create_many_times(int dev, int importer)
 		uint32_t space = create(importer);
 
 		if (i % 2)
-			vcm_space_destroy(importer, kept);
+			vcm_importer_destroy_space(importer, kept);
 		else
-			vcm_space_destroy(importer, space);
+			vcm_importer_destroy_space(importer, space);
 		if (i % 2)
 			kept = space;
 	}
-	vcm_space_destroy(importer, kept);
+	vcm_importer_destroy_space(importer, kept);
 }
 
 static void assert_shown(const struct vcm_space_info *info)
@@ -129,7 +129,7 @@ static void test_shown(int dev, int importer)
 	vcm_space_buffer_init(&second, dev, MIB(2));
 	vcm_space_buffer_import(&first, importer, one);
 	vcm_space_buffer_import_at(&second, importer, one, FIXED);
-	vcm_space_activate(importer, two);
+	vcm_importer_activate(importer, two);
 
 	vcm_spaces_read(device, &spaces);
 	igt_assert_eq(spaces.spaces, 2);
@@ -158,7 +158,7 @@ static void test_shown(int dev, int importer)
 static void test_window(int dev, int importer)
 {
 	int dmabuf = vcm_dev_alloc_policy(dev, MIB(1), 0, 0, 0);
-	uint32_t space = vcm_space_create(importer, START, MIB(8));
+	uint32_t space = vcm_importer_create_space(importer, START, MIB(8));
 	struct vcm_edu_import import[16];
 	int i, n, ret = 0;
 
@@ -197,20 +197,20 @@ static void test_out_of_reach(int dev, int importer)
 		.start = START, .length = MIB(512), .fixed_start = MIB(255),
 		.fixed_length = MIB(1) + vcm_page_size(),
 	};
-	uint32_t small = vcm_space_create(importer, START, MIB(4)), beyond;
+	uint32_t small = vcm_importer_create_space(importer, START, MIB(4)), beyond;
 
 	assert_import_refused(dev, importer, small, MIB(4) + vcm_page_size(), 0, 0);
 	assert_import_refused(dev, importer, small, MIB(8), 0, 0);
 	assert_import_refused(dev, importer, small, MIB(4), 0, vcm_page_size());
 	assert_import_refused(dev, importer, small, vcm_page_size(), MIB(32), 0);
 	igt_assert_eq_u64(read_space().mapped, 0);
-	vcm_space_destroy(importer, small);
+	vcm_importer_destroy_space(importer, small);
 
 	/* The device has 28 bits. */
-	beyond = vcm_space_create(importer, MIB(256), MIB(64));
+	beyond = vcm_importer_create_space(importer, MIB(256), MIB(64));
 	assert_import_refused(dev, importer, beyond, vcm_page_size(), 0, 0);
-	vcm_space_destroy(importer, beyond);
-	igt_assert_eq(__vcm_space_create(importer, &fixed), -ERANGE);
+	vcm_importer_destroy_space(importer, beyond);
+	igt_assert_eq(__vcm_importer_create_space(importer, &fixed), -ERANGE);
 }
 
 /* --- Switching --------------------------------------------------------- */
@@ -247,7 +247,7 @@ static void pair_fini(struct pair *pair)
 
 	for (i = 0; i < 2; i++) {
 		vcm_space_buffer_fini(&pair->buffer[i]);
-		vcm_space_destroy(pair->importer, pair->space[i]);
+		vcm_importer_destroy_space(pair->importer, pair->space[i]);
 	}
 }
 
@@ -261,11 +261,11 @@ static void test_same_address(int dev, int importer)
 	vcm_space_buffer_tag(&pair.buffer[0], 1);
 	vcm_space_buffer_tag(&pair.buffer[1], 2);
 	for (i = 0; i < rounds; i++) {
-		vcm_space_switch(importer, pair.space[i & 1]);
+		vcm_importer_switch(importer, pair.space[i & 1]);
 		if (i % 50 == 49 || i % 50 == 0)
 			vcm_space_assert_dma(&pair.buffer[i & 1], i + 1);
 	}
-	vcm_space_deactivate(importer, pair.space[1]);
+	vcm_importer_deactivate(importer, pair.space[1]);
 	pair_fini(&pair);
 }
 
@@ -300,12 +300,12 @@ static void test_interrupts(int dev, int importer)
 	struct pair pair;
 
 	pair_init(&pair, dev, importer);
-	vcm_space_activate(importer, pair.space[0]);
+	vcm_importer_activate(importer, pair.space[0]);
 	vcm_space_assert_dma(&pair.buffer[0], 1);
-	vcm_space_switch(importer, pair.space[1]);
+	vcm_importer_switch(importer, pair.space[1]);
 	vcm_space_assert_dma(&pair.buffer[1], 2);
 	igt_assert_lte_u64(before + 4, count_interrupts());
-	vcm_space_deactivate(importer, pair.space[1]);
+	vcm_importer_deactivate(importer, pair.space[1]);
 	pair_fini(&pair);
 }
 
@@ -323,11 +323,11 @@ static void test_hides_other_space(int dev, int importer)
 	vcm_space_buffer_import_at(&victim, importer, two, FIXED);
 
 	/* There is something at that address, in the other space. */
-	vcm_space_activate(importer, two);
+	vcm_importer_activate(importer, two);
 	vcm_space_assert_dma(&victim, 1);
-	vcm_space_switch(importer, one);
+	vcm_importer_switch(importer, one);
 	vcm_space_assert_unreached(&desk, &victim, FIXED);
-	vcm_space_deactivate(importer, one);
+	vcm_importer_deactivate(importer, one);
 	vcm_space_buffer_fini(&desk);
 	vcm_space_buffer_fini(&victim);
 }
@@ -345,9 +345,9 @@ static void test_hides_default(int dev, int importer)
 
 	vcm_space_buffer_import(&desk, importer, space);
 	igt_assert(victim.import.iova >= START + LENGTH || victim.import.iova < START);
-	vcm_space_activate(importer, space);
+	vcm_importer_activate(importer, space);
 	vcm_space_assert_unreached(&desk, &victim, victim.import.iova);
-	vcm_space_deactivate(importer, space);
+	vcm_importer_deactivate(importer, space);
 	vcm_space_buffer_fini(&desk);
 	vcm_space_buffer_fini(&victim);
 }
@@ -365,9 +365,9 @@ static void test_hides_inactive(int dev, int importer)
 
 	/* Neither before it was active nor after. */
 	vcm_space_assert_unreached(&desk, &victim, victim.import.iova);
-	vcm_space_activate(importer, space);
+	vcm_importer_activate(importer, space);
 	vcm_space_assert_dma(&victim, 1);
-	vcm_space_deactivate(importer, space);
+	vcm_importer_deactivate(importer, space);
 	vcm_space_assert_unreached(&desk, &victim, victim.import.iova);
 	vcm_space_buffer_fini(&desk);
 	vcm_space_buffer_fini(&victim);
@@ -382,7 +382,7 @@ static void test_hides_released(int dev, int importer)
 	vcm_importer_require_probe(importer);
 	vcm_space_buffer_init(&desk, dev, KIB(64));
 	vcm_space_buffer_init(&victim, dev, KIB(64));
-	vcm_space_activate(importer, space);
+	vcm_importer_activate(importer, space);
 	vcm_space_buffer_import(&desk, importer, space);
 	vcm_space_buffer_import(&victim, importer, space);
 	iova = victim.import.iova;
@@ -395,7 +395,7 @@ static void test_hides_released(int dev, int importer)
 	vcm_space_assert_dma(&victim, 1);
 	vcm_space_buffer_release(&victim);
 	vcm_space_assert_unreached(&desk, &victim, FIXED);
-	vcm_space_deactivate(importer, space);
+	vcm_importer_deactivate(importer, space);
 	vcm_space_buffer_fini(&desk);
 	vcm_space_buffer_fini(&victim);
 }
@@ -414,9 +414,9 @@ static void test_default_restored(int dev, int importer)
 	vcm_space_buffer_import(&other, importer, space);
 	vcm_space_assert_dma(&own, 1);
 	for (i = 0; i < 2; i++) {
-		vcm_space_activate(importer, space);
+		vcm_importer_activate(importer, space);
 		vcm_space_assert_dma(&other, 2);
-		vcm_space_deactivate(importer, space);
+		vcm_importer_deactivate(importer, space);
 		vcm_space_assert_dma(&own, 3 + i);
 	}
 	vcm_space_buffer_fini(&own);
@@ -432,13 +432,13 @@ static void test_default_meanwhile(int dev, int importer)
 	vcm_space_buffer_init(&before, dev, MIXED);
 	vcm_space_buffer_init(&meanwhile, dev, MIXED);
 	vcm_space_buffer_import(&before, importer, 0);
-	vcm_space_activate(importer, space);
+	vcm_importer_activate(importer, space);
 
 	vcm_space_buffer_import(&meanwhile, importer, 0);
 	igt_assert_neq_u64(meanwhile.import.iova, before.import.iova);
 	vcm_space_buffer_release(&before);
 
-	vcm_space_deactivate(importer, space);
+	vcm_importer_deactivate(importer, space);
 	vcm_space_assert_dma(&meanwhile, 1);
 	vcm_space_assert_unreached(&meanwhile, &before, before.import.iova);
 	vcm_space_buffer_fini(&before);
@@ -460,19 +460,19 @@ static void test_freed_while_inactive(int dev, int importer)
 	close(dmabuf);
 	igt_assert(__vcm_buffer_info_read(ino, &info));
 
-	vcm_space_activate(importer, other);
+	vcm_importer_activate(importer, other);
 	vcm_importer_kernel_write(importer, handle, MIB(1), sizeof(word), &word);
-	vcm_space_switch(importer, space);
+	vcm_importer_switch(importer, space);
 	vcm_importer_read(importer, handle, MIB(1), sizeof(word));
 	vcm_importer_write(importer, handle, 0, sizeof(word));
 	vcm_importer_kernel_read(importer, handle, 0, sizeof(copy), &copy);
 	igt_assert_eq_u64(copy, word);
 
-	vcm_space_switch(importer, other);
+	vcm_importer_switch(importer, other);
 	vcm_importer_release(importer, handle);
 	igt_assert(!__vcm_buffer_info_read(ino, &info));
-	vcm_space_destroy(importer, space);
-	vcm_space_deactivate(importer, other);
+	vcm_importer_destroy_space(importer, space);
+	vcm_importer_deactivate(importer, other);
 }
 
 static void test_three_and_default(int dev, int importer)
@@ -493,9 +493,9 @@ static void test_three_and_default(int dev, int importer)
 
 	for (i = 0; i < 4; i++) {
 		if (space[i])
-			vcm_space_switch(importer, space[i]);
+			vcm_importer_switch(importer, space[i]);
 		else
-			vcm_space_deactivate(importer, space[2]);
+			vcm_importer_deactivate(importer, space[2]);
 		buffer.import = import[i];
 		vcm_space_assert_dma(&buffer, i + 1);
 	}
@@ -504,10 +504,10 @@ static void test_three_and_default(int dev, int importer)
 	vcm_importer_release(importer, import[1].handle);
 	vcm_importer_release(importer, import[3].handle);
 	igt_assert_eq(attachments(dev, buffer.dmabuf), 2);
-	vcm_space_activate(importer, space[2]);
+	vcm_importer_activate(importer, space[2]);
 	buffer.import = import[2];
 	vcm_space_assert_dma(&buffer, 9);
-	vcm_space_deactivate(importer, space[2]);
+	vcm_importer_deactivate(importer, space[2]);
 	vcm_importer_release(importer, import[0].handle);
 	vcm_space_buffer_fini(&buffer);
 }
@@ -533,15 +533,15 @@ static void test_other_heap(int dev, int importer)
 	igt_assert_lte_u64(START, import[0].iova);
 	igt_assert_lte_u64(import[0].iova + buffer.length, FIXED);
 	for (i = 0; i < 2; i++) {
-		vcm_space_switch(importer, space[i]);
+		vcm_importer_switch(importer, space[i]);
 		buffer.import = import[i];
 		vcm_space_assert_dma(&buffer, i + 1);
 	}
-	vcm_space_deactivate(importer, space[1]);
+	vcm_importer_deactivate(importer, space[1]);
 	vcm_importer_release(importer, import[0].handle);
 	vcm_space_buffer_fini(&buffer);
 	for (i = 0; i < 2; i++)
-		vcm_space_destroy(importer, space[i]);
+		vcm_importer_destroy_space(importer, space[i]);
 	close(heap);
 }
 
@@ -561,14 +561,14 @@ static void test_two_devices(int dev, int importer)
 	vcm_space_buffer_import(&first, importer, one);
 	vcm_space_buffer_import(&second, other, two);
 
-	vcm_space_activate(importer, one);
+	vcm_importer_activate(importer, one);
 	vcm_space_assert_dma(&own, 1);
-	vcm_space_activate(other, two);
+	vcm_importer_activate(other, two);
 	vcm_space_assert_dma(&first, 2);
 	vcm_space_assert_dma(&second, 3);
-	vcm_space_deactivate(importer, one);
+	vcm_importer_deactivate(importer, one);
 	vcm_space_assert_dma(&second, 4);
-	vcm_space_deactivate(other, two);
+	vcm_importer_deactivate(other, two);
 
 	vcm_space_buffer_fini(&own);
 	vcm_space_buffer_fini(&first);
@@ -618,10 +618,10 @@ static void test_translation(int dev, int importer)
 	vcm_space_buffer_import(&own, importer, 0);
 	assert_translated(&buffer);
 	assert_translated(&fixed);
-	vcm_space_activate(importer, space);
+	vcm_importer_activate(importer, space);
 	assert_translated(&buffer);
 	assert_translated(&fixed);
-	vcm_space_deactivate(importer, space);
+	vcm_importer_deactivate(importer, space);
 
 	igt_assert_eq(try_check(importer, own.import.handle, 0, &matches), -EINVAL);
 	igt_assert_eq(try_check(importer, NEVER, 0, &matches), -ENOENT);
@@ -667,10 +667,10 @@ static void test_coherent(int dev, int importer)
 		const struct vcm_edu_space_create create_args = {
 			.start = MIB(16), .length = MIB(64), .align = aligns[i],
 		};
-		uint32_t space = vcm_space_create_args(importer, &create_args);
+		uint32_t space = vcm_importer_create_space_args(importer, &create_args);
 
 		igt_assert_eq(try_coherent(importer, space, KIB(4), &args), -ENXIO);
-		vcm_space_activate(importer, space);
+		vcm_importer_activate(importer, space);
 		for (j = 0; j < ARRAY_SIZE(lengths); j++) {
 			igt_assert_eq(try_coherent(importer, space, lengths[j], &args), 0);
 			igt_assert(args.matches);
@@ -682,8 +682,8 @@ static void test_coherent(int dev, int importer)
 			      -EINVAL);
 		igt_assert_eq(try_coherent(importer, NEVER, KIB(4), &args), -ENOENT);
 		igt_assert_eq_u64(read_space().refused, 0);
-		vcm_space_deactivate(importer, space);
-		vcm_space_destroy(importer, space);
+		vcm_importer_deactivate(importer, space);
+		vcm_importer_destroy_space(importer, space);
 	}
 }
 
@@ -723,7 +723,7 @@ static void test_fault_handler(int dev, int importer)
 	vcm_importer_require_probe(importer);
 	igt_assert_eq(try_fault(importer, one, START, false), -ENXIO);
 	assert_faults(importer, one, 0, 0, false);
-	vcm_space_activate(importer, one);
+	vcm_importer_activate(importer, one);
 	igt_assert_eq(try_fault(importer, one, START, false), 0);
 	assert_faults(importer, one, 1, START, false);
 	igt_assert_eq(try_fault(importer, one, START + 8, true), 0);
@@ -731,7 +731,7 @@ static void test_fault_handler(int dev, int importer)
 	igt_assert_eq(try_fault(importer, two, START, true), -ENXIO);
 	assert_faults(importer, two, 0, 0, false);
 
-	vcm_space_switch(importer, two);
+	vcm_importer_switch(importer, two);
 	igt_assert_eq(try_fault(importer, two, FIXED, true), 0);
 	assert_faults(importer, two, 1, FIXED, true);
 	assert_faults(importer, one, 2, START + 8, true);
@@ -753,7 +753,7 @@ static void test_fixed_dma(int dev, int importer)
 	vcm_space_buffer_init(&free, dev, KIB(64));
 	vcm_space_buffer_import_at(&first, importer, space, FIXED);
 	vcm_space_buffer_import_at(&last, importer, space, FIXED + FIXED_LENGTH - KIB(64));
-	vcm_space_activate(importer, space);
+	vcm_importer_activate(importer, space);
 	vcm_space_assert_dma(&first, 1);
 	vcm_space_assert_dma(&last, 2);
 
@@ -763,7 +763,7 @@ static void test_fixed_dma(int dev, int importer)
 	igt_assert_eq_u64(last.words[KIB(64) / 8 - 1], first.words[0]);
 	vcm_space_assert_unreached(&first, &free, FIXED + MIXED);
 
-	vcm_space_deactivate(importer, space);
+	vcm_importer_deactivate(importer, space);
 	vcm_space_buffer_fini(&first);
 	vcm_space_buffer_fini(&last);
 	vcm_space_buffer_fini(&free);
@@ -822,11 +822,11 @@ static void test_fixed_overlap(int dev, int importer)
 	vcm_space_buffer_init(&behind, dev, MIB(2));
 	vcm_space_buffer_import_at(&before, importer, space, at - MIB(2));
 	vcm_space_buffer_import_at(&behind, importer, space, at + MIB(2));
-	vcm_space_activate(importer, space);
+	vcm_importer_activate(importer, space);
 	vcm_space_assert_dma(&before, 1);
 	vcm_space_assert_dma(&behind, 2);
 	vcm_space_assert_dma(&buffer, 3);
-	vcm_space_deactivate(importer, space);
+	vcm_importer_deactivate(importer, space);
 	vcm_space_buffer_fini(&before);
 	vcm_space_buffer_fini(&behind);
 	vcm_space_buffer_fini(&buffer);
@@ -848,10 +848,10 @@ static void test_fixed_range(int dev, int importer)
 	for (i = 0; i < ARRAY_SIZE(outside); i++)
 		assert_fixed_refused(dev, importer, space, dmabuf, outside[i], -ERANGE);
 	assert_fixed_refused(dev, importer, space, large, FIXED, -ERANGE);
-	vcm_space_destroy(importer, space);
+	vcm_importer_destroy_space(importer, space);
 
 	/* No fixed window, no fixed address. */
-	space = vcm_space_create(importer, START, LENGTH);
+	space = vcm_importer_create_space(importer, START, LENGTH);
 	assert_fixed_refused(dev, importer, space, dmabuf, START, -ERANGE);
 	assert_fixed_refused(dev, importer, space, dmabuf, 0, -ERANGE);
 	close(dmabuf);
@@ -875,10 +875,10 @@ static void test_fixed_misaligned(int dev, int importer)
 		assert_fixed_refused(dev, importer, space, dmabuf, misaligned[i], -EINVAL);
 	vcm_space_import_at(importer, space, dmabuf, FIXED + KIB(4), &import);
 	vcm_importer_release(importer, import.handle);
-	vcm_space_destroy(importer, space);
+	vcm_importer_destroy_space(importer, space);
 
 	args.align = MIB(1);
-	space = vcm_space_create_args(importer, &args);
+	space = vcm_importer_create_space_args(importer, &args);
 	for (i = 0; i < ARRAY_SIZE(coarse); i++)
 		assert_fixed_refused(dev, importer, space, dmabuf, coarse[i], -EINVAL);
 	vcm_space_import_at(importer, space, dmabuf, FIXED + MIB(1), &import);
@@ -895,10 +895,10 @@ static int try_fixed(int importer, uint64_t iova)
 		.fixed_start = iova,
 		.fixed_length = KIB(4),
 	};
-	int ret = __vcm_space_create(importer, &args);
+	int ret = __vcm_importer_create_space(importer, &args);
 
 	if (!ret)
-		vcm_space_destroy(importer, args.space);
+		vcm_importer_destroy_space(importer, args.space);
 	return ret;
 }
 
@@ -939,7 +939,7 @@ static void test_fixed_kept_free(int dev, int importer)
 		.fixed_start = START + MIB(4),
 		.fixed_length = MIB(4),
 	};
-	uint32_t space = vcm_space_create_args(importer, &args);
+	uint32_t space = vcm_importer_create_space_args(importer, &args);
 	struct vcm_edu_import import[64], fixed;
 	bool below = false, above = false;
 	int i, n, dmabuf = vcm_dev_alloc_policy(dev, KIB(256), 0, 0, 0);
@@ -975,17 +975,17 @@ static void test_fixed_keeps(int dev, int importer)
 	close(dmabuf);
 	igt_assert(__vcm_buffer_info_read(ino, &info));
 
-	vcm_space_activate(importer, space);
+	vcm_importer_activate(importer, space);
 	vcm_importer_kernel_write(importer, import.handle, MIB(1), sizeof(word), &word);
 	vcm_importer_read(importer, import.handle, MIB(1), sizeof(word));
 	vcm_importer_write(importer, import.handle, 0, sizeof(word));
 	vcm_importer_kernel_read(importer, import.handle, 0, sizeof(copy), &copy);
 	igt_assert_eq_u64(copy, word);
-	vcm_space_deactivate(importer, space);
+	vcm_importer_deactivate(importer, space);
 
 	vcm_importer_release(importer, import.handle);
 	igt_assert(!__vcm_buffer_info_read(ino, &info));
-	vcm_space_destroy(importer, space);
+	vcm_importer_destroy_space(importer, space);
 }
 
 static void test_fixed_again(int dev, int importer)
@@ -1002,7 +1002,7 @@ static void test_fixed_again(int dev, int importer)
 	igt_assert_eq_u64(read_space().mapped, 0);
 	igt_assert_eq(read_space().fixed, 0);
 	vcm_space_buffer_fini(&buffer);
-	vcm_space_destroy(importer, space);
+	vcm_importer_destroy_space(importer, space);
 }
 
 /* --- Alignment --------------------------------------------------------- */
@@ -1012,7 +1012,7 @@ static uint32_t create_aligned(int importer, uint64_t align)
 	struct vcm_edu_space_create args = window;
 
 	args.align = align;
-	return vcm_space_create_args(importer, &args);
+	return vcm_importer_create_space_args(importer, &args);
 }
 
 static void test_align(int dev, int importer)
@@ -1043,7 +1043,7 @@ static void test_align(int dev, int importer)
 		igt_assert_eq_u64(read_space().refused, 0);
 		for (j = 0; j < ARRAY_SIZE(lengths); j++)
 			vcm_importer_release(importer, import[j].handle);
-		vcm_space_destroy(importer, space);
+		vcm_importer_destroy_space(importer, space);
 	}
 }
 
@@ -1094,7 +1094,7 @@ static void test_align_any_chunks(int dev, int importer)
 		close(dmabuf);
 	}
 	for (i = 0; i < ARRAY_SIZE(aligns); i++)
-		vcm_space_destroy(importer, space[i]);
+		vcm_importer_destroy_space(importer, space[i]);
 }
 
 /**
@@ -1181,7 +1181,7 @@ static void test_align_refuses(int dev, int importer)
 	vcm_space_import(importer, space, good, &import);
 	igt_assert(is_aligned(import.iova, MIB(2)));
 	vcm_importer_release(importer, import.handle);
-	vcm_space_destroy(importer, space);
+	vcm_importer_destroy_space(importer, space);
 
 	/* Nobody minds where nobody asked for an alignment. */
 	space = create(importer);
@@ -1207,25 +1207,25 @@ static void test_as_many_as_allowed(int dev, int importer)
 	vcm_space_buffer_init(&buffer, dev, MIXED);
 	for (i = 0; i < VCM_SPACES_MAX; i++)
 		space[i] = create(i % 2 ? importer : second);
-	igt_assert_eq(__vcm_space_create(importer, &args), -ENOSPC);
-	igt_assert_eq(__vcm_space_create(second, &args), -ENOSPC);
+	igt_assert_eq(__vcm_importer_create_space(importer, &args), -ENOSPC);
+	igt_assert_eq(__vcm_importer_create_space(second, &args), -ENOSPC);
 	vcm_spaces_read(device, &spaces);
 	igt_assert_eq(spaces.spaces, VCM_SPACES_MAX);
 
 	/* That was this device's limit. */
-	vcm_space_destroy(other, create(other));
+	vcm_importer_destroy_space(other, create(other));
 
 	vcm_space_buffer_import(&buffer, importer, space[VCM_SPACES_MAX - 1]);
-	vcm_space_activate(importer, space[VCM_SPACES_MAX - 1]);
+	vcm_importer_activate(importer, space[VCM_SPACES_MAX - 1]);
 	vcm_space_assert_dma(&buffer, 1);
-	vcm_space_deactivate(importer, space[VCM_SPACES_MAX - 1]);
+	vcm_importer_deactivate(importer, space[VCM_SPACES_MAX - 1]);
 	vcm_space_buffer_fini(&buffer);
 
-	vcm_space_destroy(second, space[0]);
+	vcm_importer_destroy_space(second, space[0]);
 	space[0] = create(second);
-	igt_assert_eq(__vcm_space_create(importer, &args), -ENOSPC);
+	igt_assert_eq(__vcm_importer_create_space(importer, &args), -ENOSPC);
 	for (i = 0; i < VCM_SPACES_MAX; i++)
-		vcm_space_destroy(i % 2 ? importer : second, space[i]);
+		vcm_importer_destroy_space(i % 2 ? importer : second, space[i]);
 	vcm_spaces_assert_none();
 	close(second);
 	close(other);
@@ -1279,12 +1279,12 @@ static void test_refuses_create(int dev, int importer)
 			.fixed_length = cases[i].fixed_length,
 			.align = cases[i].align,
 		};
-		int ret = __vcm_space_create(importer, &copy);
+		int ret = __vcm_importer_create_space(importer, &copy);
 
 		igt_assert_f(ret == cases[i].error, "case %d: %d, not %d\n", i, ret,
 			     cases[i].error);
 	}
-	igt_assert_eq(__vcm_space_create(importer, NULL), -EFAULT);
+	igt_assert_eq(__vcm_importer_create_space(importer, NULL), -EFAULT);
 
 	/* The kernel reads the argument, makes the space, and cannot say so. */
 	args = mmap(NULL, sizeof(*args), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
@@ -1292,7 +1292,7 @@ static void test_refuses_create(int dev, int importer)
 	igt_assert(args != MAP_FAILED);
 	*args = window;
 	igt_assert_eq(mprotect(args, sizeof(*args), PROT_READ), 0);
-	igt_assert_eq(__vcm_space_create(importer, args), -EFAULT);
+	igt_assert_eq(__vcm_importer_create_space(importer, args), -EFAULT);
 	munmap(args, sizeof(*args));
 	vcm_spaces_assert_none();
 }
@@ -1311,7 +1311,7 @@ static void test_refuses_op(int dev, int importer)
 	igt_assert_eq(__vcm_space_op(importer, space, ~0u), -EINVAL);
 	igt_assert_eq(__vcm_importer_ioctl(importer, VCM_EDU_IOC_SPACE, NULL), -EFAULT);
 
-	vcm_space_destroy(importer, space);
+	vcm_importer_destroy_space(importer, space);
 	for (op = VCM_EDU_SPACE_DESTROY; op <= VCM_EDU_SPACE_SWITCH; op++)
 		igt_assert_eq(__vcm_space_op(importer, space, op), -ENOENT);
 }
@@ -1354,22 +1354,22 @@ static void test_refuses_activate(int dev, int importer)
 	uint32_t one = create(importer), two = create(importer);
 
 	igt_assert_eq(__vcm_space_op(importer, one, VCM_EDU_SPACE_DEACTIVATE), -EINVAL);
-	vcm_space_activate(importer, one);
-	vcm_space_activate(importer, one);
-	vcm_space_switch(importer, one);
+	vcm_importer_activate(importer, one);
+	vcm_importer_activate(importer, one);
+	vcm_importer_switch(importer, one);
 	igt_assert_eq(__vcm_space_op(importer, two, VCM_EDU_SPACE_ACTIVATE), -EBUSY);
 	igt_assert_eq(__vcm_space_op(importer, two, VCM_EDU_SPACE_DEACTIVATE), -EINVAL);
-	vcm_space_switch(importer, two);
+	vcm_importer_switch(importer, two);
 	igt_assert_eq(__vcm_space_op(importer, one, VCM_EDU_SPACE_ACTIVATE), -EBUSY);
 	igt_assert_eq(__vcm_space_op(importer, one, VCM_EDU_SPACE_DEACTIVATE), -EINVAL);
-	vcm_space_deactivate(importer, two);
+	vcm_importer_deactivate(importer, two);
 	igt_assert_eq(__vcm_space_op(importer, two, VCM_EDU_SPACE_DEACTIVATE), -EINVAL);
 
 	/* To switch from none is to activate. */
-	vcm_space_switch(importer, one);
-	vcm_space_destroy(importer, two);
-	vcm_space_deactivate(importer, one);
-	vcm_space_destroy(importer, one);
+	vcm_importer_switch(importer, one);
+	vcm_importer_destroy_space(importer, two);
+	vcm_importer_deactivate(importer, one);
+	vcm_importer_destroy_space(importer, one);
 }
 
 static int try_dma(const struct vcm_space_buffer *buffer)
@@ -1388,13 +1388,13 @@ static void test_refuses_dma(int dev, int importer)
 	vcm_space_buffer_import(&own, importer, 0);
 	igt_assert_eq(try_dma(&pair.buffer[0]), -ENXIO);
 	igt_assert_eq(try_dma(&pair.buffer[1]), -ENXIO);
-	vcm_space_activate(importer, pair.space[0]);
+	vcm_importer_activate(importer, pair.space[0]);
 	igt_assert_eq(try_dma(&own), -ENXIO);
 	igt_assert_eq(try_dma(&pair.buffer[1]), -ENXIO);
-	vcm_space_switch(importer, pair.space[1]);
+	vcm_importer_switch(importer, pair.space[1]);
 	igt_assert_eq(try_dma(&pair.buffer[0]), -ENXIO);
 	igt_assert_eq(try_dma(&pair.buffer[1]), 0);
-	vcm_space_deactivate(importer, pair.space[1]);
+	vcm_importer_deactivate(importer, pair.space[1]);
 	igt_assert_eq(try_dma(&own), 0);
 	vcm_space_buffer_fini(&own);
 	pair_fini(&pair);
@@ -1426,15 +1426,15 @@ static void destroy_under(int dev, int importer, uint32_t space, struct vcm_spac
 	vcm_space_buffer_init(&own, dev, KIB(64));
 	vcm_space_buffer_import_at(&desk, importer, other, desk_iova);
 	vcm_space_buffer_import(&own, importer, 0);
-	vcm_space_activate(importer, space);
+	vcm_importer_activate(importer, space);
 	vcm_space_assert_dma(victim, 1);
 
-	vcm_space_destroy(importer, space);
+	vcm_importer_destroy_space(importer, space);
 	assert_leads_nowhere(victim);
 	vcm_space_assert_dma(&own, 2);
-	vcm_space_activate(importer, other);
+	vcm_importer_activate(importer, other);
 	vcm_space_assert_unreached(&desk, victim, victim->import.iova);
-	vcm_space_destroy(importer, other);
+	vcm_importer_destroy_space(importer, other);
 	vcm_space_assert_dma(&own, 3);
 	vcm_space_buffer_fini(&desk);
 	vcm_space_buffer_fini(&own);
@@ -1468,7 +1468,7 @@ static void test_destroy_mapped(int dev, int importer)
 		/* Twice to the same device */
 		vcm_space_import(importer, space, buffer[i].dmabuf, &import);
 	}
-	vcm_space_destroy(importer, space);
+	vcm_importer_destroy_space(importer, space);
 	igt_assert_eq(__vcm_space_import(importer, space, buffer[0].dmabuf, &import), -ENOENT);
 	igt_assert_eq(__vcm_space_op(importer, space, VCM_EDU_SPACE_DESTROY), -ENOENT);
 
@@ -1476,13 +1476,13 @@ static void test_destroy_mapped(int dev, int importer)
 	vcm_space_buffer_release(&buffer[0]);
 	again = create(importer);
 	vcm_space_import(importer, again, buffer[1].dmabuf, &import);
-	vcm_space_activate(importer, again);
+	vcm_importer_activate(importer, again);
 	assert_leads_nowhere(&buffer[1]);
 	vcm_space_buffer_release(&buffer[1]);
 	buffer[1].import = import;
 	vcm_space_assert_dma(&buffer[1], 1);
-	vcm_space_deactivate(importer, again);
-	vcm_space_destroy(importer, again);
+	vcm_importer_deactivate(importer, again);
+	vcm_importer_destroy_space(importer, again);
 	ino = vcm_buffer_ino(buffer[2].dmabuf);
 	vcm_buffer_unmap(buffer[2].words, buffer[2].length);
 	close(buffer[2].dmabuf);
@@ -1585,8 +1585,8 @@ static void test_destroy_and_close(int dev, int unused)
 		vcm_space_import(importer, space, dmabuf, &import);
 		vcm_space_import_at(importer, space, dmabuf, FIXED, &import);
 		if (i & 2)
-			vcm_space_activate(importer, space);
-		vcm_space_destroy(importer, space);
+			vcm_importer_activate(importer, space);
+		vcm_importer_destroy_space(importer, space);
 		close(dmabuf);
 		close(importer);
 	}
@@ -1605,7 +1605,7 @@ static void test_other_file(int dev, int importer)
 	struct vcm_edu_import import;
 
 	/* Numbers are a file's own: make one that the other has not. */
-	vcm_space_destroy(importer, ours);
+	vcm_importer_destroy_space(importer, ours);
 	ours = create(importer);
 	while (ours <= theirs)
 		ours = create(importer);
@@ -1616,16 +1616,16 @@ static void test_other_file(int dev, int importer)
 
 	/* They do share the device. */
 	vcm_space_buffer_import(&buffer, importer, ours);
-	vcm_space_activate(other, theirs);
+	vcm_importer_activate(other, theirs);
 	igt_assert_eq(__vcm_space_op(importer, ours, VCM_EDU_SPACE_ACTIVATE), -EBUSY);
 	igt_assert_eq(try_dma(&buffer), -ENXIO);
-	vcm_space_switch(importer, ours);
+	vcm_importer_switch(importer, ours);
 	igt_assert_eq(__vcm_space_op(other, theirs, VCM_EDU_SPACE_DEACTIVATE), -EINVAL);
 
 	/* The other's end is not ours. */
 	close(other);
 	vcm_space_assert_dma(&buffer, 1);
-	vcm_space_deactivate(importer, ours);
+	vcm_importer_deactivate(importer, ours);
 	vcm_space_buffer_fini(&buffer);
 }
 
@@ -1657,7 +1657,7 @@ static int use_spaces(int dev, int importer)
 
 		if (dmabuf < 0)
 			return dmabuf;
-		ret = __vcm_space_create(importer, &args);
+		ret = __vcm_importer_create_space(importer, &args);
 		if (!ret)
 			ret = import_everywhere(importer, args.space, dmabuf);
 		if (!ret)
@@ -1733,7 +1733,7 @@ static void test_domain_type(int dev, int importer)
 	vcm_importer_require_probe(importer);
 	vcm_space_buffer_init(&buffer, dev, MIXED);
 	vcm_space_buffer_import(&buffer, importer, space);
-	vcm_space_activate(importer, space);
+	vcm_importer_activate(importer, space);
 	for (i = 0; i < ARRAY_SIZE(types); i++) {
 		write_domain_type(read_space().number, types[i]);
 		igt_assert_eq_u64(read_space().mapped, MIXED);
@@ -1747,10 +1747,10 @@ static void test_domain_type(int dev, int importer)
 	vcm_space_buffer_release(&meanwhile);
 	igt_assert_eq_u64(read_space().mapped, MIXED);
 	vcm_space_assert_unreached(&buffer, &meanwhile, iova);
-	vcm_space_deactivate(importer, space);
+	vcm_importer_deactivate(importer, space);
 	vcm_space_buffer_fini(&buffer);
 	vcm_space_buffer_fini(&meanwhile);
-	vcm_space_destroy(importer, space);
+	vcm_importer_destroy_space(importer, space);
 }
 
 /* Its DMA is claimed; the driver core forgets all the same who it was. */
@@ -1778,12 +1778,12 @@ static void test_foreign_driver(int dev, int importer)
 
 	vcm_space_buffer_release(&buffer);
 	vcm_space_buffer_import(&later, importer, space);
-	vcm_space_activate(importer, space);
+	vcm_importer_activate(importer, space);
 	vcm_space_assert_dma(&later, 1);
-	vcm_space_deactivate(importer, space);
+	vcm_importer_deactivate(importer, space);
 	vcm_space_buffer_fini(&buffer);
 	vcm_space_buffer_fini(&later);
-	vcm_space_destroy(importer, space);
+	vcm_importer_destroy_space(importer, space);
 }
 
 /* --- The subtests ------------------------------------------------------ */

@@ -36,7 +36,7 @@ static const struct vcm_edu_space_create window = {
 
 static uint32_t create(int importer)
 {
-	return vcm_space_create_args(importer, &window);
+	return vcm_importer_create_space_args(importer, &window);
 }
 
 /* --- Nothing is left --------------------------------------------------- */
@@ -95,7 +95,7 @@ static uint32_t use_spaces(int dev, int importer)
 		vcm_space_import(importer, space, dmabuf, &import);
 		vcm_space_import_at(importer, space, dmabuf, FIXED, &import);
 		vcm_space_import(importer, 0, dmabuf, &import);
-		vcm_space_switch(importer, space);
+		vcm_importer_switch(importer, space);
 		close(dmabuf);
 	}
 	return space;
@@ -110,11 +110,11 @@ static void assert_works(int dev, int importer)
 	vcm_space_buffer_init(&own, dev, KIB(64));
 	vcm_space_buffer_init(&other, dev, KIB(64));
 	vcm_space_buffer_import(&other, importer, space);
-	vcm_space_activate(importer, space);
+	vcm_importer_activate(importer, space);
 	vcm_space_assert_dma(&other, 1);
-	vcm_space_deactivate(importer, space);
+	vcm_importer_deactivate(importer, space);
 	vcm_space_buffer_fini(&other);
-	vcm_space_destroy(importer, space);
+	vcm_importer_destroy_space(importer, space);
 	vcm_space_buffer_import(&own, importer, 0);
 	vcm_space_assert_dma(&own, 2);
 	vcm_space_buffer_fini(&own);
@@ -132,7 +132,7 @@ static uint32_t create_blocked(int importer)
 {
 	struct vcm_edu_space_create args = window;
 
-	igt_assert_eq(__vcm_space_create(importer, &args), 0);
+	igt_assert_eq(__vcm_importer_create_space(importer, &args), 0);
 	igt_assert_eq(args.flags, VCM_EDU_SPACE_GAP_BLOCKED);
 	return args.space;
 }
@@ -158,9 +158,9 @@ static void assert_gap_closed(struct vcm_space_buffer *desk, struct vcm_space_bu
 
 	vcm_space_buffer_tag(desk, 1);
 	vcm_space_buffer_tag(own, 2);
-	vcm_space_activate(importer, space);
+	vcm_importer_activate(importer, space);
 	vcm_importer_read(importer, desk->import.handle, KIB(4), sizeof(seen));
-	vcm_space_deactivate(importer, space);
+	vcm_importer_deactivate(importer, space);
 
 	for (i = 0; i < 2; i++)
 		vcm_importer_probe(importer, VCM_EDU_FROM_DEVICE, at[i], 8, i * 8);
@@ -169,9 +169,9 @@ static void assert_gap_closed(struct vcm_space_buffer *desk, struct vcm_space_bu
 	vcm_space_buffer_assert_tagged(desk, 1);
 	vcm_space_buffer_assert_tagged(own, 2);
 
-	vcm_space_activate(importer, space);
+	vcm_importer_activate(importer, space);
 	vcm_importer_write(importer, desk->import.handle, KIB(4), sizeof(seen));
-	vcm_space_deactivate(importer, space);
+	vcm_importer_deactivate(importer, space);
 	memcpy(seen, &desk->words[KIB(4) / 8], sizeof(seen));
 	igt_assert_eq_u64(seen[0], 0);
 	igt_assert_eq_u64(seen[1], 0);
@@ -202,7 +202,7 @@ static void test_managed_gap(int dev)
 	vcm_space_assert_dma(&other, 2);
 
 	vcm_space_buffer_fini(&desk);
-	vcm_space_destroy(importer, space);
+	vcm_importer_destroy_space(importer, space);
 	vcm_space_assert_dma(&own, 3);
 	vcm_space_buffer_fini(&own);
 	vcm_space_buffer_fini(&other);
@@ -232,15 +232,15 @@ static void test_managed_until_last(int dev)
 	vcm_space_buffer_import(&own, importer, 0);
 	one = create_blocked(importer);
 	two = create_blocked(importer);
-	vcm_space_activate(importer, one);
-	vcm_space_deactivate(importer, one);
-	vcm_space_destroy(importer, one);
+	vcm_importer_activate(importer, one);
+	vcm_importer_deactivate(importer, one);
+	vcm_importer_destroy_space(importer, one);
 	assert_blocked(true);
 	assert_nothing_moved(&own);
 	/* It can be mapped all the same. */
 	vcm_space_buffer_import(&meanwhile, importer, 0);
 
-	vcm_space_destroy(importer, two);
+	vcm_importer_destroy_space(importer, two);
 	vcm_spaces_assert_none();
 	vcm_space_assert_dma(&own, 1);
 	vcm_space_assert_dma(&meanwhile, 2);
@@ -264,11 +264,11 @@ static void test_managed_switch(int dev)
 	}
 	/* A transfer takes 100 ms, so that only some rounds have one. */
 	for (i = 0; i < 200; i++) {
-		vcm_space_switch(importer, space[i & 1]);
+		vcm_importer_switch(importer, space[i & 1]);
 		if (i % 50 == 0 || i % 50 == 49)
 			vcm_space_assert_dma(&buffer[i & 1], i);
 		if (i % 3 == 0)
-			vcm_space_deactivate(importer, space[i & 1]);
+			vcm_importer_deactivate(importer, space[i & 1]);
 	}
 	for (i = 0; i < 2; i++)
 		vcm_space_buffer_fini(&buffer[i]);
@@ -281,7 +281,7 @@ static int create_dead(int importer)
 {
 	struct vcm_edu_space_create args = window;
 
-	return __vcm_space_create(importer, &args);
+	return __vcm_importer_create_space(importer, &args);
 }
 
 /* What a file whose device has lost its driver answers to everything. */
@@ -356,9 +356,9 @@ static void test_managed_unbind_dma(int dev)
 	vcm_space_buffer_tag(&own, 1);
 	args.fixed_start = own.import.iova;
 	args.fixed_length = KIB(64);
-	args.space = vcm_space_create_args(importer, &args);
+	args.space = vcm_importer_create_space_args(importer, &args);
 	vcm_space_buffer_import_at(&other, importer, args.space, own.import.iova);
-	vcm_space_activate(importer, args.space);
+	vcm_importer_activate(importer, args.space);
 
 	igt_fork(child, 1)
 		vcm_importer_write(importer, other.import.handle, 0, KIB(2));
@@ -405,14 +405,14 @@ static void test_unbind_one_of_two(int dev)
 
 	vcm_space_buffer_init(&buffer, dev, MIXED);
 	vcm_space_buffer_import(&buffer, second, space);
-	vcm_space_activate(second, space);
+	vcm_importer_activate(second, space);
 	use_spaces(dev, importer);
 	vcm_driver_unbind(vcm_edu_device[0]);
 	vcm_space_assert_dma(&buffer, 1);
 	close(importer);
 	vcm_space_assert_dma(&buffer, 2);
 	vcm_driver_bind(vcm_edu_device[0]);
-	vcm_space_deactivate(second, space);
+	vcm_importer_deactivate(second, space);
 	vcm_space_buffer_fini(&buffer);
 	assert_works(dev, second);
 	close(second);
@@ -427,7 +427,7 @@ static void use_until_dead(int index, int importer, int shared)
 	do {
 		struct vcm_edu_space_create args = window;
 
-		ret = __vcm_space_create(importer, &args);
+		ret = __vcm_importer_create_space(importer, &args);
 		if (!ret)
 			ret = __vcm_space_import(importer, args.space, shared, &import);
 		if (!ret)
@@ -490,11 +490,11 @@ static void test_close_after_bind(int dev)
 	space = create(importer);
 	vcm_space_buffer_init(&buffer, dev, MIXED);
 	vcm_space_buffer_import(&buffer, importer, space);
-	vcm_space_activate(importer, space);
+	vcm_importer_activate(importer, space);
 	assert_dead(dev, old, space);
 	close(old);
 	vcm_space_assert_dma(&buffer, 1);
-	vcm_space_deactivate(importer, space);
+	vcm_importer_deactivate(importer, space);
 	vcm_space_buffer_fini(&buffer);
 	close(importer);
 	rest_assert_back(&before);
@@ -565,13 +565,13 @@ static void test_unload_refused(int dev)
 
 	vcm_space_buffer_init(&buffer, dev, KIB(64));
 	vcm_space_buffer_import(&buffer, importer, space);
-	vcm_space_activate(importer, space);
+	vcm_importer_activate(importer, space);
 	igt_assert_eq(__vcm_module_unload(VCM_EDU_MODULE), -EAGAIN);
 	igt_assert_eq(__vcm_module_unload("vcm_iommu"), -EAGAIN);
 	/* Heaps cannot be removed, and so their modules cannot. */
 	igt_assert_eq(__vcm_module_unload("vcm_heap"), -EBUSY);
 	vcm_space_assert_dma(&buffer, 1);
-	vcm_space_deactivate(importer, space);
+	vcm_importer_deactivate(importer, space);
 	vcm_space_buffer_fini(&buffer);
 	close(importer);
 }
@@ -628,7 +628,7 @@ static unsigned int switch_spaces(struct crowd *crowd)
 	unsigned int n;
 
 	for (n = 0; n < 10 || now() < crowd->end; n++) {
-		vcm_space_switch(crowd->importer, crowd->space[n & 1]);
+		vcm_importer_switch(crowd->importer, crowd->space[n & 1]);
 		if ((time_t)now() == last)
 			continue;
 		last = now();
@@ -736,7 +736,7 @@ static void test_parallel(int dev)
 	igt_waitchildren();
 
 	for (i = 0; i < 2; i++) {
-		vcm_space_switch(crowd.importer, crowd.space[i]);
+		vcm_importer_switch(crowd.importer, crowd.space[i]);
 		vcm_space_assert_dma(&crowd.buffer[i], i);
 		vcm_space_buffer_fini(&crowd.buffer[i]);
 	}
