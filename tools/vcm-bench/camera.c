@@ -37,14 +37,10 @@ static const char * const phase_names[] = {
 	[END] = "camera-end",
 };
 
-/**
- * struct buffer - one of the camera's
- * @dmabuf: the buffer
- * @addr: where the program has it
- */
+/* One of the camera's */
 struct buffer {
-	int dmabuf;
-	char *addr;
+	int dmabuf;	/* the buffer */
+	char *addr;	/* where the program has it */
 };
 
 static void buffer_start(struct buffer *buffer, enum peer peer, const struct importer *camera,

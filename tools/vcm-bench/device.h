@@ -41,16 +41,11 @@ void buffer_end_cpu_access(int dmabuf);
 
 /* --- Importers --- */
 
-/**
- * struct importer - a device that maps buffers
- * @fd: of its driver
- * @name: of the PCI device
- * @bits: width of its addresses
- */
+/* A device that maps buffers */
 struct importer {
-	int fd;
-	char name[VCM_BENCH_NAME_LEN];
-	unsigned int bits;
+	int fd;				/* of its driver */
+	char name[VCM_BENCH_NAME_LEN];	/* of the PCI device */
+	unsigned int bits;		/* width of its addresses */
 };
 
 /* An importer whose device an IOMMU translates for. */

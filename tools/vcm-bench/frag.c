@@ -43,18 +43,12 @@
 #define HOLD_ROUNDS 3
 #define WIDE 1
 
-/**
- * struct hog - all of the memory in single pages
- * @pages: the mapping
- * @n: pages that were touched
- * @holders: buffers of a large chunk each
- * @nr_holders: number of them
- */
+/* All of the memory in single pages */
 struct hog {
-	char *pages;
-	size_t n;
-	int holders[MAX_HOLDERS];
-	unsigned int nr_holders;
+	char *pages;			/* the mapping */
+	size_t n;			/* pages that were touched */
+	int holders[MAX_HOLDERS];	/* buffers of a large chunk each */
+	unsigned int nr_holders;	/* number of them */
 };
 
 /* Free bytes that a program can get, so not those below 16 MiB. */
@@ -187,14 +181,10 @@ static void hog_free(struct hog *hog)
 
 /* --- Shares ------------------------------------------------------------ */
 
-/**
- * struct shares - percentages of fresh buffers that are in large pieces
- * @runs: physically contiguous runs, in hundredths of a percent
- * @chunks: chunks, likewise; of vcm only
- */
+/* Percentages of fresh buffers that are in large pieces */
 struct shares {
-	uint64_t runs[REPEATS];
-	uint64_t chunks[REPEATS];
+	uint64_t runs[REPEATS];		/* physically contiguous runs, in hundredths of a percent */
+	uint64_t chunks[REPEATS];	/* chunks, likewise; of vcm only */
 };
 
 static uint64_t share(uint64_t large)

@@ -30,19 +30,14 @@ static const uint64_t large_lengths[] = { MIB(162), MIB(320) };
 /* What a vcm buffer with a chunk of 2 MiB is aligned to. */
 #define LARGE_ALIGN MIB(2)
 
-/**
- * struct variant - a way to leave holes
- * @name: of the figure
- * @bits: width of the device's addresses
- * @fill: bytes to map, or 0 for as many as it takes
- * @churn: how often one buffer is taken out then, and others mapped instead
- * @large: which of the large buffers to map in the end, when a random half is gone
- */
+/* A way to leave holes */
 struct variant {
-	const char *name;
-	unsigned int bits;
-	uint64_t fill;
+	const char *name;	/* of the figure */
+	unsigned int bits;	/* width of the device's addresses */
+	uint64_t fill;		/* bytes to map, or 0 for as many as it takes */
+	/* How often one buffer is taken out then, and others mapped instead */
 	unsigned int churn;
+	/* Which of the large buffers to map in the end, when a random half is gone */
 	unsigned int large;
 };
 
@@ -62,28 +57,17 @@ struct range {
 	uint64_t end;
 };
 
-/**
- * struct scene - one sequence
- * @importer: the device
- * @dmabufs: a buffer of each length
- * @large: the buffers to be mapped in the end
- * @space: what the DMA API has to give, by address
- * @nr_space: number of ranges in @space
- * @mapped: the mappings
- * @nr: number of them
- * @bytes: in them
- * @state: of the random numbers
- */
+/* One sequence */
 struct scene {
-	struct importer importer;
-	int dmabufs[NR_LENGTHS];
-	int large[NR_LARGE];
-	struct range *space;
-	size_t nr_space;
-	struct vcm_edu_import mapped[MAX_MAPPINGS];
-	unsigned int nr;
-	uint64_t bytes;
-	uint64_t state;
+	struct importer importer;	/* the device */
+	int dmabufs[NR_LENGTHS];	/* a buffer of each length */
+	int large[NR_LARGE];	/* the buffers to be mapped in the end */
+	struct range *space;	/* what the DMA API has to give, by address */
+	size_t nr_space;	/* number of ranges in space */
+	struct vcm_edu_import mapped[MAX_MAPPINGS];	/* the mappings */
+	unsigned int nr;	/* number of them */
+	uint64_t bytes;	/* in them */
+	uint64_t state;	/* of the random numbers */
 };
 
 /* --- The truth --------------------------------------------------------- */
@@ -184,16 +168,11 @@ static void fill(struct scene *scene, const struct variant *variant)
 			break;
 }
 
-/**
- * struct outcome - of a sequence
- * @filled: bytes mapped before the half was freed
- * @allowed: there was room for the large buffer
- * @mapped: it was mapped
- */
+/* Of a sequence */
 struct outcome {
-	uint64_t filled;
-	bool allowed;
-	bool mapped;
+	uint64_t filled;	/* bytes mapped before the half was freed */
+	bool allowed;		/* there was room for the large buffer */
+	bool mapped;		/* it was mapped */
 };
 
 /*
@@ -233,18 +212,12 @@ static struct outcome run_sequence(struct scene *scene, const struct variant *va
 	return outcome;
 }
 
-/**
- * struct tally - of all sequences of a heap
- * @allowed: there was room in so many
- * @mapped: it was used in so many
- * @missed: it was not in so many
- * @filled: median of bytes mapped before
- */
+/* Of all sequences of a heap */
 struct tally {
-	unsigned int allowed;
-	unsigned int mapped;
-	unsigned int missed;
-	double filled;
+	unsigned int allowed;	/* there was room in so many */
+	unsigned int mapped;	/* it was used in so many */
+	unsigned int missed;	/* it was not in so many */
+	double filled;		/* median of bytes mapped before */
 };
 
 static struct tally run_variant(const struct options *options, struct scene *scene,

@@ -26,30 +26,18 @@
 /* Rounds between which the ways take turns: both see what else the machine does. */
 #define TURN 10
 
-/**
- * struct way - a way to map a buffer, and what it took
- * @device: index of the importer
- * @dmabuf: the buffer
- * @mode: through its exporter or not
- * @segment: longest segment, for VCM_BENCH_PLAIN
- * @runs: physically contiguous runs
- * @map_ns: times so far
- * @unmap_ns: the same for unmapping
- * @sum_ns: both together
- * @n: number of them
- * @failures: rounds without any
- */
+/* A way to map a buffer, and what it took */
 struct way {
-	unsigned int device;
-	int dmabuf;
-	enum vcm_bench_mode mode;
-	uint32_t segment;
-	unsigned int runs;
-	uint64_t *map_ns;
-	uint64_t *unmap_ns;
-	uint64_t *sum_ns;
-	size_t n;
-	size_t failures;
+	unsigned int device;		/* index of the importer */
+	int dmabuf;			/* the buffer */
+	enum vcm_bench_mode mode;	/* through its exporter or not */
+	uint32_t segment;		/* longest segment, for VCM_BENCH_PLAIN */
+	unsigned int runs;		/* physically contiguous runs */
+	uint64_t *map_ns;		/* times so far */
+	uint64_t *unmap_ns;		/* the same for unmapping */
+	uint64_t *sum_ns;		/* both together */
+	size_t n;			/* number of them */
+	size_t failures;		/* rounds without any */
 };
 
 static void way_init(struct way *way, unsigned int rounds)

@@ -66,24 +66,16 @@ static void trace_fini(void)
 	rmdir(TRACING);
 }
 
-/**
- * struct object - of a slab
- * @ptr: its address, as the kernel shows it
- * @bytes: in it
- */
+/* Of a slab */
 struct object {
-	uint64_t ptr;
-	uint64_t bytes;
+	uint64_t ptr;	/* its address, as the kernel shows it */
+	uint64_t bytes;	/* in it */
 };
 
-/**
- * struct objects - those that are left
- * @list: allocated and not yet freed
- * @n: number of them
- */
+/* Those that are left */
 struct objects {
-	struct object list[MAX_OBJECTS];
-	size_t n;
+	struct object list[MAX_OBJECTS];	/* allocated and not yet freed */
+	size_t n;				/* number of them */
 };
 
 static uint64_t trace_number(const char *line, const char *key, int base)

@@ -78,14 +78,10 @@ static void pack_length(uint64_t total, unsigned int mib)
 	       (unsigned long long)(total >> 20));
 }
 
-/**
- * struct mixed - a space filled with buffers of random lengths
- * @first: bytes mapped when a buffer did not fit for the first time
- * @full: ... when none of 1 MiB did
- */
+/* A space filled with buffers of random lengths */
 struct mixed {
-	uint64_t first;
-	uint64_t full;
+	uint64_t first;	/* bytes mapped when a buffer did not fit for the first time */
+	uint64_t full;	/* ... when none of 1 MiB did */
 };
 
 /* @dmabufs has a buffer of each length; those that have not fitted once are not tried again. */

@@ -39,18 +39,12 @@ const char *verdict_word(enum verdict verdict);
 #define report(verdict, name, fmt, ...) \
 	result("%s  %-28s " fmt, verdict_word(verdict), name, ##__VA_ARGS__)
 
-/**
- * struct summary - many times, in nanoseconds
- * @median: half of them are less
- * @low: a quarter of them is less
- * @high: a quarter of them is more
- * @n: number of them
- */
+/* Many times, in nanoseconds */
 struct summary {
-	double median;
-	double low;
-	double high;
-	size_t n;
+	double median;	/* half of them are less */
+	double low;	/* a quarter of them is less */
+	double high;	/* a quarter of them is more */
+	size_t n;	/* number of them */
 };
 
 /* Sorts @values. */

@@ -7,16 +7,11 @@
 
 #include <stdint.h>
 
-/**
- * struct options - from the command line
- * @rounds: how many times each mapping is timed
- * @repeats: how many times each step of a buffer is timed
- * @largest: bytes in the largest buffer
- */
+/* From the command line */
 struct options {
-	unsigned int rounds;
-	unsigned int repeats;
-	uint64_t largest;
+	unsigned int rounds;	/* how many times each mapping is timed */
+	unsigned int repeats;	/* how many times each step of a buffer is timed */
+	uint64_t largest;	/* bytes in the largest buffer */
 };
 
 /* The first of the random sequences, and their number. */

@@ -71,22 +71,14 @@ enum step {
 
 static const char * const step_names[] = { "create", "map", "unmap", "destroy", "switch" };
 
-/**
- * struct pair - two spaces, with the same buffer mapped in each
- * @kind: how it is made up
- * @dmabuf: the buffer, unless there is nothing
- * @runs: physically contiguous runs in it
- * @space: the numbers of the spaces
- * @ns: times of each step
- * @n: number of them
- */
+/* Two spaces, with the same buffer mapped in each */
 struct pair {
-	enum kind kind;
-	int dmabuf;
-	uint64_t runs;
-	uint32_t space[2];
-	uint64_t *ns[STEPS];
-	size_t n[STEPS];
+	enum kind kind;		/* how it is made up */
+	int dmabuf;		/* the buffer, unless there is nothing */
+	uint64_t runs;		/* physically contiguous runs in it */
+	uint32_t space[2];	/* the numbers of the spaces */
+	uint64_t *ns[STEPS];	/* times of each step */
+	size_t n[STEPS];	/* number of them */
 };
 
 /* --- Memory in pieces -------------------------------------------------- */

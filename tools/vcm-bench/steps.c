@@ -85,30 +85,20 @@ static const char * const metric_names[] = {
 	[FLUSH] = "flush",
 };
 
-/**
- * struct run - what is measured, and how
- * @importer: for whom
- * @count: the least number of instructions and not the median time
- * @devices_only: nothing of what the CPU does with a buffer
- * @scattered: memory is in pieces that are no chunks
- */
+/* What is measured, and how */
 struct run {
-	struct importer importer;
-	bool count;
-	bool devices_only;
-	bool scattered;
+	struct importer importer;	/* for whom */
+	bool count;	/* the least number of instructions and not the median time */
+	bool devices_only;	/* nothing of what the CPU does with a buffer */
+	bool scattered;	/* memory is in pieces that are no chunks */
 };
 
-/**
- * struct samples - times of one size, a figure for each repeat
- * @run: how they are taken
- * @ns: by metric, peer and repeat; of several in a repeat the median
- * @n: number of repeats
- */
+/* Times of one size, a figure for each repeat */
 struct samples {
-	const struct run *run;
+	const struct run *run;	/* how they are taken */
+	/* By metric, peer and repeat; of several in a repeat the median */
 	uint64_t *ns[METRICS][PEERS];
-	unsigned int n;
+	unsigned int n;		/* number of repeats */
 };
 
 static void samples_init(struct samples *samples, const struct run *run, unsigned int repeats)

@@ -29,32 +29,19 @@ static const struct {
 /* Takes about as long as a buffer from the pool. */
 #define LOOPS 10000
 
-/**
- * struct work - of a thread
- * @task: what it does
- * @peer: whose buffers
- * @size: index of their size
- * @n: how often
- * @importer: the device, if there is one
- * @bench: an open file that has the buffer mapped for it
- * @dmabuf: the buffer
- * @begin: when it began, in nanoseconds
- * @end: when it ended
- * @barrier: where all of them wait for each other
- * @thread: the thread
- */
+/* Of a thread */
 struct work {
-	const struct task *task;
-	enum peer peer;
-	int size;
-	unsigned int n;
-	struct importer importer;
-	int bench;
-	int dmabuf;
-	uint64_t begin;
-	uint64_t end;
-	pthread_barrier_t *barrier;
-	pthread_t thread;
+	const struct task *task;	/* what it does */
+	enum peer peer;			/* whose buffers */
+	int size;			/* index of their size */
+	unsigned int n;			/* how often */
+	struct importer importer;	/* the device, if there is one */
+	int bench;			/* an open file that has the buffer mapped for it */
+	int dmabuf;			/* the buffer */
+	uint64_t begin;			/* when it began, in nanoseconds */
+	uint64_t end;			/* when it ended */
+	pthread_barrier_t *barrier;	/* where all of them wait for each other */
+	pthread_t thread;		/* the thread */
 };
 
 /* All are allocated before the first one is freed: none comes back dirty. */
@@ -93,18 +80,12 @@ static void spin(struct work *work)
 		count--;
 }
 
-/**
- * struct task - what threads do
- * @name: of the result
- * @run: all of it
- * @devices: for how many devices, or none
- * @peers: with which buffers, ends with PEERS
- */
+/* What threads do */
 static const struct task {
-	const char *name;
-	void (*run)(struct work *work);
-	unsigned int devices;
-	enum peer peers[4];
+	const char *name;		/* of the result */
+	void (*run)(struct work *work);	/* all of it */
+	unsigned int devices;		/* for how many devices, or none */
+	enum peer peers[4];		/* with which buffers, ends with PEERS */
 } tasks[] = {
 	{ "alloc", alloc_and_free, 0, { PEER_WARM, PEER_COLD, PEER_SYSTEM, PEERS } },
 	{ "map-1", map, 1, { PEER_COLD, PEER_SYSTEM, PEERS } },

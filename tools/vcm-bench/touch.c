@@ -19,16 +19,11 @@
 /* Copied piece by piece, so that the other side stays the same few pages. */
 #define PIECE KIB(64)
 
-/**
- * struct window - reserved addresses and a buffer in them
- * @start: the addresses
- * @bytes: how many
- * @addr: where the buffer is
- */
+/* Reserved addresses and a buffer in them */
 struct window {
-	char *start;
-	uint64_t bytes;
-	char *addr;
+	char *start;	/* the addresses */
+	uint64_t bytes;	/* how many */
+	char *addr;	/* where the buffer is */
 };
 
 static void window_reserve(struct window *window, uint64_t len, enum place place)

@@ -15,14 +15,10 @@ enum place {
 	PLACE_SHIFTED,
 };
 
-/**
- * struct touch - times in nanoseconds
- * @mmap: of mmap()
- * @touch: of mmap() and of writing a byte to each @step bytes
- */
+/* Times in nanoseconds */
 struct touch {
-	uint64_t mmap;
-	uint64_t touch;
+	uint64_t mmap;	/* of mmap() */
+	uint64_t touch;	/* of mmap() and of writing a byte to each step bytes */
 };
 
 struct touch touch_buffer(int dmabuf, uint64_t len, enum place place, uint64_t step);

@@ -49,44 +49,27 @@ static const char * const step_names[STEPS] = {
 	[FREE] = "unmap, detach, free",
 };
 
-/**
- * struct places - where the device reads and writes
- * @count: how many
- * @all: every border of a chunk is among them
- * @bytes: at each
- * @offset: into the buffer
- */
+/* Where the device reads and writes */
 struct places {
-	unsigned int count;
-	bool all;
-	uint32_t bytes;
-	uint64_t offset[PLACES_MAX];
+	unsigned int count;		/* how many */
+	bool all;			/* every border of a chunk is among them */
+	uint32_t bytes;			/* at each */
+	uint64_t offset[PLACES_MAX];	/* into the buffer */
 };
 
-/**
- * struct job - the job on one heap
- * @heap_name: the heap
- * @heap: its file descriptor
- * @device: file descriptor of the importer
- * @dmabuf: the buffer
- * @ptr: the CPU's mapping of it
- * @expect: what has to be in it
- * @import: what the device said of it
- * @chunks_known: the heap tells @chunks
- * @chunks: what the buffer is made of, the largest first
- * @seconds: time of each step in each round
- */
+/* The job on one heap */
 struct job {
-	const char *heap_name;
-	int heap;
-	int device;
-	int dmabuf;
-	char *ptr;
-	char *expect;
-	struct vcm_edu_import import;
-	bool chunks_known;
+	const char *heap_name;		/* the heap */
+	int heap;			/* its file descriptor */
+	int device;			/* file descriptor of the importer */
+	int dmabuf;			/* the buffer */
+	char *ptr;			/* the CPU's mapping of it */
+	char *expect;			/* what has to be in it */
+	struct vcm_edu_import import;	/* what the device said of it */
+	bool chunks_known;		/* the heap tells chunks */
+	/* What the buffer is made of, the largest first */
 	struct dma_heap_vcm_chunks chunks[CHUNKS];
-	double seconds[STEPS][ROUNDS];
+	double seconds[STEPS][ROUNDS];	/* time of each step in each round */
 };
 
 /* --- Contents ------------------------------------------------------------- */

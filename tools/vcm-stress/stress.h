@@ -50,68 +50,38 @@ enum target {
 	TARGETS
 };
 
-/**
- * struct shared - what all processes see
- * @hostile: the mode
- * @seed: of the run
- * @workers: number of workers
- * @calls_max: calls of a hostile worker
- * @bytes_max: bytes that a worker may have in buffers
- * @ram: bytes of memory in the machine
- * @stop: the time is over
- * @failures: checks that failed
- * @done: what was done, by the number of the action
- * @no_memory: calls that failed so
- * @calls: ioctls made
- * @succeeded: ... that succeeded
- * @errors: ... that failed, by errno
- * @raced: ... whose argument changed meanwhile
- * @unexpected: errors that the interface does not have
- * @leaked: calls that failed and left a file descriptor
- * @sequence: names the sequence of what a hostile worker drew
- * @devices: held by who uses a device for more than one call
- * @inbox: a socket pair for each worker, to pass buffers on
- */
+/* What all processes see */
 struct shared {
-	bool hostile;
-	uint64_t seed;
-	unsigned int workers;
-	uint64_t calls_max;
-	uint64_t bytes_max;
-	uint64_t ram;
-	atomic_bool stop;
-	atomic_uint failures;
-	atomic_ullong done[ACTIONS_MAX];
-	atomic_ullong no_memory;
-	atomic_ullong calls[TARGETS];
-	atomic_ullong succeeded[TARGETS];
-	atomic_ullong errors[TARGETS][ERRORS];
-	atomic_ullong raced;
-	atomic_ullong unexpected;
-	atomic_ullong leaked;
-	uint64_t sequence[WORKERS_MAX];
-	pthread_mutex_t devices[EDUS];
-	int inbox[WORKERS_MAX][2];
+	bool hostile;	/* the mode */
+	uint64_t seed;	/* of the run */
+	unsigned int workers;	/* number of workers */
+	uint64_t calls_max;	/* calls of a hostile worker */
+	uint64_t bytes_max;	/* bytes that a worker may have in buffers */
+	uint64_t ram;	/* bytes of memory in the machine */
+	atomic_bool stop;	/* the time is over */
+	atomic_uint failures;	/* checks that failed */
+	atomic_ullong done[ACTIONS_MAX];	/* what was done, by the number of the action */
+	atomic_ullong no_memory;	/* calls that failed so */
+	atomic_ullong calls[TARGETS];	/* ioctls made */
+	atomic_ullong succeeded[TARGETS];	/* ... that succeeded */
+	atomic_ullong errors[TARGETS][ERRORS];	/* ... that failed, by errno */
+	atomic_ullong raced;	/* ... whose argument changed meanwhile */
+	atomic_ullong unexpected;	/* errors that the interface does not have */
+	atomic_ullong leaked;	/* calls that failed and left a file descriptor */
+	uint64_t sequence[WORKERS_MAX];	/* names the sequence of what a hostile worker drew */
+	pthread_mutex_t devices[EDUS];	/* held by who uses a device for more than one call */
+	int inbox[WORKERS_MAX][2];	/* a socket pair for each worker, to pass buffers on */
 };
 
-/**
- * struct buffer - a buffer that somebody has
- * @fd: -1 for none
- * @len: bytes
- * @tag: what it is filled with
- * @edu: the importer it is imported to
- * @handle: ... and its number there, or 0
- * @map: a mapping that a hostile worker keeps, or NULL
- * @map_len: bytes in it
- */
+/* A buffer that somebody has */
 struct buffer {
-	int fd;
-	uint64_t len;
-	uint64_t tag;
-	unsigned int edu;
-	uint32_t handle;
-	char *map;
-	size_t map_len;
+	int fd;			/* -1 for none */
+	uint64_t len;		/* bytes */
+	uint64_t tag;		/* what it is filled with */
+	unsigned int edu;	/* the importer it is imported to */
+	uint32_t handle;	/* ... and its number there, or 0 */
+	char *map;		/* a mapping that a hostile worker keeps, or NULL */
+	size_t map_len;		/* bytes in it */
 };
 
 /**
@@ -146,33 +116,21 @@ struct worker {
 	int syncs[SPACES];
 };
 
-/**
- * struct thread - one that takes actions
- * @w: the worker
- * @id: number in the worker
- * @step: number of the action
- * @rng: random numbers for it
- */
+/* One that takes actions */
 struct thread {
-	struct worker *w;
-	unsigned int id;
-	uint64_t step;
-	struct rng rng;
+	struct worker *w;	/* the worker */
+	unsigned int id;	/* number in the worker */
+	uint64_t step;		/* number of the action */
+	struct rng rng;		/* random numbers for it */
 };
 
-/**
- * struct action - something to do to a buffer
- * @name: what is printed
- * @run: does it; the buffer may be none if the worker is hostile. Returns whether it
- *	was done
- * @soak: how often, in a hundred
- * @hostile: how often, in a thousand
- */
+/* Something to do to a buffer */
 struct action {
-	const char *name;
+	const char *name;	/* what is printed */
+	/* Does it; the buffer may be none if the worker is hostile. Returns whether it was done */
 	bool (*run)(struct thread *t, struct buffer *b);
-	unsigned int soak;
-	unsigned int hostile;
+	unsigned int soak;	/* how often, in a hundred */
+	unsigned int hostile;	/* how often, in a thousand */
 };
 
 /* vcm-stress.c */

@@ -12,10 +12,7 @@
 #include "vcm_dev.h"
 #include "vcm_heap.h"
 
-/*
- * Returns numbers that look random and are the same in each run.
- * @state: any number in the beginning
- */
+/* Returns numbers that look random and are the same in each run. */
 uint64_t vcm_random(uint64_t *state)
 {
 	*state = *state * 6364136223846793005ull + 1442695040888963407ull;
@@ -25,7 +22,6 @@ uint64_t vcm_random(uint64_t *state)
 /*
  * Returns a length in bytes: often a small one, seldom a large one, of whole chunks and
  * of others.
- * @state: of vcm_random()
  */
 uint64_t vcm_random_length(uint64_t *state)
 {
@@ -46,18 +42,12 @@ uint64_t vcm_random_length(uint64_t *state)
 	return kinds[i].unit * (1 + vcm_random(state) % kinds[i].max);
 }
 
-/**
- * struct keeper - a buffer that is written once and looked at when it goes
- * @dmabuf: the buffer or -1
- * @seed: what was written
- * @words: mapping
- * @len: bytes
- */
+/* A buffer that is written once and looked at when it goes */
 struct keeper {
-	int dmabuf;
-	uint64_t seed;
-	void *words;
-	uint64_t len;
+	int dmabuf;	/* the buffer or -1 */
+	uint64_t seed;	/* what was written */
+	void *words;	/* mapping */
+	uint64_t len;	/* bytes */
 };
 
 static void keeper_fill(struct keeper *keeper, int dev, uint64_t len, uint64_t seed)
@@ -84,7 +74,6 @@ static void keeper_empty(struct keeper *keeper)
  * Allocates and releases buffers of all lengths in no order. Each has to be zero when it
  * comes, and to have its own contents when it goes.
  * @seed: of what looks random
- * @rounds: how many buffers
  */
 void vcm_churn(int dev, uint64_t seed, unsigned int rounds)
 {

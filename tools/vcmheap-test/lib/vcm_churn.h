@@ -13,13 +13,10 @@ uint64_t vcm_random_length(uint64_t *state);
 
 void vcm_churn(int dev, uint64_t seed, unsigned int rounds);
 
-/**
- * struct vcm_crew - children of a test that work at the same time
- * @size: number of them
- * @count: in memory that they share: how many have called vcm_crew_count()
- */
+/* Children of a test that work at the same time */
 struct vcm_crew {
-	unsigned int size;
+	unsigned int size;	/* number of them */
+	/* In memory that they share: how many have called vcm_crew_count() */
 	unsigned int *count;
 };
 

@@ -35,10 +35,7 @@ void vcm_require_debugfs(void)
 	igt_require_f(!access(VCM_DEBUGFS "totals", R_OK), "no vcm/ in debugfs\n");
 }
 
-/*
- * Returns its contents, to be freed by the caller.
- * @file: a file below vcm/
- */
+/* Returns its contents, to be freed by the caller. */
 char *vcm_debugfs_read(const char *file)
 {
 	char path[PATH_MAX], *text;
@@ -51,7 +48,6 @@ char *vcm_debugfs_read(const char *file)
 
 /*
  * Returns the number behind it.
- * @text: what vcm_debugfs_read() returned
  * @key: what a line begins with
  */
 uint64_t vcm_debugfs_figure(const char *text, const char *key)
@@ -233,10 +229,7 @@ unsigned int vcm_buffer_lines(int dmabuf)
 	return find_lines(vcm_buffer_ino(dmabuf), NULL);
 }
 
-/*
- * Returns whether vcm/buffers has that buffer.
- * @ino: inode number of a dma-buf
- */
+/* Returns whether vcm/buffers has that buffer. */
 bool __vcm_buffer_info_read(uint64_t ino, struct vcm_buffer_info *info)
 {
 	return find_lines(ino, info) > 0;
@@ -270,7 +263,6 @@ uint64_t vcm_chunk_start(const struct vcm_buffer_info *info, enum vcm_chunk chun
 /*
  * Returns a tenth of it, if it is 10 or more, where the kernel checks every access to
  * memory (known by kmemleak), which takes as much longer.
- * @times: how often something is repeated
  */
 unsigned int vcm_repeats(unsigned int times)
 {

@@ -17,55 +17,34 @@ enum vcm_chunk {
 	VCM_CHUNKS,
 };
 
-/**
- * struct vcm_totals - the file vcm/totals
- * @buffers: live buffers
- * @bytes: in live buffers
- * @chunks: by size
- * @attachments: importers that are attached to a buffer
- */
+/* The file vcm/totals */
 struct vcm_totals {
-	uint64_t buffers;
-	uint64_t bytes;
-	uint64_t chunks[VCM_CHUNKS];
-	uint64_t attachments;
+	uint64_t buffers;		/* live buffers */
+	uint64_t bytes;			/* in live buffers */
+	uint64_t chunks[VCM_CHUNKS];	/* by size */
+	uint64_t attachments;		/* importers that are attached to a buffer */
 };
 
 #define VCM_ATTACHMENTS_MAX 16
 
-/**
- * struct vcm_attachment - one importer of a buffer
- * @device: its name
- * @mapped: the buffer is mapped for it
- * @translated: behind an IOMMU, so that @iova has a meaning
- * @iova: where the device sees the first byte
- * @segments: DMA segments
- */
+/* One importer of a buffer */
 struct vcm_attachment {
-	char device[64];
-	bool mapped;
-	bool translated;
-	uint64_t iova;
-	unsigned int segments;
+	char device[64];	/* its name */
+	bool mapped;		/* the buffer is mapped for it */
+	bool translated;	/* behind an IOMMU, so that iova has a meaning */
+	uint64_t iova;		/* where the device sees the first byte */
+	unsigned int segments;	/* DMA segments */
 };
 
-/**
- * struct vcm_buffer_info - a line of the file vcm/buffers
- * @ino: inode number of the dma-buf
- * @length: bytes
- * @chunks: by size
- * @runs: physically contiguous runs
- * @name: as it is shown, "-" for none
- * @attachments: importers
- * @attachment: the first VCM_ATTACHMENTS_MAX of them
- */
+/* A line of the file vcm/buffers */
 struct vcm_buffer_info {
-	uint64_t ino;
-	uint64_t length;
-	uint64_t chunks[VCM_CHUNKS];
-	uint64_t runs;
-	char name[256];
-	unsigned int attachments;
+	uint64_t ino;			/* inode number of the dma-buf */
+	uint64_t length;		/* bytes */
+	uint64_t chunks[VCM_CHUNKS];	/* by size */
+	uint64_t runs;			/* physically contiguous runs */
+	char name[256];			/* as it is shown, "-" for none */
+	unsigned int attachments;	/* importers */
+	/* The first VCM_ATTACHMENTS_MAX of them */
 	struct vcm_attachment attachment[VCM_ATTACHMENTS_MAX];
 };
 

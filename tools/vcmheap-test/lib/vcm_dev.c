@@ -20,7 +20,7 @@ int vcm_dev_open(void)
 	return fd;
 }
 
-/* Like __vcm_dev_alloc(), but asserts success. Returns the buffer's file descriptor. */
+/* Returns the buffer's file descriptor. */
 int vcm_dev_alloc(int dev, const struct dma_heap_vcm_alloc *args)
 {
 	int fd = __vcm_dev_alloc(dev, args);
@@ -30,11 +30,7 @@ int vcm_dev_alloc(int dev, const struct dma_heap_vcm_alloc *args)
 	return fd;
 }
 
-/*
- * Returns the file descriptor of a buffer with this policy.
- * @align: alignment in bytes or 0
- * @flags: DMA_HEAP_VCM_STRICT or 0
- */
+/* Returns the file descriptor of a buffer with this policy. */
 int vcm_dev_alloc_policy(int dev, uint64_t len, uint64_t align, uint64_t guard, uint32_t flags)
 {
 	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
@@ -45,10 +41,7 @@ int vcm_dev_alloc_policy(int dev, uint64_t len, uint64_t align, uint64_t guard, 
 	return vcm_dev_alloc(dev, &args);
 }
 
-/*
- * Returns the file descriptor of a buffer of such chunks.
- * @chunk_sizes: OR of the chunk sizes allowed
- */
+/* Returns the file descriptor of a buffer of such chunks. */
 int vcm_dev_alloc_sizes(int dev, uint64_t len, uint64_t chunk_sizes)
 {
 	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
@@ -57,7 +50,6 @@ int vcm_dev_alloc_sizes(int dev, uint64_t len, uint64_t chunk_sizes)
 	return vcm_dev_alloc(dev, &args);
 }
 
-/* Like __vcm_dev_query(), but asserts success. */
 void vcm_dev_query(int dev, int dmabuf, struct dma_heap_vcm_query *query)
 {
 	igt_assert_eq(__vcm_dev_query(dev, dmabuf, query), 0);
@@ -71,9 +63,6 @@ void vcm_dev_info(int dev, struct dma_heap_vcm_info *info)
 /*
  * Makes a request, and asserts that it fails so and leaves no buffer and no file
  * descriptor behind.
- * @request: one of DMA_HEAP_VCM_IOCTL_*
- * @arg: its argument as it is handed over
- * @error: -errno
  */
 void vcm_dev_assert_refused(int dev, unsigned long request, void *arg, int error)
 {
@@ -91,7 +80,6 @@ void vcm_dev_assert_refused(int dev, unsigned long request, void *arg, int error
 /*
  * Maps a page that can be read and written, and one of @prot behind it. Returns the
  * border between them.
- * @prot: PROT_NONE and others
  */
 char *vcm_border_map(int prot)
 {

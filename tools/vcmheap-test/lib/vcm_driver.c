@@ -27,10 +27,7 @@ static const char *driver_path(const char *file)
 	return path;
 }
 
-/*
- * Returns whether the importer drives it.
- * @device: a device of the importer
- */
+/* Returns whether the importer drives it. */
 bool vcm_driver_bound(const char *device)
 {
 	return !access(driver_path(device), F_OK);
@@ -50,10 +47,7 @@ void vcm_driver_unbind(const char *device)
 	igt_assert(!vcm_driver_bound(device));
 }
 
-/*
- * The kernel forgets it, as if it had been unplugged.
- * @device: a PCI device
- */
+/* The kernel forgets it, as if it had been unplugged. */
 void vcm_device_remove(const char *device)
 {
 	char path[PATH_MAX];
@@ -88,10 +82,7 @@ int vcm_module_users(const char *module)
 	return vcm_file_read_number(path);
 }
 
-/*
- * Returns whether it is where scripts/vm.sh puts modules in a guest.
- * @path: its file is returned here, PATH_MAX bytes
- */
+/* Returns whether it is where scripts/vm.sh puts modules in a guest. */
 bool vcm_module_find(const char *module, char *path)
 {
 	char pattern[PATH_MAX];
@@ -107,11 +98,6 @@ bool vcm_module_find(const char *module, char *path)
 	return found;
 }
 
-/*
- * Returns 0 or -errno.
- * @path: file of a module
- * @params: what it is told
- */
 int __vcm_module_load(const char *path, const char *params)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -124,7 +110,6 @@ int __vcm_module_load(const char *path, const char *params)
 	return ret;
 }
 
-/* Returns 0 or -errno. */
 int __vcm_module_unload(const char *module)
 {
 	return syscall(SYS_delete_module, module, O_NONBLOCK) < 0 ? -errno : 0;

@@ -60,7 +60,6 @@ static void remove_leftover(void)
  * Makes a group, without a process in it. Skips the test where the kernel has no groups.
  * It is removed by vcm_group_destroy(), or, where a test fails before, by the next
  * vcm_group_create() or at the end of the program.
- * @controller: "memory" or another one of cgroup2
  */
 void vcm_group_create(const char *controller)
 {
@@ -89,10 +88,6 @@ void vcm_group_destroy(void)
 	igt_assert(remove_group());
 }
 
-/*
- * @file: a file of the group
- * @text: what to write to it
- */
 void vcm_group_write(const char *file, const char *text)
 {
 	char path[PATH_MAX];
@@ -103,7 +98,6 @@ void vcm_group_write(const char *file, const char *text)
 
 /*
  * Returns the number behind @key.
- * @file: a file of the group
  * @key: what the line begins with, "" for any
  */
 uint64_t vcm_group_read(const char *file, const char *key)

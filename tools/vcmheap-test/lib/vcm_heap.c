@@ -17,10 +17,7 @@ size_t vcm_page_size(void)
 	return sysconf(_SC_PAGESIZE);
 }
 
-/*
- * Returns @len rounded up to whole pages.
- * @len: a length in bytes
- */
+/* Returns @len rounded up to whole pages. */
 uint64_t vcm_page_align(uint64_t len)
 {
 	uint64_t mask = vcm_page_size() - 1;
@@ -28,10 +25,6 @@ uint64_t vcm_page_align(uint64_t len)
 	return (len + mask) & ~mask;
 }
 
-/*
- * @path: a file that is there
- * @text: what to write to it
- */
 void vcm_file_assert_write(const char *path, const char *text)
 {
 	int ret = vcm_file_write(path, text);
@@ -39,10 +32,7 @@ void vcm_file_assert_write(const char *path, const char *text)
 	igt_assert_f(!ret, "\"%s\" to %s: %s\n", text, path, strerror(-ret));
 }
 
-/*
- * Returns the number.
- * @path: a file that begins with a number
- */
+/* Returns the number. */
 uint64_t vcm_file_read_number(const char *path)
 {
 	char *text = vcm_file_read(path), *end;
@@ -119,7 +109,7 @@ int vcm_heap_open(void)
 	return fd;
 }
 
-/* Like __vcm_heap_alloc(), but asserts success. Returns the buffer's file descriptor. */
+/* Returns the buffer's file descriptor. */
 int vcm_heap_alloc(int heap, uint64_t len)
 {
 	int fd = __vcm_heap_alloc(heap, len);
@@ -148,11 +138,6 @@ uint64_t vcm_buffer_ino(int dmabuf)
 	return st.st_ino;
 }
 
-/*
- * Returns 0 or -errno.
- * @offset: where the mapping starts, in bytes
- * @ptr: set to the mapping
- */
 int __vcm_buffer_map(int dmabuf, uint64_t offset, size_t len, int prot, void **ptr)
 {
 	void *map = mmap(NULL, len, prot, MAP_SHARED, dmabuf, offset);
@@ -163,10 +148,7 @@ int __vcm_buffer_map(int dmabuf, uint64_t offset, size_t len, int prot, void **p
 	return 0;
 }
 
-/*
- * Like __vcm_buffer_map(), but asserts success. Returns the mapping.
- * @offset: where the mapping starts, in bytes
- */
+/* Returns the mapping. */
 void *vcm_buffer_map_range(int dmabuf, uint64_t offset, size_t len, int prot)
 {
 	void *ptr = NULL;
@@ -186,25 +168,18 @@ void vcm_buffer_unmap(void *ptr, size_t len)
 	igt_assert_eq(munmap(ptr, len), 0);
 }
 
-/*
- * Opens a period in which the CPU touches the buffer.
- * @access: DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE or both
- */
+/* Opens a period in which the CPU touches the buffer. */
 void vcm_buffer_begin(int dmabuf, uint64_t access)
 {
 	igt_assert_eq(__vcm_buffer_sync(dmabuf, DMA_BUF_SYNC_START | access), 0);
 }
 
-/*
- * Closes the period that vcm_buffer_begin() opened.
- * @access: what vcm_buffer_begin() was called with
- */
+/* Closes the period that vcm_buffer_begin() opened. */
 void vcm_buffer_end(int dmabuf, uint64_t access)
 {
 	igt_assert_eq(__vcm_buffer_sync(dmabuf, DMA_BUF_SYNC_END | access), 0);
 }
 
-/* Like __vcm_buffer_set_name(), but asserts success. */
 void vcm_buffer_set_name(int dmabuf, const char *name)
 {
 	igt_assert_eq(__vcm_buffer_set_name(dmabuf, name), 0);
@@ -216,11 +191,7 @@ static uint64_t pattern(uint64_t i, uint64_t seed)
 	return ((i + 1) * 0x9e3779b97f4a7c15ull + seed * 0xbf58476d1ce4e5b9ull) | 1;
 }
 
-/*
- * Writes a pattern in which each word is different.
- * @ptr: memory, aligned to 8 bytes
- * @len: a multiple of 8
- */
+/* Writes a pattern in which each word is different. */
 void vcm_fill(void *ptr, size_t len, uint64_t seed)
 {
 	uint64_t *word = ptr;
@@ -233,8 +204,6 @@ void vcm_fill(void *ptr, size_t len, uint64_t seed)
 /*
  * Returns offset of the first word that vcm_fill() would have written differently, or
  * -1.
- * @ptr: memory, aligned to 8 bytes
- * @len: a multiple of 8
  */
 ssize_t vcm_mismatch(const void *ptr, size_t len, uint64_t seed)
 {
@@ -248,11 +217,7 @@ ssize_t vcm_mismatch(const void *ptr, size_t len, uint64_t seed)
 	return -1;
 }
 
-/*
- * Returns offset of the first word that is not 0, or -1.
- * @ptr: memory, aligned to 8 bytes
- * @len: a multiple of 8
- */
+/* Returns offset of the first word that is not 0, or -1. */
 ssize_t vcm_nonzero(const void *ptr, size_t len)
 {
 	const uint64_t *word = ptr;
@@ -265,11 +230,7 @@ ssize_t vcm_nonzero(const void *ptr, size_t len)
 	return -1;
 }
 
-/*
- * Asserts that the memory has what vcm_fill() wrote.
- * @ptr: memory, aligned to 8 bytes
- * @len: a multiple of 8
- */
+/* Asserts that the memory has what vcm_fill() wrote. */
 void vcm_assert_filled(const void *ptr, size_t len, uint64_t seed)
 {
 	ssize_t at = vcm_mismatch(ptr, len, seed);
@@ -278,11 +239,7 @@ void vcm_assert_filled(const void *ptr, size_t len, uint64_t seed)
 		     (unsigned long long)seed, (size_t)at, len);
 }
 
-/*
- * Asserts that the memory is all zero.
- * @ptr: memory, aligned to 8 bytes
- * @len: a multiple of 8
- */
+/* Asserts that the memory is all zero. */
 void vcm_assert_zero(const void *ptr, size_t len)
 {
 	ssize_t at = vcm_nonzero(ptr, len);

@@ -15,10 +15,7 @@
 /* Of the module, the driver and the devices; a test of another importer sets it first. */
 const char *vcm_importer = "vcm-edu-test";
 
-/*
- * Returns a file descriptor or -errno.
- * @index: 0 for the first device
- */
+/* Returns a file descriptor or -errno. */
 int __vcm_importer_open(unsigned int index)
 {
 	char path[64];
@@ -30,10 +27,7 @@ int __vcm_importer_open(unsigned int index)
 	return fd < 0 ? -errno : fd;
 }
 
-/*
- * Opens the device and skips the test where there is none. Returns a file descriptor.
- * @index: 0 for the first device
- */
+/* Opens the device and skips the test where there is none. Returns a file descriptor. */
 int vcm_importer_open(unsigned int index)
 {
 	int fd = __vcm_importer_open(index);
@@ -43,17 +37,11 @@ int vcm_importer_open(unsigned int index)
 	return fd;
 }
 
-/*
- * Returns 0 or -errno.
- * @request: one of VCM_EDU_IOC_*
- * @arg: its argument as it is handed over
- */
 int __vcm_importer_ioctl(int importer, unsigned long request, void *arg)
 {
 	return ioctl(importer, request, arg) < 0 ? -errno : 0;
 }
 
-/* Returns 0 or -errno. */
 int __vcm_importer_info(int importer, struct vcm_edu_info *info)
 {
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_INFO, info);
@@ -97,7 +85,6 @@ void vcm_importer_require_translation(int importer)
 		      "no IOMMU translates the device's DMA\n");
 }
 
-/* Returns 0 or -errno. */
 int __vcm_importer_import(int importer, int dmabuf, struct vcm_edu_import *import)
 {
 	memset(import, 0, sizeof(*import));
@@ -116,7 +103,6 @@ uint32_t vcm_importer_import(int importer, int dmabuf)
 	return import.handle;
 }
 
-/* Returns 0 or -errno. */
 int __vcm_importer_release(int importer, uint32_t handle)
 {
 	struct vcm_edu_release release = { .handle = handle };
@@ -124,7 +110,6 @@ int __vcm_importer_release(int importer, uint32_t handle)
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_RELEASE, &release);
 }
 
-/* Like __vcm_importer_release(), but asserts success. */
 void vcm_importer_release(int importer, uint32_t handle)
 {
 	igt_assert_eq(__vcm_importer_release(importer, handle), 0);
@@ -159,11 +144,7 @@ void vcm_importer_write(int importer, uint32_t handle, uint64_t offset, uint32_t
 					 0), 0);
 }
 
-/*
- * A copy through a kernel mapping of the buffer. Returns 0 or -errno.
- * @write: 0 to read, 1 to write
- * @user: memory to copy to or from
- */
+/* A copy through a kernel mapping of the buffer. Returns 0 or -errno. */
 int __vcm_importer_access(int importer, uint32_t handle, uint32_t write, uint64_t offset,
 			  uint32_t length, void *user)
 {

@@ -90,19 +90,13 @@ static bool set_range(const char *which, const char *function)
 	return true;
 }
 
-/*
- * From now on only what is called by it, directly or not, can fail.
- * @function: a function of the kernel
- */
+/* From now on only what is called by it, directly or not, can fail. */
 void vcm_inject_only_in(const char *function)
 {
 	igt_assert_f(set_range("require", function), "no %s() in this kernel\n", function);
 }
 
-/*
- * From now on nothing that is called by it, directly or not, can fail.
- * @function: a function of some kernels
- */
+/* From now on nothing that is called by it, directly or not, can fail. */
 void vcm_inject_never_in(const char *function)
 {
 	set_range("reject", function);
@@ -158,8 +152,6 @@ void vcm_state_free(struct vcm_state *state)
 /*
  * Asserts that nothing has changed.
  * @before: the state before something was done, freed
- * @what: what that was
- * @n: ... and what failed in it
  */
 void vcm_state_assert_same(struct vcm_state *before, const char *what, unsigned int n)
 {

@@ -13,16 +13,11 @@ void vcm_inject_never_in(const char *function);
 void vcm_inject_begin(unsigned int n);
 bool vcm_inject_end(void);
 
-/**
- * struct vcm_state - all that a call may leave behind
- * @fds: open file descriptors
- * @next_fd: the one that comes next
- * @text: what the files in debugfs show
- */
+/* All that a call may leave behind */
 struct vcm_state {
-	unsigned int fds;
-	int next_fd;
-	char *text[4];
+	unsigned int fds;	/* open file descriptors */
+	int next_fd;		/* the one that comes next */
+	char *text[4];		/* what the files in debugfs show */
 };
 
 void vcm_state_read(struct vcm_state *state);

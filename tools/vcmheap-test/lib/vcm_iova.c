@@ -74,10 +74,7 @@ void vcm_iova_read(const char *name, struct vcm_iova_device *device)
 	igt_assert_f(__vcm_iova_read(name, device), "no device %s in vcm/iova\n", name);
 }
 
-/*
- * Returns the mapping that begins there, which is asserted to exist.
- * @iova: an address
- */
+/* Returns the mapping that begins there, which is asserted to exist. */
 const struct vcm_iova_mapping *vcm_iova_find(const struct vcm_iova_device *device, uint64_t iova)
 {
 	unsigned int i;
@@ -89,10 +86,6 @@ const struct vcm_iova_mapping *vcm_iova_find(const struct vcm_iova_device *devic
 	return NULL;
 }
 
-/*
- * @index: 0 for the first device of the importer
- * @name: set to the name of the device behind it, VCM_DEVICE_NAME_LEN bytes
- */
 void vcm_importer_name(unsigned int index, char *name)
 {
 	char path[64], link[PATH_MAX];

@@ -11,55 +11,33 @@
 #define VCM_MAPPINGS_MAX 256
 #define VCM_DEVICE_NAME_LEN 64
 
-/**
- * struct vcm_iova_mapping - a mapping of a device
- * @shown: whether its address is
- * @iova: the address
- * @length: bytes in the buffer
- * @align: alignment that was asked for or chosen
- * @guard: bytes kept free behind the buffer
- * @segs: DMA segments
- * @alone: not in a slab
- * @degraded: not as the policy wants it
- */
+/* A mapping of a device */
 struct vcm_iova_mapping {
-	bool shown;
-	uint64_t iova;
-	uint64_t length;
-	uint64_t align;
-	uint64_t guard;
-	unsigned int segs;
-	bool alone;
-	bool degraded;
+	bool shown;		/* whether its address is */
+	uint64_t iova;		/* the address */
+	uint64_t length;	/* bytes in the buffer */
+	uint64_t align;		/* alignment that was asked for or chosen */
+	uint64_t guard;		/* bytes kept free behind the buffer */
+	unsigned int segs;	/* DMA segments */
+	bool alone;		/* not in a slab */
+	bool degraded;		/* not as the policy wants it */
 };
 
-/**
- * struct vcm_iova_device - a device that buffers are attached to
- * @name: its name
- * @translated: an IOMMU translates for it
- * @linked: its buffers are placed by policy
- * @slab_size: bytes in a slab
- * @slabs: slabs and other reservations it has
- * @reserved: bytes in the slabs
- * @used: of these, how many buffers and their guards take
- * @largest_free: bytes in the longest range of them that is free
- * @mappings: number of mappings
- * @degraded: mappings that were degraded, ever
- * @refused: mappings that were refused because the policy is strict, ever
- * @mapping: the first VCM_MAPPINGS_MAX mappings
- */
+/* A device that buffers are attached to */
 struct vcm_iova_device {
-	char name[VCM_DEVICE_NAME_LEN];
-	bool translated;
-	bool linked;
-	uint64_t slab_size;
-	uint64_t slabs;
-	uint64_t reserved;
-	uint64_t used;
-	uint64_t largest_free;
-	unsigned int mappings;
-	uint64_t degraded;
+	char name[VCM_DEVICE_NAME_LEN];	/* its name */
+	bool translated;		/* an IOMMU translates for it */
+	bool linked;			/* its buffers are placed by policy */
+	uint64_t slab_size;		/* bytes in a slab */
+	uint64_t slabs;			/* slabs and other reservations it has */
+	uint64_t reserved;		/* bytes in the slabs */
+	uint64_t used;			/* of these, how many buffers and their guards take */
+	uint64_t largest_free;		/* bytes in the longest range of them that is free */
+	unsigned int mappings;		/* number of mappings */
+	uint64_t degraded;		/* mappings that were degraded, ever */
+	/* Mappings that were refused because the policy is strict, ever */
 	uint64_t refused;
+	/* The first VCM_MAPPINGS_MAX mappings */
 	struct vcm_iova_mapping mapping[VCM_MAPPINGS_MAX];
 };
 

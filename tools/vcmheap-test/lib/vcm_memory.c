@@ -30,7 +30,6 @@ void vcm_memory_read(struct vcm_memory *memory)
 /*
  * Asserts that nobody was killed and that all memory is back. Prints both.
  * @before: the state before something was done
- * @what: what that was
  */
 void vcm_memory_assert_back(const struct vcm_memory *before, const char *what)
 {
@@ -95,16 +94,11 @@ static const char *const figure_formats[FIGURES] = {
 	[INACTIVE_ANON] = " nr_zone_inactive_anon %llu",
 };
 
-/**
- * struct sums - of all zones and nodes that count, in pages
- * @zones: of the zones
- * @kept: what the kernel keeps of the zones
- * @kernel: kernel memory that can be reclaimed
- */
+/* Of all zones and nodes that count, in pages */
 struct sums {
-	struct zone zones;
-	uint64_t kept;
-	uint64_t kernel;
+	struct zone zones;	/* of the zones */
+	uint64_t kept;		/* what the kernel keeps of the zones */
+	uint64_t kernel;	/* kernel memory that can be reclaimed */
 };
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -175,10 +169,7 @@ static void read_zones(struct sums *sums, unsigned long nodes)
 	fclose(file);
 }
 
-/*
- * Tells what there is for buffers, by what the kernel tells of its zones.
- * @nodes: bit mask of memory nodes, or VCM_ALL_NODES
- */
+/* Tells what there is for buffers, by what the kernel tells of its zones. */
 void vcm_usable_read(struct vcm_usable *usable, unsigned long nodes)
 {
 	struct sums sums = {};
@@ -195,10 +186,7 @@ void vcm_usable_read(struct vcm_usable *usable, unsigned long nodes)
 	usable->available *= (int64_t)vcm_page_size();
 }
 
-/*
- * Returns bytes of it that buffers have to leave to others.
- * @usable: memory from which buffers may come
- */
+/* Returns bytes of it that buffers have to leave to others. */
 uint64_t vcm_reserve(const struct vcm_usable *usable)
 {
 	int64_t mib = vcm_file_read_number(RESERVE);
@@ -208,10 +196,7 @@ uint64_t vcm_reserve(const struct vcm_usable *usable)
 	return usable->ram / 32 > MIB(32) ? usable->ram / 32 : MIB(32);
 }
 
-/*
- * Returns bytes that buffers may take without swap, whole chunks of 2 MiB.
- * @nodes: bit mask of memory nodes, or VCM_ALL_NODES
- */
+/* Returns bytes that buffers may take without swap, whole chunks of 2 MiB. */
 uint64_t vcm_spare(unsigned long nodes)
 {
 	struct vcm_usable usable;
@@ -254,7 +239,6 @@ static void be_watch(const struct vcm_watch *watch)
 /*
  * Starts a process that looks every few milliseconds at what is available on these
  * nodes.
- * @nodes: bit mask of memory nodes
  */
 void vcm_watch_start_nodes(struct vcm_watch *watch, unsigned long nodes)
 {
@@ -282,7 +266,6 @@ void vcm_watch_start(struct vcm_watch *watch)
 /*
  * Asserts that no process was killed for want of memory. Returns the least memory that
  * was available, in bytes.
- * @watch: what vcm_watch_start() filled in
  */
 uint64_t vcm_watch_stop(struct vcm_watch *watch)
 {
@@ -358,7 +341,6 @@ static void wait_for_turns(const struct vcm_bystander *bystander, uint64_t turns
 /*
  * Starts a process that has nothing to do with the test, and that is the one to be
  * killed if memory runs out.
- * @len: bytes that it has
  * @part: the part of each page that cannot be compressed, 1 for all of it
  */
 void vcm_bystander_start_with(struct vcm_bystander *bystander, uint64_t len, unsigned int part)
@@ -379,10 +361,7 @@ void vcm_bystander_start(struct vcm_bystander *bystander)
 	vcm_bystander_start_with(bystander, BYSTANDER_OWN, 1);
 }
 
-/*
- * Asserts that it is alive and well, with all its memory, and ends it.
- * @bystander: what vcm_bystander_start() filled in
- */
+/* Asserts that it is alive and well, with all its memory, and ends it. */
 void vcm_bystander_stop(struct vcm_bystander *bystander)
 {
 	int status;

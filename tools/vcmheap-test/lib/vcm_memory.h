@@ -19,16 +19,11 @@
  */
 #define VCM_MEMORY_NOISE	((48ull << 20) + vcm_ram_size() / 32)
 
-/**
- * struct vcm_memory - the state of memory at some time
- * @available: bytes that can be had
- * @kills: processes killed for want of memory since the kernel started
- * @totals: of the heap
- */
+/* The state of memory at some time */
 struct vcm_memory {
-	uint64_t available;
-	uint64_t kills;
-	struct vcm_totals totals;
+	uint64_t available;	/* bytes that can be had */
+	uint64_t kills;	/* processes killed for want of memory since the kernel started */
+	struct vcm_totals totals;	/* of the heap */
 };
 
 void vcm_memory_read(struct vcm_memory *memory);
@@ -47,34 +42,23 @@ void vcm_oom_score(const char *score);
  */
 #define VCM_RESERVE_NOISE	MIB(6)
 
-/**
- * struct vcm_usable - memory from which buffers may come
- * @ram: bytes of all of it
- * @available: bytes that can be had without swap
- * @anon: bytes that could move to swap
- */
+/* Memory from which buffers may come */
 struct vcm_usable {
-	uint64_t ram;
-	int64_t available;
-	uint64_t anon;
+	uint64_t ram;		/* bytes of all of it */
+	int64_t available;	/* bytes that can be had without swap */
+	uint64_t anon;		/* bytes that could move to swap */
 };
 
 void vcm_usable_read(struct vcm_usable *usable, unsigned long nodes);
 uint64_t vcm_reserve(const struct vcm_usable *usable);
 uint64_t vcm_spare(unsigned long nodes);
 
-/**
- * struct vcm_watch - a process that looks at memory all the time
- * @pid: the process
- * @nodes: the memory nodes that it looks at
- * @least: the least memory that was available
- * @kills: processes killed before it began
- */
+/* A process that looks at memory all the time */
 struct vcm_watch {
-	pid_t pid;
-	unsigned long nodes;
-	volatile uint64_t *least;
-	uint64_t kills;
+	pid_t pid;			/* the process */
+	unsigned long nodes;		/* the memory nodes that it looks at */
+	volatile uint64_t *least;	/* the least memory that was available */
+	uint64_t kills;			/* processes killed before it began */
 };
 
 void vcm_watch_start(struct vcm_watch *watch);
@@ -83,14 +67,10 @@ uint64_t vcm_watch_stop(struct vcm_watch *watch);
 
 /* --- Somebody else ----------------------------------------------------- */
 
-/**
- * struct vcm_bystander - a process that uses memory as others do
- * @pid: the process
- * @turns: how often it has looked at its memory
- */
+/* A process that uses memory as others do */
 struct vcm_bystander {
-	pid_t pid;
-	volatile uint64_t *turns;
+	pid_t pid;			/* the process */
+	volatile uint64_t *turns;	/* how often it has looked at its memory */
 };
 
 void vcm_bystander_start(struct vcm_bystander *bystander);

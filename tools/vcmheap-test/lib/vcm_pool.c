@@ -54,10 +54,7 @@ uint64_t vcm_pool_total(void)
 	return pool.total;
 }
 
-/*
- * Returns bytes in these chunks.
- * @chunks: number of chunks by size
- */
+/* Returns bytes in these chunks. */
 uint64_t vcm_pool_bytes(const uint64_t *chunks)
 {
 	uint64_t bytes = 0;
@@ -68,10 +65,7 @@ uint64_t vcm_pool_bytes(const uint64_t *chunks)
 	return bytes;
 }
 
-/*
- * Returns whether all of it is zeroed.
- * @pool: what the pool holds
- */
+/* Returns whether all of it is zeroed. */
 bool vcm_pool_is_clean(const struct vcm_pool *pool)
 {
 	return vcm_pool_bytes(pool->clean) == pool->total;
@@ -140,10 +134,6 @@ void vcm_pool_empty(void)
 	vcm_file_assert_write(VCM_DEBUGFS "pool_drain", "1");
 }
 
-/*
- * Returns 0 or -errno.
- * @value: its new value as it is written
- */
 int __vcm_pool_set(const char *param, const char *value)
 {
 	char path[PATH_MAX];
@@ -197,10 +187,7 @@ void vcm_pool_params_write(const struct vcm_pool_params *params)
 	vcm_pool_set(VCM_POOL_IDLE, params->idle);
 }
 
-/*
- * Makes the pool an empty one that neither fills nor empties itself.
- * @cap_mib: how much it may hold
- */
+/* Makes the pool an empty one that neither fills nor empties itself. */
 void vcm_pool_renew(uint64_t cap_mib)
 {
 	const struct vcm_pool_params params = { .cap = cap_mib };
@@ -238,10 +225,7 @@ uint64_t vcm_ram_reclaimable(void)
 	return reclaimable_in("/proc/vmstat");
 }
 
-/*
- * Returns as vcm_ram_reclaimable(), of one node.
- * @node: a node of the machine
- */
+/* Returns as vcm_ram_reclaimable(), of one node. */
 uint64_t vcm_node_reclaimable(unsigned int node)
 {
 	char path[PATH_MAX];
@@ -250,11 +234,7 @@ uint64_t vcm_node_reclaimable(unsigned int node)
 	return reclaimable_in(path);
 }
 
-/*
- * Says where the calling thread's memory is to come from.
- * @mode: MPOL_DEFAULT and others
- * @nodes: bit mask, 0 for a mode that takes none
- */
+/* Says where the calling thread's memory is to come from. */
 void vcm_memory_policy(int mode, unsigned long nodes)
 {
 	igt_assert_eq(syscall(SYS_set_mempolicy, mode, nodes ? &nodes : NULL,

@@ -19,36 +19,22 @@
 #define VCM_POOL_HIGH	"pool_high_mb"
 #define VCM_POOL_IDLE	"pool_idle_s"
 
-/**
- * struct vcm_pool - the file vcm/pool
- * @cap: bytes that the pool may hold
- * @total: bytes that it holds
- * @clean: zeroed chunks by size
- * @dirty: other chunks by size
- * @pressure: whether it takes nothing, because memory is short
- * @bad: bytes that are lost because the hardware failed
- */
+/* The file vcm/pool */
 struct vcm_pool {
-	uint64_t cap;
-	uint64_t total;
-	uint64_t clean[VCM_CHUNKS];
-	uint64_t dirty[VCM_CHUNKS];
-	bool pressure;
-	uint64_t bad;
+	uint64_t cap;			/* bytes that the pool may hold */
+	uint64_t total;			/* bytes that it holds */
+	uint64_t clean[VCM_CHUNKS];	/* zeroed chunks by size */
+	uint64_t dirty[VCM_CHUNKS];	/* other chunks by size */
+	bool pressure;			/* whether it takes nothing, because memory is short */
+	uint64_t bad;			/* bytes that are lost because the hardware failed */
 };
 
-/**
- * struct vcm_pool_params - the pool's module parameters
- * @cap: VCM_POOL_CAP
- * @low: VCM_POOL_LOW
- * @high: VCM_POOL_HIGH
- * @idle: VCM_POOL_IDLE
- */
+/* The pool's module parameters */
 struct vcm_pool_params {
-	uint64_t cap;
-	uint64_t low;
-	uint64_t high;
-	uint64_t idle;
+	uint64_t cap;	/* VCM_POOL_CAP */
+	uint64_t low;	/* VCM_POOL_LOW */
+	uint64_t high;	/* VCM_POOL_HIGH */
+	uint64_t idle;	/* VCM_POOL_IDLE */
 };
 
 void vcm_require_pool(void);

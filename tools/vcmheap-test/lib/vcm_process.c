@@ -28,10 +28,7 @@ unsigned int vcm_open_fds(void)
 	return n;
 }
 
-/*
- * Lets the process have so many file descriptors at least, for the rest of its life.
- * @nr: how many
- */
+/* Lets the process have so many file descriptors at least, for the rest of its life. */
 void vcm_more_fds(unsigned int nr)
 {
 	struct rlimit limit;
@@ -48,7 +45,6 @@ void vcm_more_fds(unsigned int nr)
 /*
  * Returns the next file descriptor that the process would get; one that is taken but not
  * open is left out.
- * @any: a file descriptor that is open
  */
 int vcm_next_fd(int any)
 {
@@ -70,8 +66,6 @@ static void run_and_wait(void (*run)(void *data), void *data, int pipe_fd)
 
 /*
  * Returns when the child is dead.
- * @run: what a child does
- * @data: for @run
  * @delay_us: when to kill it, in microseconds from its beginning
  */
 void vcm_kill_in(void (*run)(void *data), void *data, unsigned int delay_us)

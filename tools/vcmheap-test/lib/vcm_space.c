@@ -13,19 +13,12 @@
 #include "vcm_importer.h"
 #include "vcm_space.h"
 
-/*
- * Returns 0 or -errno.
- * @args: what it is to be like; filled in
- */
 int __vcm_importer_create_space(int importer, struct vcm_edu_space_create *args)
 {
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_SPACE_CREATE, args);
 }
 
-/*
- * Like __vcm_importer_create_space(), but asserts success. Returns the number of the space.
- * @args: what it is to be like
- */
+/* Returns the number of the space. */
 uint32_t vcm_importer_create_space_args(int importer, const struct vcm_edu_space_create *args)
 {
 	struct vcm_edu_space_create create = *args;
@@ -36,11 +29,7 @@ uint32_t vcm_importer_create_space_args(int importer, const struct vcm_edu_space
 	return create.space;
 }
 
-/*
- * Returns the number of a space without fixed window and alignment.
- * @start: first address
- * @length: number of addresses
- */
+/* Returns the number of a space without fixed window and alignment. */
 uint32_t vcm_importer_create_space(int importer, uint64_t start, uint64_t length)
 {
 	struct vcm_edu_space_create args = { .start = start, .length = length };
@@ -48,10 +37,6 @@ uint32_t vcm_importer_create_space(int importer, uint64_t start, uint64_t length
 	return vcm_importer_create_space_args(importer, &args);
 }
 
-/*
- * Returns 0 or -errno.
- * @op: enum vcm_edu_space_op
- */
 int __vcm_space_op(int importer, uint32_t space, uint32_t op)
 {
 	struct vcm_edu_space args = { .space = space, .op = op };
@@ -86,7 +71,6 @@ void vcm_importer_switch(int importer, uint32_t space)
 	space_op(importer, space, VCM_EDU_SPACE_SWITCH, "switch to");
 }
 
-/* Returns 0 or -errno. */
 int __vcm_space_import(int importer, uint32_t space, int dmabuf, struct vcm_edu_import *import)
 {
 	memset(import, 0, sizeof(*import));
@@ -95,7 +79,6 @@ int __vcm_space_import(int importer, uint32_t space, int dmabuf, struct vcm_edu_
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_IMPORT, import);
 }
 
-/* Like __vcm_space_import(), but asserts success. */
 void vcm_space_import(int importer, uint32_t space, int dmabuf, struct vcm_edu_import *import)
 {
 	int ret = __vcm_space_import(importer, space, dmabuf, import);
@@ -105,10 +88,6 @@ void vcm_space_import(int importer, uint32_t space, int dmabuf, struct vcm_edu_i
 	igt_assert_neq_u64(import->iova, VCM_EDU_IOVA_NONE);
 }
 
-/*
- * Returns 0 or -errno.
- * @iova: where to map it in the fixed window
- */
 int __vcm_space_import_at(int importer, uint32_t space, int dmabuf, uint64_t iova,
 			  struct vcm_edu_import *import)
 {
@@ -120,10 +99,6 @@ int __vcm_space_import_at(int importer, uint32_t space, int dmabuf, uint64_t iov
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_IMPORT, import);
 }
 
-/*
- * Like __vcm_space_import_at(), but asserts success.
- * @iova: where to map it in the fixed window
- */
 void vcm_space_import_at(int importer, uint32_t space, int dmabuf, uint64_t iova,
 			 struct vcm_edu_import *import)
 {
@@ -135,10 +110,7 @@ void vcm_space_import_at(int importer, uint32_t space, int dmabuf, uint64_t iova
 	igt_assert_eq_u64(import->iova, iova);
 }
 
-/*
- * One transfer at any address. Returns 0 or -errno.
- * @iova: where the device reads or writes
- */
+/* One transfer at any address. Returns 0 or -errno. */
 int __vcm_importer_probe(int importer, uint32_t dir, uint64_t iova, uint32_t length,
 			 uint32_t ram_offset)
 {
@@ -152,10 +124,7 @@ int __vcm_importer_probe(int importer, uint32_t dir, uint64_t iova, uint32_t len
 	return __vcm_importer_ioctl(importer, VCM_EDU_IOC_PROBE, &probe);
 }
 
-/*
- * Like __vcm_importer_probe(), but asserts that the transfer ended.
- * @iova: where the device reads or writes
- */
+/* Like __vcm_importer_probe(), but asserts that the transfer ended. */
 void vcm_importer_probe(int importer, uint32_t dir, uint64_t iova, uint32_t length,
 			uint32_t ram_offset)
 {
@@ -249,10 +218,7 @@ void vcm_spaces_assert_none(void)
 /* What vcm_space_buffer_tag() never puts into the first word, nor a device. */
 #define UNTOUCHED 0x5aa5c33c0ff0e11eull
 
-/*
- * Allocates a buffer and maps it for the CPU.
- * @length: bytes, two pages at least
- */
+/* Allocates a buffer and maps it for the CPU. */
 void vcm_space_buffer_init(struct vcm_space_buffer *buffer, int dev, uint64_t length)
 {
 	memset(buffer, 0, sizeof(*buffer));
@@ -334,7 +300,6 @@ static uint64_t get_word(struct vcm_space_buffer *buffer, size_t offset)
 
 /*
  * Asserts that the device reads from this buffer and writes to it. Two transfers.
- * @buffer: a buffer that the device can reach
  * @seed: something new
  */
 void vcm_space_assert_dma(struct vcm_space_buffer *buffer, uint64_t seed)
@@ -354,7 +319,6 @@ void vcm_space_assert_dma(struct vcm_space_buffer *buffer, uint64_t seed)
  * Four transfers.
  * @desk: a buffer that the device can reach, through which its RAM is seen
  * @victim: what would be found at @iova elsewhere
- * @iova: an address at which the device must find nothing
  */
 void vcm_space_assert_unreached(struct vcm_space_buffer *desk, struct vcm_space_buffer *victim,
 				uint64_t iova)

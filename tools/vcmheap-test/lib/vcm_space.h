@@ -39,45 +39,27 @@ void vcm_importer_probe(int importer, uint32_t dir, uint64_t iova, uint32_t leng
 			uint32_t ram_offset);
 void vcm_importer_require_probe(int importer);
 
-/**
- * struct vcm_space_info - a space in the file vcm/spaces
- * @number: in the name of the space's device
- * @active: its device uses it
- * @start: first address
- * @length: number of addresses
- * @fixed_start: first address of the fixed window
- * @fixed_length: number of addresses in it
- * @align: alignment that is enforced, or 0
- * @mapped: bytes mapped
- * @pgsizes: OR of the page sizes used
- * @refused: mappings that were refused for their alignment
- * @fixed: mappings in the fixed window
- */
+/* A space in the file vcm/spaces */
 struct vcm_space_info {
-	unsigned int number;
-	bool active;
-	uint64_t start;
-	uint64_t length;
-	uint64_t fixed_start;
-	uint64_t fixed_length;
-	uint64_t align;
-	uint64_t mapped;
-	uint64_t pgsizes;
-	uint64_t refused;
-	unsigned int fixed;
+	unsigned int number;	/* in the name of the space's device */
+	bool active;		/* its device uses it */
+	uint64_t start;		/* first address */
+	uint64_t length;	/* number of addresses */
+	uint64_t fixed_start;	/* first address of the fixed window */
+	uint64_t fixed_length;	/* number of addresses in it */
+	uint64_t align;		/* alignment that is enforced, or 0 */
+	uint64_t mapped;	/* bytes mapped */
+	uint64_t pgsizes;	/* OR of the page sizes used */
+	uint64_t refused;	/* mappings that were refused for their alignment */
+	unsigned int fixed;	/* mappings in the fixed window */
 };
 
-/**
- * struct vcm_spaces - a device in the file vcm/spaces
- * @spaces: number of its spaces
- * @blocked: it reaches nothing while none of them is active
- * @dead: it lost its driver
- * @space: the spaces, in the order in which they were made
- */
+/* A device in the file vcm/spaces */
 struct vcm_spaces {
-	unsigned int spaces;
-	bool blocked;
-	bool dead;
+	unsigned int spaces;	/* number of its spaces */
+	bool blocked;		/* it reaches nothing while none of them is active */
+	bool dead;		/* it lost its driver */
+	/* The spaces, in the order in which they were made */
 	struct vcm_space_info space[VCM_SPACES_MAX];
 };
 
@@ -85,19 +67,13 @@ bool __vcm_spaces_read(const char *device, struct vcm_spaces *spaces);
 void vcm_spaces_read(const char *device, struct vcm_spaces *spaces);
 void vcm_spaces_assert_none(void);
 
-/**
- * struct vcm_space_buffer - a buffer that devices see in their spaces
- * @importer: whose device @import is for
- * @dmabuf: the buffer
- * @length: bytes
- * @words: ... as the CPU has it
- * @import: ... as the device has it; its handle is 0 if it has not
- */
+/* A buffer that devices see in their spaces */
 struct vcm_space_buffer {
-	int importer;
-	int dmabuf;
-	uint64_t length;
-	uint64_t *words;
+	int importer;		/* whose device import is for */
+	int dmabuf;		/* the buffer */
+	uint64_t length;	/* bytes */
+	uint64_t *words;	/* ... as the CPU has it */
+	/* ... as the device has it; its handle is 0 if it has not */
 	struct vcm_edu_import import;
 };
 

@@ -39,11 +39,7 @@ static void write_header(const char *device, uint64_t len)
 	free(header);
 }
 
-/*
- * Skips the test where there is no such device.
- * @device: one of VCM_SWAP_*
- * @len: bytes of it to use
- */
+/* Skips the test where there is no such device. */
 void vcm_swap_on(const char *device, uint64_t len)
 {
 	igt_require_f(access(device, F_OK) == 0, "no %s\n", device);

@@ -30,7 +30,6 @@ void vcm_view_reserve(struct vcm_view *view, size_t len, size_t skew)
 
 /*
  * Maps a part of a buffer at an address of that kind.
- * @offset: where in the buffer it begins, in bytes
  * @skew: bytes from a multiple of VCM_HUGE_SIZE to where it begins
  */
 void vcm_view_map(struct vcm_view *view, int dmabuf, uint64_t offset, size_t len, size_t skew,
@@ -57,11 +56,7 @@ static unsigned long minor_faults(void)
 	return usage.ru_minflt;
 }
 
-/*
- * Returns how many page faults the thread had of it.
- * @step: bytes from one touch to the next
- * @write: write what is there, or only read it
- */
+/* Returns how many page faults the thread had of it. */
 unsigned long vcm_touch(volatile void *ptr, size_t len, size_t step, bool write)
 {
 	volatile char *byte = ptr;
@@ -103,11 +98,7 @@ static void on_signal(int sig)
 	siglongjmp(touch_jmp, sig);
 }
 
-/*
- * Returns the signal that this was answered with, or 0.
- * @ptr: an address
- * @write: write there, or read
- */
+/* Returns the signal that this was answered with, or 0. */
 int vcm_touch_signal(volatile void *ptr, bool write)
 {
 	static const int signals[] = { SIGSEGV, SIGBUS };

@@ -12,18 +12,12 @@
 /* What one entry of the middle page-table level maps, with pages of 4 KiB. */
 #define VCM_HUGE_SIZE	(2ul << 20)
 
-/**
- * struct vcm_view - a part of a buffer at a chosen address
- * @ptr: the mapping
- * @len: bytes in it
- * @area: the addresses reserved around it
- * @area_len: bytes in @area
- */
+/* A part of a buffer at a chosen address */
 struct vcm_view {
-	char *ptr;
-	size_t len;
-	void *area;
-	size_t area_len;
+	char *ptr;		/* the mapping */
+	size_t len;		/* bytes in it */
+	void *area;		/* the addresses reserved around it */
+	size_t area_len;	/* bytes in area */
 };
 
 void vcm_view_reserve(struct vcm_view *view, size_t len, size_t skew);

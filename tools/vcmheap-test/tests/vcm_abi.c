@@ -24,18 +24,12 @@ _Static_assert(offsetof(struct dma_heap_vcm_query, attachments) == QUERY_SIZE_VE
 	       "query has changed");
 _Static_assert(offsetof(struct dma_heap_vcm_info, out_guard_max) == 56, "info has changed");
 
-/**
- * struct request - one of the three requests
- * @name: in the names of subtests
- * @number: its number
- * @size: of the structure as this program knows it
- * @first: size of the structure in the first version
- */
+/* One of the three requests */
 struct request {
-	const char *name;
-	unsigned long number;
-	uint32_t size;
-	uint32_t first;
+	const char *name;	/* in the names of subtests */
+	unsigned long number;	/* its number */
+	uint32_t size;		/* of the structure as this program knows it */
+	uint32_t first;		/* size of the structure in the first version */
 };
 
 static const struct request requests[] = {

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * Allocation from the vcm heap.
- */
 
 #include <sys/ioctl.h>
 #include <sys/resource.h>

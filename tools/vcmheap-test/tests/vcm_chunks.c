@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * What buffers of the vcm heap are made of, as debugfs shows it.
- */
 
 #include "vcm_test.h"
 

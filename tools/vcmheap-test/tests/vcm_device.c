@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * The requests of /dev/vcm: what they do, and what they refuse how.
- */
 
 #include <sys/ioctl.h>
 #include <sys/resource.h>

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * What a device sees of a vcm heap buffer, and what it does to it.
- */
 
 #include "vcm_test.h"
 
@@ -13,24 +10,15 @@ IGT_TEST_DESCRIPTION("What a device sees of a vcm heap buffer, and what it does 
 /* Bytes of one transfer; two of them fit into the smallest page. */
 #define BYTES 1024u
 
-/**
- * struct scene - a buffer that a device has imported
- * @importer: the device
- * @dmabuf: the buffer
- * @handle: the import
- * @size: bytes
- * @ptr: the CPU's mapping
- * @shadow: what the buffer should contain
- * @seed: the next pattern
- */
+/* A buffer that a device has imported */
 struct scene {
-	int importer;
-	int dmabuf;
-	uint32_t handle;
-	size_t size;
-	char *ptr;
-	char *shadow;
-	uint64_t seed;
+	int importer;		/* the device */
+	int dmabuf;		/* the buffer */
+	uint32_t handle;	/* the import */
+	size_t size;		/* bytes */
+	char *ptr;		/* the CPU's mapping */
+	char *shadow;		/* what the buffer should contain */
+	uint64_t seed;		/* the next pattern */
 };
 
 static void scene_init(struct scene *scene, int heap, int importer, uint64_t size)

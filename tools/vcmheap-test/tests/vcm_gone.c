@@ -23,18 +23,12 @@ static void set_late(bool late)
 
 #define NR_BUFFERS 4
 
-/**
- * struct load - buffers that a device has
- * @importer: the device
- * @dmabuf: the buffers
- * @import: ... as the device has them
- * @totals: what there was before
- */
+/* Buffers that a device has */
 struct load {
-	int importer;
-	int dmabuf[NR_BUFFERS];
-	struct vcm_edu_import import[NR_BUFFERS];
-	struct vcm_totals totals;
+	int importer;					/* the device */
+	int dmabuf[NR_BUFFERS];				/* the buffers */
+	struct vcm_edu_import import[NR_BUFFERS];	/* ... as the device has them */
+	struct vcm_totals totals;			/* what there was before */
 };
 
 /* One of each kind of placement: a reservation of its own, slabs, a guard. */

@@ -398,30 +398,18 @@ static void test_refuses_dma(int heap, int importer)
 /* How long a device that is held up is waited for: this is no limit, only an end. */
 #define HELD_UP_SECONDS 30
 
-/**
- * struct slow - an access to user memory that is not there yet
- * @importer: the importer
- * @handle: a buffer
- * @write: to the buffer
- * @uffd: tells of the fault, and ends it
- * @page: the memory
- * @ret: what came of the access
- * @given: @page is there
- * @lock: protects @over
- * @over: nobody waits any more
- * @ended: @over was set
- */
+/* An access to user memory that is not there yet */
 struct slow {
-	int importer;
-	uint32_t handle;
-	uint32_t write;
-	int uffd;
-	void *page;
-	int ret;
-	bool given;
-	pthread_mutex_t lock;
-	bool over;
-	pthread_cond_t ended;
+	int importer;		/* the importer */
+	uint32_t handle;	/* a buffer */
+	uint32_t write;		/* to the buffer */
+	int uffd;		/* tells of the fault, and ends it */
+	void *page;		/* the memory */
+	int ret;		/* what came of the access */
+	bool given;		/* page is there */
+	pthread_mutex_t lock;	/* protects over */
+	bool over;		/* nobody waits any more */
+	pthread_cond_t ended;	/* over was set */
 };
 
 static void slow_init(struct slow *slow)

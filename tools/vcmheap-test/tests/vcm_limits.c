@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * Buffers of the vcm heap that are larger than what there is.
- */
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -120,14 +117,10 @@ static void test_many_ask(int heap)
 
 /* --- Lists of many chunks ------------------------------------------------ */
 
-/**
- * struct holes - buffers that leave memory free in small pieces only
- * @dmabufs: the buffers
- * @nr: how many
- */
+/* Buffers that leave memory free in small pieces only */
 struct holes {
-	int dmabufs[8192];
-	unsigned int nr;
+	int dmabufs[8192];	/* the buffers */
+	unsigned int nr;	/* how many */
 };
 
 static void holes_fill(struct holes *holes, int dev, uint64_t len, uint64_t chunk_size)

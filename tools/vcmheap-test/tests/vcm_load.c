@@ -15,16 +15,11 @@ IGT_TEST_DESCRIPTION("Modules that are loaded while something fails.");
 /* More would be a loop. */
 #define POINTS_MAX 3000
 
-/**
- * struct module - what is loaded
- * @name: its name
- * @sign: a file that is there while it is loaded
- * @stays: whether it cannot be unloaded
- */
+/* What is loaded */
 struct module {
-	const char *name;
-	const char *sign;
-	bool stays;
+	const char *name;	/* its name */
+	const char *sign;	/* a file that is there while it is loaded */
+	bool stays;		/* whether it cannot be unloaded */
 };
 
 static const struct module vcm_iova = {

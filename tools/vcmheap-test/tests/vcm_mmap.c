@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * Mappings of vcm heap buffers into a process.
- */
 
 #include <pthread.h>
 #include <signal.h>
@@ -737,18 +734,12 @@ static void test_huge_locked(void)
 	close(dmabuf);
 }
 
-/**
- * struct toucher - a thread that touches a mapping
- * @thread: the thread
- * @start: all of them go at the same time
- * @view: the mapping
- * @bad: whether it has seen other contents than the buffer's
- */
+/* A thread that touches a mapping */
 struct toucher {
-	pthread_t thread;
-	pthread_barrier_t *start;
-	const struct vcm_view *view;
-	bool bad;
+	pthread_t thread;		/* the thread */
+	pthread_barrier_t *start;	/* all of them go at the same time */
+	const struct vcm_view *view;	/* the mapping */
+	bool bad;			/* whether it has seen other contents than the buffer's */
 };
 
 static void *touch_all(void *arg)

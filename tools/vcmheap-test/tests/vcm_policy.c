@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * Where vcm heap buffers are in the address spaces of devices behind an IOMMU.
- */
 
 #include <poll.h>
 
@@ -17,16 +14,11 @@ IGT_TEST_DESCRIPTION("Where vcm heap buffers are in the addresses of devices beh
 /* What a device moves to tell memory from memory. */
 #define TAG 8u
 
-/**
- * struct target - a device that imports buffers
- * @importer: its file descriptor
- * @name: of the device behind it
- * @bits: width of its addresses
- */
+/* A device that imports buffers */
 struct target {
-	int importer;
-	char name[VCM_DEVICE_NAME_LEN];
-	unsigned int bits;
+	int importer;			/* its file descriptor */
+	char name[VCM_DEVICE_NAME_LEN];	/* of the device behind it */
+	unsigned int bits;		/* width of its addresses */
 };
 
 static void target_open(struct target *target, unsigned int index)
@@ -125,18 +117,12 @@ static int by_iova(const void *a, const void *b)
 
 /* --- What the device sees ---------------------------------------------- */
 
-/**
- * struct desk - a page through which the CPU sees the device's RAM
- * @target: the device
- * @dmabuf: the page
- * @import: ... as the device has it
- * @words: ... as the CPU has it
- */
+/* A page through which the CPU sees the device's RAM */
 struct desk {
-	const struct target *target;
-	int dmabuf;
-	struct vcm_edu_import import;
-	uint64_t *words;
+	const struct target *target;	/* the device */
+	int dmabuf;			/* the page */
+	struct vcm_edu_import import;	/* ... as the device has it */
+	uint64_t *words;		/* ... as the CPU has it */
 };
 
 static void desk_init(struct desk *desk, int dev, const struct target *target)
@@ -550,20 +536,13 @@ static void test_guard_distance(int dev, const struct target *target)
 	assert_forgotten(target);
 }
 
-/**
- * struct fence - a buffer with a guard, and one behind that
- * @desk: what the device has in its RAM
- * @dmabuf: the buffers
- * @import: the imports
- * @guard: first address of the guard
- * @last: ... and of its last word
- */
+/* A buffer with a guard, and one behind that */
 struct fence {
-	struct desk desk;
-	int dmabuf[2];
-	struct vcm_edu_import import[2];
-	uint64_t guard;
-	uint64_t last;
+	struct desk desk;			/* what the device has in its RAM */
+	int dmabuf[2];				/* the buffers */
+	struct vcm_edu_import import[2];	/* the imports */
+	uint64_t guard;				/* first address of the guard */
+	uint64_t last;				/* ... and of its last word */
 };
 
 static void fence_init(struct fence *fence, int dev, const struct target *target)

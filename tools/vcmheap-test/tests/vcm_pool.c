@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * The pool in which the vcm heap keeps chunks for later buffers.
- */
 
 #include <linux/mempolicy.h>
 
@@ -77,18 +74,12 @@ static void assert_zero_for_kernel(int dmabuf)
 	close(importer);
 }
 
-/**
- * struct copier - a device that copies from a buffer into another
- * @importer: the device
- * @from: the first buffer, imported
- * @to: the second buffer, imported
- * @words: the second buffer as the CPU sees it
- */
+/* A device that copies from a buffer into another */
 struct copier {
-	int importer;
-	uint32_t from;
-	uint32_t to;
-	const uint64_t *words;
+	int importer;		/* the device */
+	uint32_t from;		/* the first buffer, imported */
+	uint32_t to;		/* the second buffer, imported */
+	const uint64_t *words;	/* the second buffer as the CPU sees it */
 };
 
 static void assert_device_copies_zero(const struct copier *copier, uint64_t offset)

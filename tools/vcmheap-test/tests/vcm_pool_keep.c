@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * What the vcm heap's pool keeps, for how long, and what it does not keep.
- */
 
 #include <sys/resource.h>
 

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * The vcm heap's pool where memory is short, and where many use it at once.
- */
 
 #include "vcm_churn.h"
 #include "vcm_pool_test.h"
@@ -44,16 +41,11 @@ static void test_drop_caches(void)
 
 /* ---- In which order ---- */
 
-/**
- * struct hog - memory that a process really uses
- * @area: reserved addresses
- * @size: bytes in @area
- * @used: bytes of it that are in use
- */
+/* Memory that a process really uses */
 struct hog {
-	char *area;
-	size_t size;
-	size_t used;
+	char *area;	/* reserved addresses */
+	size_t size;	/* bytes in area */
+	size_t used;	/* bytes of it that are in use */
 };
 
 static void hog_init(struct hog *hog)

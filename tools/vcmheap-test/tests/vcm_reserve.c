@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * What buffers of the vcm heap leave to others.
- */
 
 #include <signal.h>
 #include <sys/wait.h>

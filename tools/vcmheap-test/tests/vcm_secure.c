@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * What nobody may learn or reach through vcm heap buffers.
- */
 
 #include <dirent.h>
 #include <elf.h>
@@ -536,16 +533,11 @@ static void test_stale(int dev, int heap, int importer, bool pool, unsigned int 
 
 /* --- What devices reach ------------------------------------------------ */
 
-/**
- * struct reach - what is asked of a device
- * @importer: the device
- * @desk: what shows its RAM
- * @victim: the buffer that it must not find where it looks
- */
+/* What is asked of a device */
 struct reach {
-	int importer;
-	struct vcm_space_buffer desk;
-	struct vcm_space_buffer victim;
+	int importer;			/* the device */
+	struct vcm_space_buffer desk;	/* what shows its RAM */
+	struct vcm_space_buffer victim;	/* the buffer that it must not find where it looks */
 };
 
 static void reach_init(struct reach *reach, int dev, int importer, uint64_t len, uint64_t guard)

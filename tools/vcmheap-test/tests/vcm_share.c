@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * vcm heap buffers shared between processes, and how long they live.
- */
 
 #include <sys/socket.h>
 

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * Address spaces that are swapped under a device behind an IOMMU.
- */
 
 #include <dirent.h>
 #include <signal.h>
@@ -215,16 +212,11 @@ static void test_out_of_reach(int dev, int importer)
 
 /* --- Switching --------------------------------------------------------- */
 
-/**
- * struct pair - two spaces with a buffer each at the same address
- * @importer: the importer
- * @space: their numbers
- * @buffer: the buffers
- */
+/* Two spaces with a buffer each at the same address */
 struct pair {
-	int importer;
-	uint32_t space[2];
-	struct vcm_space_buffer buffer[2];
+	int importer;				/* the importer */
+	uint32_t space[2];			/* their numbers */
+	struct vcm_space_buffer buffer[2];	/* the buffers */
 };
 
 static void pair_init(struct pair *pair, int dev, int importer)
@@ -1097,16 +1089,11 @@ static void test_align_any_chunks(int dev, int importer)
 		vcm_importer_destroy_space(importer, space[i]);
 }
 
-/**
- * struct huge - pages of 2 MiB, and a way to make buffers of parts of them
- * @memfd: the pages
- * @count: number of pages
- * @ptr: ... as the CPU has them
- */
+/* Pages of 2 MiB, and a way to make buffers of parts of them */
 struct huge {
-	int memfd;
-	unsigned int count;
-	char *ptr;
+	int memfd;		/* the pages */
+	unsigned int count;	/* number of pages */
+	char *ptr;		/* ... as the CPU has them */
 };
 
 static void huge_init(struct huge *huge, unsigned int count)

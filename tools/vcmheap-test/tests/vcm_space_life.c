@@ -41,16 +41,11 @@ static uint32_t create(int importer)
 
 /* --- Nothing is left --------------------------------------------------- */
 
-/**
- * struct rest - what must be as it was when all spaces are gone
- * @totals: buffers and their attachments
- * @groups: IOMMU groups, of which each space has one
- * @users: of the module that makes the spaces, which each space pins
- */
+/* What must be as it was when all spaces are gone */
 struct rest {
-	struct vcm_totals totals;
-	unsigned int groups;
-	int users;
+	struct vcm_totals totals;	/* buffers and their attachments */
+	unsigned int groups;	/* IOMMU groups, of which each space has one */
+	int users;	/* of the module that makes the spaces, which each space pins */
 };
 
 static unsigned int count_entries(const char *path)
@@ -605,20 +600,13 @@ static void test_unload(int dev)
 
 /* --- Many at once ------------------------------------------------------ */
 
-/**
- * struct crowd - what the processes of "parallel" share
- * @dev: /dev/vcm
- * @importer: the device that is switched
- * @space: its spaces; the device is switched between the first two
- * @buffer: in these two
- * @end: when to stop
- */
+/* What the processes of "parallel" share */
 struct crowd {
-	int dev;
-	int importer;
-	uint32_t space[3];
-	struct vcm_space_buffer buffer[2];
-	double end;
+	int dev;	/* /dev/vcm */
+	int importer;	/* the device that is switched */
+	uint32_t space[3];	/* its spaces; the device is switched between the first two */
+	struct vcm_space_buffer buffer[2];	/* in these two */
+	double end;	/* when to stop */
 };
 
 /* Every second there is DMA, which takes 200 ms and keeps the others waiting. */

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * Buffers of the vcm heap on a machine that has swap.
- */
 
 #include <sched.h>
 #include <time.h>
@@ -16,22 +13,14 @@ IGT_TEST_DESCRIPTION("Buffers of the vcm heap on a machine that has swap.");
 
 static int dev = -1;
 
-/**
- * struct ask - a buffer that is asked for
- * @spare: what could be had without swap
- * @swap: what could be had beside it, at most
- * @len: bytes that are asked for
- * @ret: 0 or -errno
- * @least: the least memory that was available meanwhile
- * @ms: how long it took
- */
+/* A buffer that is asked for */
 struct ask {
-	uint64_t spare;
-	uint64_t swap;
-	uint64_t len;
-	int ret;
-	uint64_t least;
-	unsigned int ms;
+	uint64_t spare;		/* what could be had without swap */
+	uint64_t swap;		/* what could be had beside it, at most */
+	uint64_t len;		/* bytes that are asked for */
+	int ret;		/* 0 or -errno */
+	uint64_t least;		/* the least memory that was available meanwhile */
+	unsigned int ms;	/* how long it took */
 };
 
 static void ask_read(struct ask *ask)

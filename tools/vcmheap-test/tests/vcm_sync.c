@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * CPU access periods, names and other calls on vcm heap buffers.
- */
 
 #include <poll.h>
 #include <sys/ioctl.h>

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * vcm heap buffers imported into a DRM driver that knows nothing of the heap.
- */
 
 #include "igt_vgem.h"
 #include "vcm_test.h"

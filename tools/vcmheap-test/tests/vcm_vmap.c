@@ -46,22 +46,14 @@ static bool within(int i, uint64_t size)
 	return places[i].offset + places[i].length <= size;
 }
 
-/**
- * struct mapped - a buffer that an importer holds and the CPU has mapped
- * @importer: the importer
- * @dmabuf: the buffer
- * @handle: the import
- * @size: bytes
- * @ptr: the CPU's mapping
- * @copy: VCM_EDU_ACCESS_MAX bytes to copy to and from
- */
+/* A buffer that an importer holds and the CPU has mapped */
 struct mapped {
-	int importer;
-	int dmabuf;
-	uint32_t handle;
-	size_t size;
-	char *ptr;
-	char *copy;
+	int importer;		/* the importer */
+	int dmabuf;		/* the buffer */
+	uint32_t handle;	/* the import */
+	size_t size;		/* bytes */
+	char *ptr;		/* the CPU's mapping */
+	char *copy;		/* VCM_EDU_ACCESS_MAX bytes to copy to and from */
 };
 
 static void mapped_init(struct mapped *mapped, int heap, int importer, uint64_t size)

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-/*
- * New buffers of the vcm heap show nothing of what memory held before.
- */
 
 #include "vcm_churn.h"
 #include "vcm_test.h"
