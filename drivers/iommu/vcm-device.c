@@ -63,7 +63,7 @@ static bool vcm_dma_owned(struct device *dev)
 #endif
 #ifdef CONFIG_ARM_AMBA
 	if (dev->bus == &amba_bustype)
-		return !to_amba_driver(driver)->driver_managed_dma;
+		return !container_of_const(driver, struct amba_driver, drv)->driver_managed_dma;
 #endif
 	return false;
 }
