@@ -4,6 +4,7 @@
  */
 
 #include <errno.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -258,6 +259,9 @@ size_t bench_slabs(const struct importer *importer, uint64_t size, uint64_t **ad
 int bench_leaves(const struct importer *importer, int dmabuf, struct vcm_bench_leaves *leaves)
 {
 	memset(leaves, 0, sizeof(*leaves));
+	/* It warns of who takes out a part of an entry. */
+	if (!strcmp(iommu_name(), "smmuv3"))
+		return -EOPNOTSUPP;
 	memcpy(leaves->device, importer->name, sizeof(leaves->device));
 	leaves->fd = dmabuf;
 	return ioctl(bench_dev(), VCM_BENCH_IOC_LEAVES, leaves) ? -errno : 0;
@@ -361,13 +365,26 @@ int bench_empty(void)
 	return dmabuf;
 }
 
+/* A driver that is in the kernel may be there without its IOMMU. */
 const char *iommu_name(void)
 {
-	if (!access("/sys/class/iommu/dmar0", F_OK))
-		return "intel";
-	if (!access("/sys/class/iommu/ivhd0", F_OK))
-		return "amd";
-	if (!access("/sys/bus/virtio/drivers/virtio_iommu", F_OK))
-		return "virtio";
+	static const struct {
+		const char *name, *device;
+	} iommus[] = {
+		{ "intel", "/sys/class/iommu/dmar*" },
+		{ "amd", "/sys/class/iommu/ivhd*" },
+		{ "smmuv3", "/sys/class/iommu/smmu3.*" },
+		{ "virtio", "/sys/bus/virtio/drivers/virtio_iommu/virtio*" },
+	};
+	glob_t paths;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(iommus); i++) {
+		bool found = !glob(iommus[i].device, 0, NULL, &paths);
+
+		globfree(&paths);
+		if (found)
+			return iommus[i].name;
+	}
 	return "unknown";
 }

@@ -102,7 +102,7 @@ void bench_frames_free(int bench);
 /* A dma-buf without memory. */
 int bench_empty(void);
 
-/* "intel", "amd", "virtio" or "unknown" */
+/* "intel", "amd", "smmuv3", "virtio" or "unknown" */
 const char *iommu_name(void);
 
 #endif /* VCM_BENCH_DEVICE_H */
