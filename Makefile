@@ -38,13 +38,13 @@ ifneq ($(words $(CURDIR))$(findstring $(colon),$(CURDIR)),1)
 $(error '$(CURDIR)': the kernel's build takes no path with a blank or a colon: move this repository)
 endif
 
-# $(call load_env,PURPOSE...) sets up what is missing for the purposes, those of
+# $(call load_env,PURPOSE...[,ARCH]) sets up what is missing for the purposes, those of
 # scripts/setup.sh, then sets KDIR and the like in the shell of a recipe.
-load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) --print) && eval "$$env"
+load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) $(addprefix --arch=,$(2)) --print) && eval "$$env"
 
 ## Targets:
 .DEFAULT_GOAL := modules
-.PHONY: all modules setup tests demo test kunit debug-kernel test-debug soak fuzz \
+.PHONY: all modules setup tests arm64 demo test kunit debug-kernel test-debug soak fuzz \
 	shell coverage mutate patches deps check bench bench-count bench-iova bench-space help clean \
 	distclean
 
@@ -58,6 +58,11 @@ setup: ## download and prepare the kernel, install the packages of all targets
 
 tests: ## build the test programs into out/tests
 	@$(call load_env,build tests) && $(MAKE) -C tools O="$(OUT)/tests" KSRC="$$KSRC" tests
+
+arm64: ## modules and test programs for guests of 'scripts/vm.sh --arch arm64', into out/arm64
+	@$(call load_env,build tests,$@) && \
+	$(MAKE) -C "$$KDIR" ARCH="$$KARCH" CROSS_COMPILE="$$KCROSS" M="$(CURDIR)" MO="$(OUT)/$@/modules" modules && \
+	$(MAKE) -C tools O="$(OUT)/$@/tests" CC="$${KCROSS}gcc" AR="$${KCROSS}ar" LDFLAGS=-static IGT_COMPAT=1 tests
 
 demo: modules ## set up everything and show the main job
 	@$(call load_env,build guest) && $(MAKE) -s -C tools O="$(OUT)/demo" vcm-demo && \
@@ -117,7 +122,7 @@ bench-space: modules ## measure address spaces: create, destroy, switch
 	@scripts/bench.sh space
 
 help: ## this list
-	@sed -nE -e 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' -e 's/^## ?(.*)/\1/p' \
+	@sed -nE -e 's/^([a-z0-9-]+):[^#]*## (.*)/  \1\t\2/p' -e 's/^## ?(.*)/\1/p' \
 		$(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 clean: ## remove what builds and runs produced

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Builds kernels for the guest with the project in them, from the source that
-# set-up downloaded. The source stays as it is: the project goes into a copy of
+# Builds kernels for the guest, most of them with the project in them, from the source
+# that set-up downloaded. The source stays as it is: the project goes into a copy of
 # it in the cache, where the builds stay for the next time.
 
 set -euo pipefail
@@ -14,21 +14,24 @@ readonly CONFIGS=$VCM_TOP/scripts/configs
 readonly TEST_MODULES=$VCM_TOP/tools/vcmheap-test/module
 KSRC=${KSRC:-}
 
-# FLAVOUR|TREE|FRAGMENT...: two flavours of one TREE share the objects that are
+# ARCH|FLAVOUR|TREE|FRAGMENT...: two flavours of one TREE share the objects that are
 # the same in both.
 readonly FLAVOURS=(
-	'debug|debug|guest watch debug failures kunit builtin'
-	'debug-m|debug|guest watch debug failures modules'
-	'debug-hide|debug|guest watch debug hide-pages failures builtin'
-	'kcsan|kcsan|guest watch kcsan builtin'
-	'bench|bench|guest bench modules'
-	'gcov|gcov|guest watch gcov failures kunit builtin'
+	'x86_64|debug|debug|guest x86_64 watch debug failures kunit builtin'
+	'x86_64|debug-m|debug|guest x86_64 watch debug failures modules'
+	'x86_64|debug-hide|debug|guest x86_64 watch debug hide-pages failures builtin'
+	'x86_64|kcsan|kcsan|guest x86_64 watch kcsan builtin'
+	'x86_64|bench|bench|guest x86_64 bench modules'
+	'x86_64|gcov|gcov|guest x86_64 watch gcov failures kunit builtin'
+	'arm64|stock|arm64-stock|guest arm64 pages-4k standing-in'
+	'arm64|builtin|arm64|guest arm64 pages-4k standing-in builtin'
 )
 
 usage() {
 	cat <<'USAGE'
-usage: scripts/kernel.sh [--print] FLAVOUR...
+usage: scripts/kernel.sh [--arch x86_64|arm64] [--print] FLAVOUR...
 
+x86_64:
   debug     every check that finds what the project may do wrong, the project
             in the image
   debug-m   the same with the project as modules
@@ -36,20 +39,25 @@ usage: scripts/kernel.sh [--print] FLAVOUR...
   kcsan     the check for data races, the project in the image
   bench     nothing that costs time, the project as modules
   gcov      counts what code runs, and failures to order, the project in the image
+arm64:
+  stock     no project: it stands in for Debian's kernel, which has no heaps there
+  builtin   the same with the project in the image
 
-  --print   build, then print KIMAGE and KMODULES as assignments
+  --print   build, then print KIMAGE and KMODULES as assignments, with stock KDIR too
 
 Builds are in the cache, in kernels/; done again when the sources have changed.
 The first one takes minutes.
 USAGE
 }
 
+arch=x86_64
 print=
 flavours=()
 
 parse_args() {
 	while [[ $# -gt 0 ]]; do
 		case $1 in
+		--arch) arch=${2:?--arch needs a value}; shift ;;
 		--print) print=1 ;;
 		-h | --help) usage; exit 0 ;;
 		-*) die "unknown option '$1' (see --help)" ;;
@@ -58,23 +66,40 @@ parse_args() {
 		shift
 	done
 	[[ ${#flavours[@]} -gt 0 ]] || die "which kernel? (see --help)"
+	set_arch "$arch"
+	check_flavours
 }
 
-# Sets flavour and fragments, and the places: of the tree's copy of the source, of
-# its build, of the result.
+check_flavours() {
+	local name known=()
+
+	mapfile -t known < <(printf '%s\n' "${FLAVOURS[@]}" | sed -n "s/^$arch|\([^|]*\)|.*/\1/p")
+	for name in "${flavours[@]}"; do
+		[[ " ${known[*]} " == *" $name "* ]] ||
+			die "unknown kernel '$name' for $arch (there are: ${known[*]})"
+	done
+}
+
+# Sets flavour and fragments, and the places: of the tree, of its source, of its build,
+# of the result.
 set_flavour() {
-	local line name
+	local line of name
 
 	for line in "${FLAVOURS[@]}"; do
-		IFS='|' read -r flavour name fragments <<<"$line"
-		[[ $flavour != "$1" ]] || break
+		IFS='|' read -r of flavour name fragments <<<"$line"
+		[[ $of-$flavour != "$arch-$1" ]] || break
 	done
-	[[ $flavour == "$1" ]] || die "unknown kernel '$1' (see --help)"
 	tree=$cache/tree-$name
+	source=$tree/src
+	! is_plain || source=$KSRC
 	build=$tree/build
 	result=$cache/$flavour
-	log=$cache/$flavour.log
+	[[ $arch == x86_64 ]] || result=$cache/$arch-$flavour
+	log=$result.log
 }
+
+# Without the project, and so straight from the source.
+is_plain() { [[ $flavour == stock ]]; }
 
 # ---- configuration -------------------------------------------------------
 
@@ -113,7 +138,7 @@ check_config() {
 			;;
 		esac
 	done <"$build/asked"
-	[[ ${#missing[@]} -eq 0 ]] || die "kernel $flavour: not possible in this kernel: ${missing[*]}"
+	[[ ${#missing[@]} -eq 0 ]] || die "kernel ${result##*/}: not possible in this kernel: ${missing[*]}"
 }
 
 configure() {
@@ -143,16 +168,18 @@ gcov_options() {
 }
 
 run_make() {
-	nice make -C "$tree/src" O="$build" LOCALVERSION= -j"$(nproc)" "$@" >>"$log" 2>&1 9>&- ||
-		die "kernel $flavour: $(grep -m1 -E 'error:|Error |\*\*\*' "$log" || tail -n 1 "$log") (log: $log)"
+	nice make -C "$source" O="$build" ARCH="$kernel_arch" CROSS_COMPILE="$cross" LOCALVERSION= \
+		-j"$(nproc)" "$@" >>"$log" 2>&1 9>&- ||
+		die "kernel ${result##*/}: $(grep -m1 -E 'error:|Error |\*\*\*' "$log" || tail -n 1 "$log") (log: $log)"
 }
 
 # What decides about the result: the source, what was asked for, the project.
 key() {
 	{
 		source_origin
-		cat "${BASH_SOURCE[0]}"
 		asked_config
+		! is_plain || return 0
+		cat "${BASH_SOURCE[0]}"
 		cd "$VCM_TOP"
 		{ project_files | grep -v '^Documentation/'; find "$TEST_MODULES" -type f; } |
 			xargs -d '\n' sha256sum
@@ -165,6 +192,7 @@ is_built() {
 
 # The copy of the source with the project in it.
 prepare_source() {
+	! is_plain || return 0
 	copy_source "$tree"
 	"$VCM_TOP/scripts/overlay.sh" "$tree/src" 2>"$log" || die "$(tail -n 1 "$log")"
 }
@@ -174,9 +202,11 @@ install_result() {
 	mkdir -p "$result"
 	run_make INSTALL_MOD_PATH="$result" INSTALL_MOD_STRIP=1 modules_install
 	# What only tests have is not for a kernel tree.
-	run_make M="$TEST_MODULES" MO="$build/vcm-test" modules
-	run_make M="$TEST_MODULES" MO="$build/vcm-test" INSTALL_MOD_PATH="$result" modules_install
-	cp "$build/arch/x86/boot/bzImage" "$build/.config" "$build/System.map" "$result/"
+	if ! is_plain; then
+		run_make M="$TEST_MODULES" MO="$build/vcm-test" modules
+		run_make M="$TEST_MODULES" MO="$build/vcm-test" INSTALL_MOD_PATH="$result" modules_install
+	fi
+	cp "$build/arch/$image" "$build/.config" "$build/System.map" "$result/"
 	mv "$result/.config" "$result/config"
 	cp "$build/include/config/kernel.release" "$result/release"
 	[[ $flavour != gcov ]] || install_notes
@@ -201,18 +231,19 @@ build_flavour() {
 	! is_built || return 0
 	: >"$log"
 	prepare_source
-	[[ -f $build/vmlinux ]] || say "kernel $flavour: building, minutes the first time (log: $log)"
+	[[ -f $build/vmlinux ]] || say "kernel ${result##*/}: building, minutes the first time (log: $log)"
 	configure
 	mapfile -t options < <(gcov_options)
-	run_make "${options[@]}" bzImage modules
+	run_make "${options[@]}" "${image##*/}" modules
 	install_result
 	echo "$now" >"$result/key"
 	exec 9>&-
-	say "kernel $flavour: built in $((SECONDS - start)) s"
+	say "kernel ${result##*/}: built in $((SECONDS - start)) s"
 }
 
 print_env() {
-	printf '%s=%q\n' KIMAGE "$result/bzImage" KMODULES "$result/lib/modules/$(<"$result/release")"
+	printf '%s=%q\n' KIMAGE "$result/${image##*/}" KMODULES "$result/lib/modules/$(<"$result/release")"
+	! is_plain || printf '%s=%q\n' KDIR "$build"
 }
 
 main() {
@@ -220,6 +251,7 @@ main() {
 
 	parse_args "$@"
 	load_kernel_env x86_64 build
+	[[ $arch == x86_64 ]] || "$VCM_TOP/scripts/setup.sh" --arch "$arch" --source --for=build --quiet
 	[[ -f $KSRC/Kconfig ]] || die "no kernel source in $KSRC: give KSRC="
 	open_cache
 	cache+=/kernels

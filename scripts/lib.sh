@@ -58,7 +58,7 @@ readonly CACHE_MARK_TEXT="This directory was made by VCM's scripts/setup.sh; 'ma
 readonly CACHE_KERNEL='linux-+([0-9.])?(+deb+([0-9]))'
 readonly ANY='[[:alnum:]]'
 # shellcheck disable=SC2034 # for distclean.sh
-readonly CACHE_ENTRIES=(kernel.env lock log apt kunit kernels patches
+readonly CACHE_ENTRIES=(kernel.env lock log apt kunit kernels patches guest-arm64
 	'accel-+([0-9a-f])?(.+([0-9]))' "tmp.$ANY$ANY$ANY$ANY$ANY$ANY"
 	"$CACHE_KERNEL"/{debs,root,src,build,uapi} "$CACHE_KERNEL")
 
@@ -85,16 +85,26 @@ open_cache() {
 	[[ -e $cache/$CACHE_MARK ]] || echo "$CACHE_MARK_TEXT" >"$cache/$CACHE_MARK"
 }
 
-# Fails with the reason why there is no guest of architecture $1.
-check_arch() {
-	case $1 in
-	x86_64) ;;
-	arm64) die "architecture arm64: not yet" ;;
-	*) die "unknown architecture '$1' (known: x86_64, arm64)" ;;
-	esac
+# The architectures of guests: a name; Debian's; that of the kernel's build; the prefix of
+# the compiler; QEMU; the console; the image below the build's arch/.
+readonly ARCHS=(
+	'x86_64|amd64|x86||qemu-system-x86_64|ttyS0|x86/boot/bzImage'
+	'arm64|arm64|arm64|aarch64-linux-gnu-|qemu-system-aarch64|ttyAMA0|arm64/boot/Image'
+)
+
+# Sets what is in the table in the caller.
+# shellcheck disable=SC2034 # for the scripts that source this
+set_arch() {
+	local line
+
+	for line in "${ARCHS[@]}"; do
+		IFS='|' read -r arch deb_arch kernel_arch cross qemu tty image <<<"$line"
+		[[ $arch != "$1" ]] || return 0
+	done
+	die "unknown architecture '$1' (known: ${ARCHS[*]%%|*})"
 }
 
-# load_kernel_env ARCH PURPOSE...: sets KDIR, KIMAGE, KMODULES and KSRC in the
+# load_kernel_env ARCH PURPOSE...: sets what setup.sh prints, KDIR and so on, in the
 # caller, after setting up whatever is missing. The purposes are those of setup.sh.
 load_kernel_env() {
 	local env arch=$1

@@ -29,6 +29,13 @@ declare -rA PACKAGES=(
 	[mutate]="coccinelle python3 rsync"
 )
 
+# What it needs besides for guests of an architecture that is not this machine's.
+declare -rA ARCH_PACKAGES=(
+	[arm64:build]="gcc-aarch64-linux-gnu"
+	[arm64:guest]="qemu-system-arm device-tree-compiler"
+	[arm64:tests]="gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+)
+
 # The parts of the cache in MB, measured with 7.3.4, and a tenth more.
 declare -rA PART_MB=([debs]=320 [root]=160 [src]=2000 [build]=40 [uapi]=20)
 
@@ -36,11 +43,14 @@ usage() {
 	cat <<USAGE
 usage: scripts/setup.sh [--for PURPOSE]... [--arch x86_64|arm64] [--quiet] [--print]
 
-  --arch    x86_64 (default); arm64 (not yet)
+  --arch    x86_64 (default); arm64: the packages to build for it and to boot it, and a
+            kernel built from the same source, because Debian's has no heaps (cold: 6
+            minutes)
+  --source  without a kernel built from the source
   --for     build (default), guest, tests, check, bench, coverage, mutate or all: the
             packages of that purpose; those of build too while there is no kernel
   --quiet   say nothing when there is nothing to do
-  --print   set up, then print KDIR, KIMAGE, KMODULES and KSRC as assignments
+  --print   set up, then print KDIR, KIMAGE, KMODULES, KSRC and the like as assignments
 
 environment:
   VCM_CACHE    where everything goes (default ~/.cache/vcm)
@@ -51,6 +61,7 @@ USAGE
 }
 
 arch=x86_64
+source_only=
 purposes=()
 quiet=
 print=
@@ -72,6 +83,7 @@ parse_args() {
 			[[ -n ${PACKAGES[${1#*=}]:-} ]] || die "unknown purpose '${1#*=}' (see --help)"
 			purposes+=("${1#*=}")
 			;;
+		--source) source_only=1 ;;
 		--quiet) quiet=1 ;;
 		--print) print=1 ;;
 		-h | --help) usage; exit 0 ;;
@@ -80,7 +92,7 @@ parse_args() {
 		shift
 	done
 	[[ ${#purposes[@]} -gt 0 ]] || purposes=(build)
-	check_arch "$arch"
+	set_arch "$arch"
 }
 
 is_for() { [[ " ${purposes[*]} " == *" $1 "* ]]; }
@@ -180,8 +192,8 @@ wanted_packages() {
 	local purpose
 
 	for purpose in "${purposes[@]}"; do
-		tr -s ' \t\n' '\n' <<<"${PACKAGES[$purpose]}"
-	done | LC_ALL=C sort -u
+		tr -s ' \t\n' '\n' <<<"${PACKAGES[$purpose]} ${ARCH_PACKAGES[$arch:$purpose]:-}"
+	done | sed '/^$/d' | LC_ALL=C sort -u
 }
 
 missing_packages() {
@@ -272,6 +284,9 @@ keyring() {
 	die "no keyring at $KEYRINGS.gpg (package debian-archive-keyring)"
 }
 
+# Debian's name of what private_apt looks for.
+apt_arch=amd64
+
 # apt with a state of its own under $1: the system's sources and lists stay as
 # they are, and it runs as any user.
 private_apt() {
@@ -285,7 +300,7 @@ private_apt() {
 	[[ $(id -u) -ne 0 ]] || options+=(-o APT::Sandbox::User=root)
 	"$cmd" -o "Dir::Etc::SourceList=$dir/sources.list" -o Dir::Etc::SourceParts=/dev/null \
 		-o "Dir::State=$dir/state" -o "Dir::State::Lists=$dir/lists" -o "Dir::Cache=$dir/cache" \
-		-o Dir::State::status=/dev/null -o APT::Architecture=amd64 -o APT::Architectures::=amd64 \
+		-o Dir::State::status=/dev/null -o APT::Architecture="$apt_arch" -o APT::Architectures::="$apt_arch" \
 		-o Acquire::Languages=none -o Acquire::Retries=2 -o Acquire::http::Timeout=30 \
 		-o APT::Update::Error-Mode=any "${options[@]}" "$@"
 }
@@ -499,8 +514,47 @@ setup_kernel() {
 	exec 9>&-
 }
 
+# ---- another architecture -------------------------------------------------
+
+# What this machine has no package of, from its own Debian.
+download_busybox() {
+	local apt_arch=$deb_arch suite dir
+
+	suite=$(own_codename)
+	dir=$cache/apt/$arch-${suite:=stable}
+	update_suite "$dir" "$(find_mirror)" "$suite"
+	make_work
+	cd "$work"
+	private_apt "$dir" apt-get download busybox-static
+	dpkg-deb -x busybox-static*.deb root
+	# Debian has it in /bin or in /usr/bin.
+	mkdir "$work/guest"
+	find root -path '*bin/busybox' -exec mv {} guest/ \;
+	[[ -x guest/busybox ]] || { echo "no busybox in its package"; return 1; }
+	cd "$cache"
+	mv "$work/guest" "$cache/guest-$arch"
+	rm -rf "$work"
+}
+
+# Sets KDIR, KIMAGE and KMODULES, of the kernel that is built.
+setup_arch() {
+	local env
+
+	exec 9>"$cache/lock"
+	flock 9
+	[[ -x $cache/guest-$arch/busybox ]] || step "download busybox for $arch" download_busybox
+	exec 9>&-
+	[[ -z $source_only ]] || return 0
+	# Which must not take the other one for a kernel of somebody's own.
+	env=$(KDIR='' KIMAGE='' KMODULES='' KSRC='' "$VCM_TOP/scripts/kernel.sh" --arch "$arch" --print stock) ||
+		exit 1
+	eval "$env"
+}
+
+# print_env KDIR KIMAGE KMODULES KSRC KUAPI
 print_env() {
-	printf '%s=%q\n' KDIR "$1" KIMAGE "$2" KMODULES "$3" KSRC "$4" KUAPI "$5"
+	printf '%s=%q\n' KDIR "$1" KIMAGE "$2" KMODULES "$3" KSRC "$4" KUAPI "$5" \
+		KARCH "$kernel_arch" KCROSS "$cross"
 }
 
 # What no kernel before 7.3 exports, and what a configuration may leave out.
@@ -563,9 +617,11 @@ main() {
 	elif [[ -z $quiet$print ]]; then
 		say "linux $KVER is ready in $tree"
 	fi
-	[[ -z $print ]] ||
-		print_env "$tree/build" "$tree/root/usr/lib/modules/$RELEASE/vmlinuz" \
-			"$tree/root/usr/lib/modules/$RELEASE" "$tree/src" "$tree/uapi"
+	KDIR=$tree/build
+	KMODULES=$tree/root/usr/lib/modules/$RELEASE
+	KIMAGE=$KMODULES/vmlinuz
+	[[ $arch == x86_64 ]] || setup_arch
+	[[ -z $print ]] || print_env "$KDIR" "$KIMAGE" "$KMODULES" "$tree/src" "$tree/uapi"
 }
 
 main "$@"

@@ -10,7 +10,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly TESTS=$VCM_TOP/out/tests SCRIPTS=$VCM_TOP/scripts/tests
-readonly KSELFTEST=$TESTS/kselftest
+KSELFTEST=$TESTS/kselftest
 
 # The guests in which suites run: a name, the kernels, and the options of vm.sh. The name
 # "host" is this machine.
@@ -49,6 +49,12 @@ readonly BOOTS=(
 	"kunit debug,gcov --iommu intel --append kmemleak=off"
 	"hide debug-hide --iommu intel --module vcm-edu-test --module vgem"
 	"load debug-m --iommu intel --no-load"
+	"smmuv3 stock,builtin --arch arm64 --iommu smmuv3 --module vcm-edu-test --module vgem --append init_on_alloc=0"
+	"smmuv3-non-coherent stock --arch arm64 --iommu smmuv3 --non-coherent --module vcm-edu-test --module vgem"
+	"smmuv3-edu stock --arch arm64 --iommu smmuv3 --module vgem"
+	"smmuv3-edu-non-coherent stock --arch arm64 --iommu smmuv3 --non-coherent --module vgem"
+	"arm64-virtio stock --arch arm64 --iommu virtio --module vcm-edu-test"
+	"arm64-none stock --arch arm64 --iommu none --module vcm-edu-test --module vgem"
 )
 
 programs() { printf " $TESTS/vcm_%s" "$@"; }
@@ -84,6 +90,14 @@ readonly SUITES=(
 	"kunit $SCRIPTS/kunit.sh"
 	"hide $(programs alloc share sync vgem import dma vmap device) $SCRIPTS/dmabuf-heap.sh"
 	"load $(programs load)"
+	"smmuv3 $(programs alloc zero chunks mmap share sync vgem import dma vmap abi device)"
+	"smmuv3 $(programs policy limits pool pool_keep gone space space_life secure)"
+	"smmuv3 $TESTS/vcmctl-test $SCRIPTS/dmabuf-heap.sh"
+	"smmuv3-non-coherent $(programs alloc zero share sync vgem import dma vmap policy space)"
+	"smmuv3-edu $(programs edu)"
+	"smmuv3-edu-non-coherent $(programs edu)"
+	"arm64-virtio $(programs dma policy gone space space_life secure)"
+	"arm64-none $(programs noiommu)"
 )
 
 # KIND PROGRAM SUBTEST...: what is not possible in a kernel. The first count the users
@@ -96,6 +110,7 @@ readonly NOT_POSSIBLE=(
 )
 
 KSRC=${KSRC:-} KUAPI=${KUAPI:-}
+arch=x86_64
 patterns=()
 kernels=()
 boots=()
@@ -105,13 +120,15 @@ out=
 
 usage() {
 	cat <<'USAGE'
-usage: scripts/test.sh [--kernel KERNEL]... [--boot BOOT]... [--logs DIR] [PATTERN]...
-       scripts/test.sh --list [--kernel KERNEL]... [PATTERN]...
+usage: scripts/test.sh [--arch ARCH] [--kernel KERNEL]... [--boot BOOT]... [--logs DIR] [PATTERN]...
+       scripts/test.sh --list [--arch ARCH] [--kernel KERNEL]... [PATTERN]...
 
 Runs the suites whose name matches a shell pattern, by default all:
 'scripts/test.sh vcm_alloc', 'scripts/test.sh "vcm_*"'.
 Logs are in out/test/. 'make test' builds what is needed first.
 
+  --arch ARCH       the guests of x86_64 (default) or of arm64, which 'make arm64' builds
+                    for besides; logs are in out/test-arm64/
   --kernel KERNEL   debug, debug-m, debug-hide, kcsan or gcov, of
                     scripts/kernel.sh; repeatable. Names of results begin with
                     KERNEL/ then, and logs are in out/test-debug/. What gcov counted
@@ -126,13 +143,8 @@ USAGE
 parse_args() {
 	while [[ $# -gt 0 ]]; do
 		case $1 in
-		--kernel)
-			case ${2:-} in
-			debug | debug-m | debug-hide | kcsan | gcov) kernels+=("$2") ;;
-			*) die "--kernel ${2:-}: not for tests (see --help)" ;;
-			esac
-			shift
-			;;
+		--arch) set_arch "${2:?--arch needs a value}"; shift ;;
+		--kernel) kernels+=("${2:?--kernel needs a value}"); shift ;;
 		--boot) boots+=("${2:?--boot needs a value}"); shift ;;
 		--logs) logs=${2:?--logs needs a value}; shift ;;
 		--list) list=1 ;;
@@ -142,16 +154,29 @@ parse_args() {
 		esac
 		shift
 	done
+	check_kernels
 	out=$VCM_TOP/out/test
+	[[ $arch == x86_64 ]] || out+=-$arch
 	[[ ${#kernels[@]} -eq 0 ]] || out=$VCM_TOP/out/test-debug
 	[[ -z $logs ]] || out=$VCM_TOP/out/$logs
 	[[ ${#kernels[@]} -gt 0 ]] || kernels=(stock)
 }
 
+check_kernels() {
+	local kernel
+
+	for kernel in "${kernels[@]}"; do
+		case $arch-$kernel in
+		x86_64-debug | x86_64-debug-m | x86_64-debug-hide | x86_64-kcsan | x86_64-gcov | arm64-builtin) ;;
+		*) die "'--kernel $kernel': not for tests of $arch (see --help)" ;;
+		esac
+	done
+}
+
 # Does kernel $1 have what kind $2 of NOT_POSSIBLE says?
 is_kind_of() {
 	case $2:$1 in
-	built-in:debug | built-in:gcov | built-in:kcsan) ;;
+	built-in:debug | built-in:gcov | built-in:kcsan | built-in:builtin) ;;
 	pages-watched:debug | pages-watched:debug-m | pages-watched:debug-hide) ;;
 	*) return 1 ;;
 	esac
@@ -218,12 +243,22 @@ check_boots() {
 	[[ -n $chosen ]] || die "nothing to run: no chosen suite is in these guests and kernels"
 }
 
+# Has a guest with options $1 the architecture?
+is_of_arch() {
+	if [[ $arch == x86_64 ]]; then
+		[[ $1 != *--arch* ]]
+	else
+		[[ $1 == *"--arch $arch "* ]]
+	fi
+}
+
 # The lines "KERNEL BOOT OPTIONS" of the guests that were chosen.
 chosen_boots() {
 	local kernel name of options
 
 	while read -r name of options; do
 		is_selected "$name" "${boots[@]}" || continue
+		is_of_arch "$options" || continue
 		for kernel in "${kernels[@]}"; do
 			[[ ,$of, != *",$kernel,"* ]] || echo "$kernel $name $options"
 		done
@@ -237,8 +272,17 @@ check_programs() {
 	while read -r _ name _; do
 		while read -r suite program; do
 			[[ -x $program ]] || die "no $program for the suite $suite: run 'make tests' first"
+			program=$(in_guest "$program")
+			[[ -x $program ]] || die "no $program for the suite $suite: run 'make $arch' first"
 		done < <(chosen_suites "$name")
 	done < <(chosen_boots)
+}
+
+# What program $1 is for the guest. This machine's own is there too, and can be asked
+# what it tests.
+in_guest() {
+	[[ $arch == x86_64 ]] || set -- "${1/#"$VCM_TOP/out/"/"$VCM_TOP/out/$arch/"}"
+	echo "$1"
 }
 
 # The subtests of suite $2 that kernel $1 makes impossible, one a line.
@@ -258,9 +302,10 @@ build_kselftest() {
 
 	is_selected dmabuf-heap "${patterns[@]}" || return 0
 	[[ -d $dir ]] || die "no selftest in the kernel source (KSRC=$KSRC)"
+	KSELFTEST=$(in_guest "$KSELFTEST")
 	mkdir -p "$KSELFTEST"
 	make -s -C "$dir" OUTPUT="$KSELFTEST" KHDR_INCLUDES="${KUAPI:+-isystem $KUAPI}" \
-		>"$out/kselftest-build.log" 2>&1 ||
+		${cross:+CROSS_COMPILE="$cross" LDFLAGS=-static} >"$out/kselftest-build.log" 2>&1 ||
 		die "cannot build the kernel's selftest: $(tail -n 1 "$out/kselftest-build.log")"
 }
 
@@ -330,7 +375,7 @@ start_boot() {
 		return
 	fi
 	while read -r suite program; do
-		args+=(--file "$program:/${program##*/}")
+		args+=(--file "$(in_guest "$program"):/${program##*/}")
 	done <<<"$4"
 	[[ $4 != *dmabuf-heap* ]] || args+=(--file "$KSELFTEST/dmabuf-heap")
 	"$VCM_TOP/scripts/vm.sh" "${args[@]}" --file "$dir/run.sh:/run.sh" -- /run.sh
@@ -344,7 +389,7 @@ run_boot() {
 	[[ -n $suites ]] || return 0
 	# The same suite may run in several guests.
 	case $boot in
-	host | intel | edu | debug | kunit | hide | load) where= ;;
+	host | intel | edu | debug | kunit | hide | load | smmuv3) where= ;;
 	esac
 	if [[ $kernel != stock ]]; then
 		where=$kernel/$where
@@ -396,6 +441,7 @@ list_suites() {
 main() {
 	local kernel boot name options chosen purposes=(build tests)
 
+	set_arch "$arch"
 	parse_args "$@"
 	check_patterns
 	if [[ -n $list ]]; then
@@ -406,7 +452,7 @@ main() {
 	# A kernel of one's own without an image serves to build the others. In one
 	# call: what it sets would be taken for a kernel of one's own by a second one.
 	[[ ${kernels[*]} != stock ]] || purposes+=(guest)
-	load_kernel_env x86_64 "${purposes[@]}"
+	load_kernel_env "$arch" "${purposes[@]}"
 	check_programs
 	lock_output "${out#"$VCM_TOP"/out/}"
 	rm -rf "$out"
@@ -414,7 +460,7 @@ main() {
 	build_kselftest
 	for kernel in "${kernels[@]}"; do
 		# Before the guests, which would wait for it all at once.
-		[[ $kernel == stock ]] || "$VCM_TOP/scripts/kernel.sh" "$kernel"
+		[[ $kernel == stock ]] || "$VCM_TOP/scripts/kernel.sh" --arch "$arch" "$kernel"
 	done
 	mapfile -t chosen < <(chosen_boots)
 	for boot in "${chosen[@]}"; do

@@ -44,8 +44,9 @@ mount_tmp() {
 
 # The tests' importer cannot see how wide vm.sh made the devices' DMA addresses.
 module_params() {
+	# shellcheck disable=SC2154 # what is in the options
 	case $1 in
-	*-vcm_edu_test.ko) echo dma_bits=28,32 ;;
+	*-vcm_edu_test.ko) echo "dma_bits=$dma_bits" ;;
 	esac
 	# What the caller asks for comes later, and is what counts.
 	name=${1##*/[0-9][0-9]-}
@@ -71,12 +72,12 @@ run_command() {
 		return
 	fi
 	start_input
-	stty -F /dev/ttyS1 115200 raw -echo
-	stty -F /dev/ttyS2 115200 raw -echo
+	stty -F "$port0" 115200 raw -echo
+	stty -F "$port1" 115200 raw -echo
 	mkfifo /.vcm/out /.vcm/err
-	cat /.vcm/out >/dev/ttyS1 &
+	cat /.vcm/out >"$port0" &
 	out=$!
-	cat /.vcm/err >/dev/ttyS2 &
+	cat /.vcm/err >"$port1" &
 	err=$!
 	cd / || return
 	/bin/sh /.vcm/command <"$from" >/.vcm/out 2>/.vcm/err
@@ -94,8 +95,8 @@ start_input() {
 	[ -n "$input" ] || return
 	from=/.vcm/in
 	mkfifo $from
-	stty -F /dev/ttyS3 115200 raw -echo
-	feed_input <>/dev/ttyS3 >$from &
+	stty -F "$port2" 115200 raw -echo
+	feed_input <>"$port2" >$from &
 	feeder=$!
 }
 
@@ -108,14 +109,15 @@ feed_input() {
 # The command has the serial port as its terminal, with all that belongs to one.
 run_on_terminal() {
 	# shellcheck disable=SC2154 # what is in the options
-	stty -F /dev/ttyS1 115200 sane rows "$rows" cols "$columns"
+	stty -F "$port0" 115200 sane rows "$rows" cols "$columns"
 	export TERM=vt102 PS1='vcm# '
 	cd / || return
 	{
 		echo "A guest with Linux $(uname -r), and the vcm heap in it. 'vcmctl help' says what"
 		echo "there is to do; 'exit' ends the guest."
-	} >/dev/ttyS1
-	setsid -c /bin/sh /.vcm/command </dev/ttyS1 >/dev/ttyS1 2>&1
+	} >"$port0"
+	# shellcheck disable=SC2094 # it is a terminal
+	setsid -c /bin/sh /.vcm/command <"$port0" >"$port0" 2>&1
 }
 
 # The number of descriptors that are open on the two pipes.
@@ -161,6 +163,7 @@ nonce=$(cat /.vcm/nonce)
 # shellcheck disable=SC1091
 . /.vcm/options
 # shellcheck disable=SC2154
+port0=/dev/ttyS$first_port port1=/dev/ttyS$((first_port + 1)) port2=/dev/ttyS$((first_port + 2))
 [ -z "$load" ] || load_modules
 mark START 0
 run_command

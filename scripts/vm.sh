@@ -3,6 +3,9 @@
 #
 # Boots a guest with the unmodified kernel or one of scripts/kernel.sh, loads the
 # project's modules and runs one command in it as root.
+#
+# What differs between the architectures is in two tables: ARCHS in scripts/lib.sh, and
+# here what set_machine sets.
 
 set -euo pipefail
 
@@ -23,11 +26,15 @@ usage() {
 	cat <<'USAGE'
 usage: scripts/vm.sh [OPTION]... -- COMMAND [ARG]...
 
-  --arch x86_64|arm64       (default x86_64; arm64: not yet)
-  --iommu intel|amd|virtio|smmuv3|none   (default intel; smmuv3: not yet)
-  --kernel stock|debug|debug-m|debug-hide|kcsan|bench|gcov
-                            (default stock); the others are those of
-                            scripts/kernel.sh, built if they are not there
+  --arch x86_64|arm64       (default x86_64)
+  --iommu IOMMU             x86_64: intel (default), amd, virtio or none
+                            arm64: smmuv3 (default), virtio or none
+  --non-coherent            devices do not see the CPUs' caches (arm64)
+  --kernel KERNEL           x86_64: stock (default), debug, debug-m, debug-hide,
+                            kcsan, bench or gcov; arm64: stock (default), which
+                            stands in for Debian's, or builtin; all but Debian's
+                            are those of scripts/kernel.sh, built if they are
+                            not there
   --mem SIZE                memory of the guest (default 1G)
   --append KERNEL_ARGS      further arguments for the kernel
   --file HOST[:GUEST]       a file or directory for the guest, with the shared
@@ -51,12 +58,16 @@ kernel said is in out/vm/.
 environment: VCM_VM_TIMEOUT (as --timeout), VCM_ACCEL=tcg|mttcg|icount|kvm (no
 trying out; mttcg is tcg with a host thread for each CPU, icount is tcg with a
 clock that counts instructions: 2 ns each), VCM_MODULES (directory with the
-project's modules, default out/modules), and those of scripts/setup.sh
+project's modules, default out/modules, of arm64 out/arm64/modules), and those of
+scripts/setup.sh
 USAGE
 }
 
 arch=x86_64
-iommu=intel
+iommu=
+# The width of the DMA addresses of the two edu devices.
+dma_bits=(28 32)
+coherent=1
 kernel=stock
 mem=1G
 append=()
@@ -84,6 +95,7 @@ parse_args() {
 		case $1 in
 		--no-project-modules) project_modules= ;;
 		--no-load) load= ;;
+		--non-coherent) coherent= ;;
 		--shell) shell=1 ;;
 		-h | --help) usage; exit 0 ;;
 		--) shift; command=("$@"); break ;;
@@ -120,18 +132,38 @@ choose_input() {
 	fi
 }
 
+# What there is of an architecture: its IOMMUs, the default first; its kernels, those that
+# check everything, and are slow, last. And where things are in its machine: the options
+# for the CPU, for a serial port, and the number that Linux gives to the first port of the
+# command.
+set_machine() {
+	case $arch in
+	x86_64)
+		iommus=(intel amd virtio none)
+		kernels=(stock bench) slow_kernels=(debug debug-m debug-hide kcsan gcov)
+		cpu=max serial=isa-serial first_port=1
+		default_modules=$VCM_TOP/out/modules make_modules='make'
+		;;
+	arm64)
+		iommus=(smmuv3 virtio none)
+		kernels=(stock builtin) slow_kernels=()
+		cpu=cortex-a72 serial=pci-serial first_port=0
+		default_modules=$VCM_TOP/out/$arch/modules make_modules="make $arch"
+		;;
+	esac
+}
+
 check_options() {
-	check_arch "$arch"
-	case $iommu in
-	intel | amd | virtio | none) ;;
-	smmuv3) die "--iommu smmuv3: not yet" ;;
-	*) die "unknown IOMMU '$iommu' (see --help)" ;;
-	esac
-	case $kernel in
-	stock | bench) ;;
-	debug | debug-m | debug-hide | kcsan | gcov) slowness=$SLOWNESS ;;
-	*) die "unknown kernel '$kernel' (see --help)" ;;
-	esac
+	set_arch "$arch"
+	set_machine
+	: "${iommu:=${iommus[0]}}"
+	[[ " ${iommus[*]} " == *" $iommu "* ]] || die "unknown IOMMU '$iommu' for $arch (there are: ${iommus[*]})"
+	[[ " ${kernels[*]} ${slow_kernels[*]} " == *" $kernel "* ]] ||
+		die "unknown kernel '$kernel' for $arch (there are: ${kernels[*]} ${slow_kernels[*]})"
+	[[ " ${slow_kernels[*]} " != *" $kernel "* ]] || slowness=$SLOWNESS
+	# No memory of this machine is where the narrow device could reach it.
+	[[ $arch-$iommu != arm64-none ]] || dma_bits=(32 32)
+	[[ -n $coherent || $arch == arm64 ]] || die "--non-coherent: every device of $arch is coherent"
 	case ${VCM_ACCEL:-} in
 	'' | tcg | mttcg | icount | kvm) ;;
 	*) die "VCM_ACCEL=$VCM_ACCEL: tcg, mttcg, icount or kvm" ;;
@@ -181,16 +213,26 @@ load_kernel() {
 
 	[[ $kernel != stock && -n $KDIR ]] || load_kernel_env "$arch" guest
 	[[ $kernel != stock ]] || return 0
-	env=$("$VCM_TOP/scripts/kernel.sh" --print "$kernel") || exit 1
+	env=$("$VCM_TOP/scripts/kernel.sh" --arch "$arch" --print "$kernel") || exit 1
 	eval "$env"
 }
 
 # ---- initramfs -----------------------------------------------------------
 
+# Of the guest's architecture, as set-up left it.
+find_busybox() {
+	if [[ $arch == x86_64 ]]; then
+		command -v busybox
+	else
+		echo "$(vcm_cache)/guest-$arch/busybox"
+	fi
+}
+
 build_skeleton() {
 	local root=$1 busybox dir
 
-	busybox=$(command -v busybox)
+	busybox=$(find_busybox)
+	[[ -x $busybox ]] || die "no $busybox: run 'scripts/setup.sh --arch $arch --for guest'"
 	mkdir -p "$root"/{.vcm/modules,dev,proc,sys,tmp,root,etc,var,mnt,run,usr/{bin,sbin,lib,lib64}}
 	# As on Debian, so that every library has one place.
 	for dir in bin sbin lib lib64; do
@@ -199,6 +241,7 @@ build_skeleton() {
 	chmod 1777 "$root/tmp"
 	cp "$busybox" "$root/usr/bin/busybox"
 	! ldd "$busybox" >/dev/null 2>&1 || add_libraries "$root" "$busybox"
+	# This machine's own says what there is, for it can be asked.
 	while read -r dir; do
 		ln -s busybox "$root/usr/bin/$dir"
 	done < <(busybox --list | grep -vx busybox)
@@ -293,13 +336,13 @@ add_kernel_module() {
 }
 
 add_project_module() {
-	local root=$1 dir=${VCM_MODULES:-$VCM_TOP/out/modules} file='' dep
+	local root=$1 dir=${VCM_MODULES:-$default_modules} file='' dep
 
 	[[ $kernel == stock ]] || dir=$KMODULES
 	[[ ! -d $dir ]] || file=$(find "$dir" -name "$2.ko" -print -quit)
 	# What a kernel of scripts/kernel.sh has no module of is in its image.
 	[[ -n $file || $kernel == stock ]] || return 0
-	[[ -n $file ]] || die "no $2.ko under $dir: run 'make' first"
+	[[ -n $file ]] || die "no $2.ko under $dir: run '$make_modules' first"
 	while read -r dep; do
 		[[ -z $dep ]] || is_project_module "$dep" || add_kernel_module "$root" "$dep"
 	done < <(modinfo -F depends "$file" | tr , '\n')
@@ -356,7 +399,8 @@ guest_options() {
 	[[ -z $terminal ]] || read -r rows columns < <(stty size)
 	# Some terminals do not know theirs.
 	((rows > 0 && columns > 0)) || { rows=24 columns=80; }
-	echo "load=$load input=$input terminal=$terminal rows=$rows columns=$columns"
+	echo "load=$load input=$input terminal=$terminal rows=$rows columns=$columns first_port=$first_port" \
+		"dma_bits=${dma_bits[0]},${dma_bits[1]}"
 }
 
 build_initramfs() {
@@ -389,7 +433,7 @@ choose_accel() {
 		echo "$VCM_ACCEL"
 		return
 	fi
-	if [[ ! -r /dev/kvm || ! -w /dev/kvm ]]; then
+	if [[ $arch != x86_64 || ! -r /dev/kvm || ! -w /dev/kvm ]]; then
 		echo tcg
 		return
 	fi
@@ -412,11 +456,11 @@ kvm_boots() {
 accel_args() {
 	case $1 in
 	# Multi-threaded TCG of QEMU 7.2 crashes one boot in twenty.
-	tcg) echo "-accel tcg,thread=single -cpu max" ;;
-	mttcg) echo "-accel tcg,thread=multi -cpu max" ;;
+	tcg) echo "-accel tcg,thread=single -cpu $cpu" ;;
+	mttcg) echo "-accel tcg,thread=multi -cpu $cpu" ;;
 	# 2 ns for each instruction of either CPU, none waited for while both are idle, and
 	# nothing of the host's: the same files run the same way to the last instruction.
-	icount) echo "-accel tcg,thread=single -cpu max $ICOUNT" ;;
+	icount) echo "-accel tcg,thread=single -cpu $cpu $ICOUNT" ;;
 	kvm) echo "-accel kvm -cpu host" ;;
 	esac
 }
@@ -435,12 +479,26 @@ amd_iommu_args() {
 }
 
 machine_args() {
-	case $iommu in
-	intel) echo "-machine q35,kernel-irqchip=split -device intel-iommu,intremap=on" ;;
-	amd) echo "-machine q35,kernel-irqchip=split -device $(amd_iommu_args)" ;;
-	virtio) echo "-machine q35 -device virtio-iommu-pci" ;;
-	none) echo "-machine q35" ;;
+	case $arch-$iommu in
+	x86_64-intel) echo "-machine q35,kernel-irqchip=split -device intel-iommu,intremap=on" ;;
+	x86_64-amd) echo "-machine q35,kernel-irqchip=split -device $(amd_iommu_args)" ;;
+	x86_64-virtio) echo "-machine q35 -device virtio-iommu-pci" ;;
+	x86_64-none) echo "-machine q35" ;;
+	arm64-smmuv3) echo "-machine virt,gic-version=3,iommu=smmuv3" ;;
+	arm64-virtio) echo "-machine virt,gic-version=3 -device virtio-iommu-pci" ;;
+	arm64-none) echo "-machine virt,gic-version=3" ;;
 	esac
+}
+
+# The machine's own description of itself, but that its PCI devices are not coherent.
+device_tree_args() {
+	local tree=$work/machine.dtb node
+
+	"$qemu" "$@" -machine dumpdtb="$tree" >"$work/dtb.log" 2>&1 ||
+		die "QEMU does not describe its machine: $(grep -m1 . "$work/dtb.log")"
+	node=$(fdtget -l "$tree" / | grep -m1 '^pcie@')
+	fdtput -d "$tree" "/$node" dma-coherent
+	echo "-dtb $tree"
 }
 
 # Checks that have to be asked for.
@@ -455,19 +513,23 @@ own_kernel_args() {
 # watchdogs are patient, for a host that is busy and an emulated CPU, and the
 # timer is not checked: it comes too late for the check now and then.
 kernel_args() {
-	local args="console=ttyS0 rdinit=/.vcm/init panic=-1 oops=panic loglevel=7"
+	local args="console=$tty rdinit=/.vcm/init panic=-1 oops=panic loglevel=7"
 
-	args+=" watchdog_thresh=$((slowness == 1 ? 30 : 60)) no_timer_check"
+	args+=" watchdog_thresh=$((slowness == 1 ? 30 : 60))"
 	args+=" rcupdate.rcu_cpu_stall_timeout=$((slowness == 1 ? 60 : 300))"
+	[[ $arch != x86_64 ]] || args+=" no_timer_check"
 	[[ $iommu != intel ]] || args+=" intel_iommu=on"
-	[[ $kernel == stock ]] || args+=" $(own_kernel_args)"
+	[[ $arch-$kernel == x86_64-stock ]] || args+=" $(own_kernel_args)"
 	echo "$args ${append[*]}"
 }
 
-# The options for what --device and --disk ask for, one a line.
+# The options for the edu devices and what --device and --disk ask for, one a line.
 device_args() {
 	local i
 
+	for i in "${dma_bits[@]}"; do
+		printf -- '-device\nedu,dma_mask=%#x\n' $(((1 << i) - 1))
+	done
 	[[ ${#devices[@]} -eq 0 ]] || printf -- '-device\n%s\n' "${devices[@]}"
 	for i in "${!disks[@]}"; do
 		truncate -s "${disks[i]}" "$work/disk$i" || die "--disk ${disks[i]}: no such size"
@@ -476,21 +538,41 @@ device_args() {
 	done
 }
 
+# Serial port number $1 of the command, for the character device $2. No two of a PC have
+# one interrupt.
+port_arg() {
+	local irqs=(3 5 7)
+
+	if [[ $serial == isa-serial ]]; then
+		echo "-device isa-serial,chardev=$2,index=$(($1 + 1)),irq=${irqs[$1]}"
+	else
+		echo "-device $serial,chardev=$2"
+	fi
+}
+
 # The serial ports of the command: its output and its errors, and its input where
 # there is one. A terminal is all three.
 port_args() {
 	if [[ -n $terminal ]]; then
-		echo "-chardev stdio,id=out,signal=off -device isa-serial,chardev=out,index=1"
+		echo "-chardev stdio,id=out,signal=off $(port_arg 0 out)"
 		return
 	fi
-	echo "-chardev file,id=out,path=$work/stdout -device isa-serial,chardev=out,index=1"
-	echo "-chardev file,id=err,path=$work/stderr -device isa-serial,chardev=err,index=2,irq=5"
-	[[ -z $input ]] ||
-		echo "-chardev pipe,id=in,path=$work/stdin -device isa-serial,chardev=in,index=3,irq=7"
+	echo "-chardev file,id=out,path=$work/stdout $(port_arg 0 out)"
+	echo "-chardev file,id=err,path=$work/stderr $(port_arg 1 err)"
+	[[ -z $input ]] || echo "-chardev pipe,id=in,path=$work/stdin $(port_arg 2 in)"
+}
+
+# The console, whose log is in file $1.
+console_args() {
+	echo "-chardev file,id=con,path=$1"
+	case $arch in
+	x86_64) echo "-device isa-serial,chardev=con,index=0" ;;
+	*) echo "-serial chardev:con" ;;
+	esac
 }
 
 start_qemu() {
-	local console=$1 args further
+	local args further machine=(-nodefaults -no-user-config -display none -smp 2 -m "$mem")
 
 	if [[ -n $terminal ]]; then
 		exec 5<&0 6>&1
@@ -498,13 +580,16 @@ start_qemu() {
 		exec 5</dev/null 6>>"$work/qemu.log"
 	fi
 
-	read -r -d '' -a args <<<"$(accel_args "$accel") $(machine_args) $(port_args)" || true
+	read -r -d '' -a args <<<"$(accel_args "$accel") $(machine_args)" || true
+	machine+=("${args[@]}")
+	if [[ -z $coherent ]]; then
+		args=$(device_tree_args "${machine[@]}") || exit 1
+		read -r -a args <<<"$args"
+		machine+=("${args[@]}")
+	fi
+	read -r -d '' -a args <<<"$(port_args) $(console_args "$1")" || true
 	mapfile -t further < <(device_args)
-	# No interrupt shared between serial ports.
-	qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot \
-		-smp 2 -m "$mem" "${args[@]}" \
-		-device edu -device edu,dma_mask=0xffffffff "${further[@]}" \
-		-chardev "file,id=con,path=$console" -device isa-serial,chardev=con,index=0 \
+	"$qemu" "${machine[@]}" -no-reboot "${further[@]}" "${args[@]}" \
 		-kernel "$KIMAGE" -initrd "$work/initrd" -append "$(kernel_args)" \
 		<&5 >&6 2>>"$work/qemu.log" 5<&- 6>&- &
 	qemu_pid=$!
@@ -639,7 +724,7 @@ report_pattern() {
 	printf '%s(' "$stamp"
 	printf '%s|' \
 		'------------\[ cut here \]' 'WARNING: ' "$bug" 'kernel BUG at ' \
-		'Oops' 'Kernel panic' 'general protection fault' 'Unable to handle kernel' \
+		'Oops' 'Internal error: ' 'Kernel panic' 'general protection fault' 'Unable to handle kernel' \
 		'watchdog: BUG: ' 'INFO: task .* blocked for more than' 'INFO: .*detected stall' \
 		'rcu: INFO: .*stall' 'INFO: possible recursive' 'INFO: trying to register non-static key' \
 		'UBSAN: ' 'KASAN: ' 'KFENCE: ' 'kmemleak: [0-9]+ new suspected' 'possible circular locking' \
@@ -694,13 +779,13 @@ judge() {
 }
 
 main() {
-	local console
+	local log
 
 	parse_args "$@"
 	choose_input
 	check_options
-	need_tools qemu-system-x86_64 busybox cpio modprobe modinfo
 	load_kernel
+	need_tools "$qemu" busybox cpio modprobe modinfo
 	work=$(mktemp -d "${TMPDIR:-/tmp}/vcm-vm.XXXXXX")
 	trap cleanup EXIT
 	trap 'exit 130' INT
@@ -708,15 +793,15 @@ main() {
 	accel=$(choose_accel)
 	nonce=$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')
 	mkdir -p "$VCM_TOP/out/vm"
-	console=$(mktemp "$VCM_TOP/out/vm/$(date +%Y%m%d-%H%M%S)-$(basename -- "${command[0]}").XXXX.log")
+	log=$(mktemp "$VCM_TOP/out/vm/$(date +%Y%m%d-%H%M%S)-$(basename -- "${command[0]}").XXXX.log")
 	build_initramfs
-	boot_once "$console"
+	boot_once "$log"
 	if [[ $outcome == boot* && -z ${VCM_ACCEL:-} ]]; then
-		mv "$console" "$console.first"
-		say "the guest died before the command started (log: $console.first), trying once more"
-		boot_once "$console"
+		mv "$log" "$log.first"
+		say "the guest died before the command started (log: $log.first), trying once more"
+		boot_once "$log"
 	fi
-	judge "$console"
+	judge "$log"
 }
 
 main "$@"

@@ -292,6 +292,25 @@ test_setup_by_purpose() {
 	check says flex
 }
 
+# Only who asks for another architecture gets its compiler and its machine.
+test_setup_by_architecture() {
+	fake_machine 1000
+	export VCM_CACHE=$dir/cache
+	fake_cache "$VCM_CACHE"
+	setup --for all
+	check says_nothing_of aarch64
+	check says_nothing_of qemu-system-arm
+	check says_nothing_of libc6-dev-arm64
+	setup --for guest --arch arm64
+	check says qemu-system-arm
+	check says device-tree-compiler
+	check says_nothing_of aarch64
+	setup --for tests --arch arm64
+	check says gcc-aarch64-linux-gnu
+	check says libc6-dev-arm64-cross
+	check says_nothing_of qemu
+}
+
 test_setup_one_at_a_time() {
 	local i
 
@@ -471,7 +490,10 @@ test_wrong_values() {
 	refuses "--seed" kunit.sh --seed
 	refuses "unknown argument" check.sh --nothing
 	refuses "--for needs a value" setup.sh --for
-	refuses "vax" setup.sh --arch vax
+	refuses "unknown architecture 'vax' (known: x86_64 arm64)" setup.sh --arch vax
+	refuses "unknown kernel 'debug' for arm64" kernel.sh --arch arm64 debug
+	refuses "'--kernel builtin'" test.sh --kernel builtin
+	refuses "nothing to run" test.sh --arch arm64 vcm_swap
 }
 
 test_wrong_guest() {
@@ -481,6 +503,11 @@ test_wrong_guest() {
 	refuses "'0' is no size" vm.sh --disk 0 -- true
 	refuses "no command" vm.sh --iommu none
 	refuses "'foo'" vm.sh --iommu foo -- true
+	refuses "'smmuv3' for x86_64 (there are: intel amd virtio none)" vm.sh --iommu smmuv3 -- true
+	refuses "'intel' for arm64 (there are: smmuv3 virtio none)" vm.sh --arch arm64 --iommu intel -- true
+	refuses "'debug' for arm64" vm.sh --arch arm64 --kernel debug -- true
+	refuses "'vax'" vm.sh --arch vax -- true
+	refuses "--non-coherent" vm.sh --non-coherent -- true
 	refuses "'soon'" vm.sh --timeout soon -- true
 	refuses "'99999999999G' is no size" vm.sh --disk 99999999999G -- true
 	refuses "--mem needs a value" vm.sh --mem
