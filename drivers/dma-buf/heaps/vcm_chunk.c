@@ -190,7 +190,7 @@ static int vcm_fill_up(struct vcm_fill *fill, u64 sizes)
 	do {
 		freed = vcm_pool_yield(smallest, fill->left);
 		ret = vcm_fill_sizes(fill, sizes);
-	} while (!ret && fill->left && freed);
+	} while (!ret && freed);
 
 	if (!ret && fill->left && vcm_pool_merge(smallest))
 		ret = vcm_fill_sizes(fill, sizes);
@@ -209,14 +209,15 @@ static int vcm_fill(struct vcm_fill *fill, u64 sizes)
 	return fill->left ? -ENOMEM : 0;
 }
 
+/* The largest first, and those of one size by address. */
 static int vcm_chunk_cmp(const void *a, const void *b)
 {
 	struct page *pa = *(struct page * const *)a;
 	struct page *pb = *(struct page * const *)b;
+	unsigned int order_a = compound_order(pa), order_b = compound_order(pb);
 
-	if (page_size(pa) != page_size(pb))
-		return page_size(pa) > page_size(pb) ? -1 : 1;
-	return cmp_int(page_to_pfn(pa), page_to_pfn(pb));
+	return cmp_int(order_b, order_a) ?:
+	       cmp_int(page_to_pfn(pa), page_to_pfn(pb));
 }
 
 /*
