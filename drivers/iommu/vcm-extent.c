@@ -78,8 +78,8 @@ static u64 vcm_fit_len(const struct vcm_range *range, int i)
 	return len;
 }
 
-/* Recompute what fits below @range; true if @exit and nothing changed. */
-static bool vcm_fit_compute(struct vcm_range *range, bool exit)
+/* Recompute what fits below @range; true if that changed. */
+static bool vcm_fit_update(struct vcm_range *range)
 {
 	bool changed = false;
 	int i;
@@ -90,7 +90,13 @@ static bool vcm_fit_compute(struct vcm_range *range, bool exit)
 		changed |= len != range->fit.len[i];
 		range->fit.len[i] = len;
 	}
-	return exit && !changed;
+	return changed;
+}
+
+/* On the way to the root, which may end where nothing changed: then true. */
+static bool vcm_fit_compute(struct vcm_range *range, bool exit)
+{
+	return !vcm_fit_update(range);
 }
 
 RB_DECLARE_CALLBACKS(static, vcm_fit_callbacks, struct vcm_range, by_size, fit,
@@ -161,7 +167,7 @@ static void vcm_fit_compute_all(struct vcm_extents *extents)
 
 	rbtree_postorder_for_each_entry_safe(range, next, &extents->by_size,
 					     by_size)
-		vcm_fit_compute(range, false);
+		vcm_fit_update(range);
 }
 
 /* The number that an alignment without one gets: of those in use the oldest. */
