@@ -54,11 +54,11 @@
 #define VCM_SLAB_SHRINK		4
 
 /*
- * A search reserves so many slabs beyond those that the buffer is in, since the
- * DMA API fills smaller holes first: what half of the address space takes, and
- * more than any alignment that a policy may ask for.
+ * A search reserves so many slabs beyond those that the buffer fills, since it
+ * begins and ends in others, and the DMA API fills smaller holes first: what half
+ * of the address space takes, and more than any alignment that a policy may ask for.
  */
-#define VCM_SEARCH_SLABS	(VCM_SLABS_PER_MASK / 2)
+#define VCM_SEARCH_SLABS	(VCM_SLABS_PER_MASK / 2 + 2)
 
 /* The part of what could be free that a search leaves to others */
 #define VCM_SEARCH_SPARE	16
@@ -409,8 +409,7 @@ static struct vcm_range *vcm_search_collect(struct vcm_iova_device *vdev,
 					    struct vcm_search *search,
 					    u64 size)
 {
-	unsigned long left = (search->len >> ilog2(size)) + 2 +
-			     VCM_SEARCH_SLABS;
+	unsigned long left = (search->len >> ilog2(size)) + VCM_SEARCH_SLABS;
 	struct vcm_range *range;
 	int ret;
 
@@ -637,9 +636,9 @@ static bool vcm_is_packed(u64 len, u64 align)
  */
 static u64 vcm_head_align(const struct vcm_iova_mapping *map)
 {
-	u64 most = VCM_IOVA_ALIGN_MAX | map->phys;
+	u64 phys = map->phys;
+	u64 most = min(phys & -phys, (u64)map->head);
 
-	most = min(most & -most, (u64)map->head);
 	if (most >= VCM_IOVA_ALIGN_MAX)
 		return VCM_IOVA_ALIGN_MAX;
 	if (most >= SZ_1M)
