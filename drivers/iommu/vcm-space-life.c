@@ -29,9 +29,10 @@
 
 static DEFINE_IDA(vcm_space_ids);
 
+/* The IOMMU API takes addresses of the type that the end has. */
 static bool vcm_page_range_ok(u64 start, u64 len)
 {
-	u64 end;
+	unsigned long end;
 
 	return PAGE_ALIGNED(start) && PAGE_ALIGNED(len) &&
 	       !check_add_overflow(start, len, &end);
@@ -41,9 +42,6 @@ static int vcm_space_args_check(const struct vcm_space_args *args)
 {
 	if (!args->len || !vcm_page_range_ok(args->start, args->len) ||
 	    !vcm_page_range_ok(args->fixed_start, args->fixed_len))
-		return -EINVAL;
-	/* The IOMMU API takes addresses of this type. */
-	if (args->start + args->len - 1 > ULONG_MAX)
 		return -EINVAL;
 	if (args->fixed_len &&
 	    !vcm_range_inside(args->fixed_start, args->fixed_len, args->start,
