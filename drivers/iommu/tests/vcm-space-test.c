@@ -995,6 +995,28 @@ static void runs_are_mapped_as_runs(struct kunit *test)
 	vcm_space_destroy(space);
 }
 
+/* ... also where another buffer goes on, in memory and in the keeper. */
+static void a_run_ends_with_its_buffer(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_space(test, dev);
+	struct dma_buf *behind = new_buffer(test, 1, SZ_64K, SZ_64K);
+	struct dma_buf *front = new_buffer(test, 1, 0, SZ_64K);
+	const struct vcm_fake_call *calls = vcm_fake_iommu.calls;
+
+	/* The DMA API goes downwards. Each second call is the space's. */
+	KUNIT_ASSERT_EQ(test, vcm_space_map_at(space, FIXED + SZ_1M, behind,
+					       DMA_TO_DEVICE), 0);
+	KUNIT_ASSERT_EQ(test, vcm_space_map_at(space, FIXED, front,
+					       DMA_TO_DEVICE), 0);
+	KUNIT_ASSERT_EQ(test, calls[2].iova + SZ_64K, calls[0].iova);
+	KUNIT_EXPECT_EQ(test, calls[3].pgsize * calls[3].pgcount, SZ_64K);
+	KUNIT_EXPECT_EQ(test, vcm_space_iova_to_phys(space, FIXED + SZ_64K), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_unmap_at(space, FIXED + SZ_1M), 0);
+	vcm_space_destroy(space);
+}
+
 static void a_mapping_that_fails_leaves_nothing(struct kunit *test)
 {
 	struct device *dev = vcm_fake_device(test, &managed);
@@ -1515,6 +1537,7 @@ static struct kunit_case space_test_cases[] = {
 	KUNIT_CASE(the_direction_is_the_permission),
 	KUNIT_CASE(a_coherent_device_is_mapped_as_one),
 	KUNIT_CASE(runs_are_mapped_as_runs),
+	KUNIT_CASE(a_run_ends_with_its_buffer),
 	KUNIT_CASE(a_mapping_that_fails_leaves_nothing),
 	KUNIT_CASE(misaligned_blocks_are_refused),
 	KUNIT_CASE(pages_by_chance_are_no_block),
