@@ -81,6 +81,8 @@ class Mutant:  # pylint: disable=too-many-instance-attributes
     old: str
     which: int = 1
     reason: str = ""
+    # What makes it no mutation if the compiler knows that it is so.
+    same_if: str = ""
 
     @property
     def is_statement(self):
@@ -241,13 +243,13 @@ class Finder:
             if rule == "call" and QUIET.match(self.text(parts["callee"])):
                 self.source.quiet.append((parts["callee"][0], parts["end"][1]))
 
-    def add(self, kind, start, end, new):
+    def add(self, kind, start, end, new, same_if=""):
         """A mutant, unless it is where none is to be, or another rule has it."""
         old = self.source.text[start:end]
         if self.source.is_quiet(start, end) or " ".join(old.split()) == " ".join(new.split()):
             return
         mutant = Mutant(self.source.name, self.function, kind, start, end, new,
-                        self.source.line_of(start), old)
+                        self.source.line_of(start), old, same_if=same_if)
         self.mutants.setdefault((start, end, new), mutant)
 
     def is_place(self, span):
@@ -268,8 +270,9 @@ class Finder:
             if kind != "step" or not self.is_saturated(end, left, operator, right):
                 self.add(kind, start, end, f"{left} {other} {right}")
         if operator in ("&&", "||"):
-            self.add("check", start, end, left)
-            self.add("check", start, end, right)
+            no = "!" if operator == "||" else ""
+            self.add("check", start, end, left, f"{no}({right})")
+            self.add("check", start, end, right, f"{no}({left})")
         elif operator in ("*", "/"):
             self.add("size", start, end, left)
         elif operator == "&":

@@ -18,7 +18,10 @@ def wrap(number, mutant, text):
     """The code that is either text or the mutant."""
     if mutant.is_statement:
         return f"({{ if (!VCM_MUTANT({number})) {{ {text} }} }});"
-    return f"(VCM_MUTANT({number}) ? ({mutant.new}) : ({text}))"
+    awake = f"VCM_MUTANT({number})"
+    if mutant.same_if:
+        awake = f"(!VCM_KNOWN({mutant.same_if}) && {awake})"
+    return f"({awake} ? ({mutant.new}) : ({text}))"
 
 
 def render(text, start, end, numbered):

@@ -24,6 +24,9 @@ static inline int vcm_mutant_is(int nr)
 		     ".popsection");					\
 	vcm_mutant_is(nr); })
 
+/* Is it so in every run, as a comparison that only another width of a type needs? */
+#define VCM_KNOWN(cond)	(__builtin_constant_p(!!(cond)) && (cond))
+
 #endif /* _LINUX_VCM_MUTANT_H */
 
 /* In one file of the module that the others depend on. */
