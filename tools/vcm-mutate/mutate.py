@@ -22,6 +22,7 @@ import fnmatch
 import itertools
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -49,6 +50,9 @@ def parse_args():
                         help="only of these kinds (default all: %(default)s)")
     parser.add_argument("--list", action="store_true", help="only say what would be tried")
     parser.add_argument("--kunit", action="store_true", help="no guests: what survives KUnit")
+    parser.add_argument("--again", metavar="FILE",
+                        help="what an earlier run printed: what it noticed is not run again,\n"
+                             "where drivers and seed are the same")
     parser.add_argument("--no-checks", action="store_true",
                         help="a quicker KUnit kernel, which does not look at memory and locks")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N",
@@ -197,7 +201,19 @@ class Results:
         mutant = self.mutants[number]
         why = self.verdicts[number] or mutant.reason or "nothing noticed"
         return (f"{self.state(number)} {number} {mutant.kind} {mutant.file}:{mutant.line}: "
-                f"{mutant.function}: {mutant.text} ({why})")
+                f"{mutant.key} ({why})")
+
+    def take_over(self, path):
+        """What an earlier run noticed."""
+        earlier = {}
+        with open(path, encoding="ascii", errors="replace") as file:
+            for line in file:
+                if match := re.match(r"noticed \d+ \w+ (\S+):\d+: (.*) \(((?:kunit|\w[\w-]*): .*)\)$",
+                                     line):
+                    earlier[match[1], match[2]] = match[3]
+        for number, mutant in sorted(self.mutants.items()):
+            if verdict := earlier.get((mutant.file, mutant.key)):
+                self.add(number, verdict)
 
     def finish(self):
         """The sum, and the exit status."""
@@ -227,7 +243,7 @@ def run_kunit(args, build, results):
     # One more: the leak test only waits.
     with concurrent.futures.ThreadPoolExecutor(args.jobs + 1) as pool:
         jobs = {pool.submit(kunit.run, number, build.mutants[number].file): number
-                for number in sorted(build.mutants)}
+                for number in sorted(set(build.mutants) - set(results.verdicts))}
         for job in concurrent.futures.as_completed(jobs):
             if noticed := job.result():
                 results.add(jobs[job], noticed)
@@ -266,6 +282,8 @@ def main():
     build.build()
     say(f"{len(build.mutants)} mutations built: {time.monotonic() - start:.0f} s")
     results = Results(build.mutants)
+    if args.again:
+        results.take_over(args.again)
     survivors = run_kunit(args, build, results)
     say(f"{len(survivors)} survive KUnit: {time.monotonic() - start:.0f} s")
     for number in sorted(n for n in survivors if build.mutants[n].reason):
