@@ -536,11 +536,12 @@ EXPORT_SYMBOL_IF_KUNIT(vcm_fake_phys);
  * @write: it wrote
  *
  * Context: Any.
+ * Return: 0, or what says that nobody cares.
  */
-void vcm_fake_fault(struct device *dev, u64 iova, bool write)
+int vcm_fake_fault(struct device *dev, u64 iova, bool write)
 {
-	report_iommu_fault(vcm_fake_attached(dev), dev, iova,
-			   write ? IOMMU_FAULT_WRITE : IOMMU_FAULT_READ);
+	return report_iommu_fault(vcm_fake_attached(dev), dev, iova,
+				  write ? IOMMU_FAULT_WRITE : IOMMU_FAULT_READ);
 }
 EXPORT_SYMBOL_IF_KUNIT(vcm_fake_fault);
 

@@ -118,6 +118,6 @@ struct sg_table *vcm_fake_table(struct kunit *test, struct page *block,
 struct dma_buf *vcm_fake_buffer(struct kunit *test, struct sg_table *sgt,
 				size_t size);
 void vcm_fake_buffer_put(struct kunit *test, struct dma_buf *dmabuf);
-void vcm_fake_fault(struct device *dev, u64 iova, bool write);
+int vcm_fake_fault(struct device *dev, u64 iova, bool write);
 
 #endif /* _VCM_FAKE_IOMMU_H */
