@@ -331,6 +331,11 @@ static void clean_chunks_are_taken_step_by_step(struct kunit *test)
 	}
 	memset(vcm_fake_buddy.nr_calls, 0, sizeof(vcm_fake_buddy.nr_calls));
 
+	/* Where there is plenty, nothing has to be hoped for. */
+	KUNIT_ASSERT_EQ(test, vcm_memory_claim(&claim, 1), 0);
+	KUNIT_EXPECT_FALSE(test, claim.hope);
+	vcm_memory_unclaim(&claim);
+
 	/* Half of it is there, and all of it could move to swap. */
 	made_up = kunit_kzalloc(test, sizeof(*made_up), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, made_up);
