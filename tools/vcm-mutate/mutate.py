@@ -35,6 +35,8 @@ import tree
 TOP = os.path.dirname(os.path.dirname(tree.HERE))
 OUT = os.path.join(TOP, "out", "mutate")
 GOAL = 95
+# A line of results: the file, the mutation, and by what.
+NOTICED = re.compile(r"noticed \d+ \w+ (\S+):\d+: (.*) \((\w[\w-]*: .*)\)$")
 
 
 def parse_args():
@@ -208,8 +210,7 @@ class Results:
         earlier = {}
         with open(path, encoding="ascii", errors="replace") as file:
             for line in file:
-                if match := re.match(r"noticed \d+ \w+ (\S+):\d+: (.*) \(((?:kunit|\w[\w-]*): .*)\)$",
-                                     line):
+                if match := NOTICED.match(line):
                     earlier[match[1], match[2]] = match[3]
         for number, mutant in sorted(self.mutants.items()):
             if verdict := earlier.get((mutant.file, mutant.key)):
