@@ -3,6 +3,7 @@
  * The pool in which the vcm heap keeps chunks for later buffers, for tests.
  */
 
+#include <glob.h>
 #include <limits.h>
 #include <sys/syscall.h>
 
@@ -271,4 +272,20 @@ void vcm_keep_nothing(void)
 {
 	vcm_pool_empty();
 	vcm_drop_caches();
+}
+
+/*
+ * Has the kernel give back the slabs in which no object is in use. With KASAN they go
+ * only now that had freed objects: it keeps these for a while, megabytes of them, one in
+ * each slab.
+ */
+void vcm_shrink_slabs(void)
+{
+	glob_t files;
+	int i;
+
+	igt_assert_eq(glob("/sys/kernel/slab/*/shrink", 0, NULL, &files), 0);
+	for (i = 0; i < files.gl_pathc; i++)
+		vcm_file_write(files.gl_pathv[i], "1");
+	globfree(&files);
 }

@@ -63,5 +63,6 @@ void vcm_memory_policy(int mode, unsigned long nodes);
 uint64_t vcm_ram_unused(void);
 void vcm_drop_caches(void);
 void vcm_keep_nothing(void);
+void vcm_shrink_slabs(void);
 
 #endif /* VCM_POOL_H */
