@@ -313,13 +313,17 @@ static bool not_allowed(int nid)
 static void what_is_not_allowed_is_not_there(struct kunit *test)
 {
 	const struct estimate_case *c = &estimate_cases[1];
+	enum zone_type zone, high = gfp_zone(GFP_HIGHUSER);
 
 	made_up = kunit_kzalloc(test, sizeof(*made_up), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, made_up);
 	make_up(c);
-	/* So little that it has to be looked at closely. */
-	atomic_long_set(&made_up->node_zones[gfp_zone(GFP_HIGHUSER)].vm_stat[NR_FREE_PAGES],
-			0);
+	/* So little in each zone that it has to be looked at closely. */
+	for (zone = 0; zone <= high; zone++) {
+		made_up->node_zones[zone]._watermark[WMARK_HIGH] = 500;
+		atomic_long_set(&made_up->node_zones[zone].vm_stat[NR_FREE_PAGES],
+				0);
+	}
 	vcm_memory_reserve_mb = 0;
 	kunit_activate_static_stub(test, vcm_memory_node, made_up_node);
 	kunit_activate_static_stub(test, vcm_memory_node_allowed, not_allowed);
