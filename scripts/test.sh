@@ -21,8 +21,8 @@ KSELFTEST=$TESTS/kselftest
 # With "bounce" all memory is below the narrowest device's 256 MB, also that of the
 # bounce buffers.
 # The sample importer is tested in the guests "edu"; others have the tests' own.
-# With "kunit" no allocation but the tests' own is there to fail: kmemleak would
-# have one for each of them.
+# With "kunit" no allocation but the tests' own is there to fail, kmemleak would have one
+# for each of them; nor are devices but theirs, the sample would have a space for each.
 # The kernel itself must not zero pages (init_on_alloc), or a heap that forgets
 # to would pass.
 readonly BOOTS=(
@@ -46,7 +46,7 @@ readonly BOOTS=(
 	"bad stock --iommu none"
 	"bounce stock,debug,gcov --iommu none --module vcm-edu-test --mem 256M --append swiotlb=8192,force --append cma=0"
 	"debug debug,gcov --iommu intel --module vcm-edu-test --module vgem"
-	"kunit debug,gcov --iommu intel --append kmemleak=off"
+	"kunit debug,gcov --iommu intel --no-load --append kmemleak=off"
 	"hide debug-hide --iommu intel --module vcm-edu-test --module vgem"
 	"load debug-m --iommu intel --no-load"
 	"smmuv3 stock,builtin --arch arm64 --iommu smmuv3 --module vcm-edu-test --module vgem --append init_on_alloc=0"
