@@ -102,6 +102,15 @@ void vcm_inject_never_in(const char *function)
 	set_range("reject", function);
 }
 
+/*
+ * From now on pages do not count. Who gets no block of them may do with single ones, as the
+ * slab allocator does when it needs more at that moment.
+ */
+void vcm_inject_no_pages(void)
+{
+	igt_assert(set_knob("fail_page_alloc", "min-order", "99"));
+}
+
 /* @n: which of the things that can fail in what follows is to fail, from 1 */
 void vcm_inject_begin(unsigned int n)
 {

@@ -10,6 +10,7 @@
 void vcm_inject_init(void);
 void vcm_inject_only_in(const char *function);
 void vcm_inject_never_in(const char *function);
+void vcm_inject_no_pages(void);
 void vcm_inject_begin(unsigned int n);
 bool vcm_inject_end(void);
 
