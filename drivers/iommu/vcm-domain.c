@@ -11,8 +11,8 @@
  * that a space is known to be empty.
  */
 
+#include <linux/atomic.h>
 #include <linux/err.h>
-#include <linux/jiffies.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -23,14 +23,10 @@
 #include "vcm-region.h"
 #include "vcm-space.h"
 
-/*
- * Who unmapped last is still in the DMA API, which goes on to free the IOVAs,
- * and nothing tells when it has left that.
- */
-#define VCM_DOMAIN_REST		HZ
-
 /* Ends what was abandoned; what is on it is the module's own code. */
 static struct workqueue_struct *vcm_domain_wq;
+/* Domains that end there, and are not freed yet */
+static atomic_t vcm_domains_ending = ATOMIC_INIT(0);
 
 static struct vcm_domain *to_vcm_domain(struct iommu_domain *domain)
 {
@@ -87,6 +83,17 @@ static int vcm_domain_charge(struct vcm_domain *domain, u64 iova,
 	return ret;
 }
 
+/* Once only: nothing is mapped or unmapped in it any more. */
+static void vcm_domain_end_if_empty(struct vcm_domain *domain)
+{
+	lockdep_assert_held(&domain->lock);
+
+	if (!domain->emptied || domain->mapped)
+		return;
+	atomic_inc(&vcm_domains_ending);
+	queue_work(vcm_domain_wq, domain->emptied);
+}
+
 static void vcm_domain_uncharge(struct vcm_domain *domain, size_t size)
 {
 	unsigned long flags;
@@ -94,11 +101,10 @@ static void vcm_domain_uncharge(struct vcm_domain *domain, size_t size)
 	if (!size)
 		return;
 	spin_lock_irqsave(&domain->lock, flags);
-	if (!WARN_ON(domain->mapped < size))
+	if (!WARN_ON(domain->mapped < size)) {
 		domain->mapped -= size;
-	if (domain->emptied && !domain->mapped)
-		queue_delayed_work(vcm_domain_wq, domain->emptied,
-				   VCM_DOMAIN_REST);
+		vcm_domain_end_if_empty(domain);
+	}
 	spin_unlock_irqrestore(&domain->lock, flags);
 }
 
@@ -226,6 +232,8 @@ static void vcm_domain_free(struct iommu_domain *iommu_domain)
 	/* Until its DMA is claimed, the device may be given another one. */
 	if (domain->space->domain == domain)
 		domain->space->domain = NULL;
+	if (domain->emptied)
+		atomic_dec(&vcm_domains_ending);
 	vcm_backing_free(domain->backing);
 	kfree(domain);
 }
@@ -334,24 +342,34 @@ void vcm_domain_close(struct vcm_domain *domain)
 /**
  * vcm_domain_abandon - leave a domain to who has something mapped in it
  * @domain: the domain; nothing can be mapped in it any more
- * @emptied: queued when the last mapping has gone, if there is any
+ * @emptied: queued when the last mapping has gone, or now if there is none; it
+ *	frees @domain
  *
  * Context: Any.
- * Return: true if there is none.
  */
-bool vcm_domain_abandon(struct vcm_domain *domain,
-			struct delayed_work *emptied)
+void vcm_domain_abandon(struct vcm_domain *domain, struct work_struct *emptied)
 {
 	unsigned long flags;
-	bool empty;
 
 	spin_lock_irqsave(&domain->lock, flags);
 	domain->closed = true;
-	empty = !domain->mapped;
-	if (!empty)
-		domain->emptied = emptied;
+	domain->emptied = emptied;
+	vcm_domain_end_if_empty(domain);
 	spin_unlock_irqrestore(&domain->lock, flags);
-	return empty;
+}
+
+/**
+ * vcm_domains_settle - do not let more and more domains be about to end
+ *
+ * That takes a while, and each of them is memory: who makes spaces and destroys
+ * them without a pause waits here.
+ *
+ * Context: Process context, sleeps.
+ */
+void vcm_domains_settle(void)
+{
+	if (atomic_read(&vcm_domains_ending) >= VCM_SPACES_MAX)
+		flush_workqueue(vcm_domain_wq);
 }
 
 /**

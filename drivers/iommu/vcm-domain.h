@@ -9,10 +9,10 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-struct delayed_work;
 struct device;
 struct vcm_regions;
 struct vcm_space;
+struct work_struct;
 
 /**
  * struct vcm_domain - a domain of a space's device, stacked on one of the
@@ -24,7 +24,8 @@ struct vcm_space;
  *	the domain; constant
  * @lock: protects what follows; mapping is allowed in atomic context
  * @closed: nothing can be mapped any more
- * @emptied: to be queued when the last mapping has gone, or NULL
+ * @emptied: to be queued when the last mapping has gone, once the domain is
+ *	abandoned, or NULL
  * @mapped: bytes mapped
  * @pgsizes: OR of the page sizes that mappings allowed
  * @nr_refused: mappings that were refused for their alignment
@@ -38,7 +39,7 @@ struct vcm_domain {
 	/* protects what follows */
 	spinlock_t lock;
 	bool closed;
-	struct delayed_work *emptied;
+	struct work_struct *emptied;
 	u64 mapped;
 	unsigned long pgsizes;
 	unsigned long nr_refused;
@@ -51,8 +52,8 @@ struct iommu_domain *vcm_domain_alloc(struct vcm_space *space,
 				      struct device *parent,
 				      const struct vcm_regions *regions);
 void vcm_domain_close(struct vcm_domain *domain);
-bool vcm_domain_abandon(struct vcm_domain *domain,
-			struct delayed_work *emptied);
+void vcm_domain_abandon(struct vcm_domain *domain, struct work_struct *emptied);
+void vcm_domains_settle(void);
 
 int vcm_domains_init(void);
 void vcm_domains_exit(void);

@@ -10,10 +10,12 @@
  * (drivers/gpu/host1x/context.c).
  */
 
+#include <linux/build_bug.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/export.h>
 #include <linux/platform_device.h>
+#include <linux/rcupdate.h>
 
 #include "vcm-domain.h"
 #include "vcm-fwspec.h"
@@ -71,6 +73,35 @@ static void vcm_space_unregister(struct platform_device *pdev)
 {
 	pdev->dev.dma_mask = NULL;
 	platform_device_unregister(pdev);
+}
+
+/**
+ * vcm_space_quiesce - let everybody get out of the DMA API for a space's device
+ * @space: the space; nothing is mapped in it, nor can be
+ *
+ * The DMA API has the domain of the device in hand before it calls our driver to
+ * map, and still after we have refused that or have unmapped: it goes on to give
+ * the IOVAs back. Nothing of ours is held then, so no count of ours would do.
+ * But mapping, unmapping and syncing are allowed with interrupts disabled, and
+ * so whoever does it does not sleep: he has left the DMA API when he has slept, or
+ * gone to userspace, for the first time. That every task has is what RCU tasks
+ * wait for, and those that were preempted meanwhile do not count as having slept.
+ *
+ * Who maps soon after the end of the space is refused by the closed domain. From
+ * then on nobody gets as far as that, as there is no mask; then those have to leave
+ * that still found one.
+ *
+ * Context: Process context, sleeps.
+ */
+void vcm_space_quiesce(struct vcm_space *space)
+{
+	/* Or what is called here would not wait for those that are preempted. */
+	static_assert(!IS_ENABLED(CONFIG_PREEMPTION) ||
+		      IS_ENABLED(CONFIG_TASKS_RCU), "needs CONFIG_TASKS_RCU");
+
+	synchronize_rcu_tasks();
+	WRITE_ONCE(space->pdev->dev.dma_mask, NULL);
+	synchronize_rcu_tasks();
 }
 
 /**

@@ -73,8 +73,10 @@ static void vcm_space_end(struct vcm_space *space)
 
 static void vcm_space_emptied(struct work_struct *work)
 {
-	vcm_space_end(container_of(to_delayed_work(work), struct vcm_space,
-				   emptied));
+	struct vcm_space *space = container_of(work, struct vcm_space, emptied);
+
+	vcm_space_quiesce(space);
+	vcm_space_end(space);
 }
 
 /* A space with its device, of which nobody knows yet. */
@@ -90,7 +92,7 @@ static struct vcm_space *vcm_space_new(struct vcm_parent *parent,
 
 	refcount_set(&space->calls, 1);
 	init_completion(&space->idle);
-	INIT_DELAYED_WORK(&space->emptied, vcm_space_emptied);
+	INIT_WORK(&space->emptied, vcm_space_emptied);
 	space->parent = parent;
 	space->args = *args;
 	space->is_keeper = is_keeper;
@@ -203,6 +205,7 @@ struct vcm_space *vcm_space_create(struct device *parent,
 	if (!device_iommu_mapped(parent) || !parent->dma_mask)
 		return ERR_PTR(-EOPNOTSUPP);
 
+	vcm_domains_settle();
 	vparent = vcm_parent_get(parent);
 	if (IS_ERR(vparent))
 		return ERR_CAST(vparent);
@@ -250,6 +253,13 @@ static void vcm_space_unlink(struct vcm_space *space)
 	mutex_unlock(&parent->lock);
 }
 
+/* It ends when whoever has something mapped in it has unmapped that. */
+static void vcm_space_abandon(struct vcm_space *space)
+{
+	vcm_iova_revoke(space->vdev);
+	vcm_domain_abandon(space->domain, &space->emptied);
+}
+
 /**
  * vcm_space_destroy - end a space
  * @space: the space; not to be named in any call after this one
@@ -262,13 +272,16 @@ static void vcm_space_unlink(struct vcm_space *space)
  * vcm_space_unmap_at() that are under way are waited for. What is mapped through
  * vcm_iova_map(), as all buffers of the vcm heap are, is undone as when a device
  * is removed: to map it again fails with -ENODEV, and unmapping and detaching are
- * harmless at any time. Other exporters and the DMA API may unmap what they
- * mapped later on: until then it stays in a domain that no device is attached to,
- * and the space's device and the module with it.
+ * harmless at any time. Other exporters and the DMA API may be mapping, which
+ * fails from now on, and unmap what they mapped later: until then it stays in a
+ * domain that no device is attached to, and the space's device and the module
+ * with it. Also if nothing is mapped these stay for a moment, until whoever was
+ * inside of the DMA API must have left it.
  *
  * Context: Process context, sleeps. Without the reservation lock of a buffer.
  *	Nobody is in another call for @space but the two named, nor begins one, and
- *	nobody but placement is inside of the DMA API for its device.
+ *	nobody allocates with dma_alloc_coherent() and the like for its device, or
+ *	has addresses from dma_iova_try_alloc() with nothing linked there.
  */
 void vcm_space_destroy(struct vcm_space *space)
 {
@@ -279,11 +292,8 @@ void vcm_space_destroy(struct vcm_space *space)
 	wait_for_completion(&space->idle);
 	vcm_space_unmap_all(space);
 	if (space->keeper)
-		vcm_space_end(space->keeper);
-
-	vcm_iova_revoke(space->vdev);
-	if (vcm_domain_abandon(space->domain, &space->emptied))
-		vcm_space_end(space);
+		vcm_space_abandon(space->keeper);
+	vcm_space_abandon(space);
 	vcm_parent_put(parent);
 }
 EXPORT_SYMBOL_NS_GPL(vcm_space_destroy, "VCM_IOMMU");

@@ -57,7 +57,7 @@ struct vcm_space {
 	bool is_keeper;
 	refcount_t calls;
 	struct completion idle;
-	struct delayed_work emptied;
+	struct work_struct emptied;
 
 	struct rb_root_cached fixed;
 	vcm_space_fault_t fault;
@@ -99,6 +99,7 @@ struct fwnode_handle *vcm_space_fwnode(void);
 
 /* vcm-space-dev.c: its device */
 int vcm_space_add_device(struct vcm_space *space);
+void vcm_space_quiesce(struct vcm_space *space);
 void vcm_space_remove_device(struct vcm_space *space);
 
 /* vcm-space-map.c: fixed addresses */

@@ -10,12 +10,14 @@
 #include <kunit/test.h>
 #include <kunit/visibility.h>
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/iommu.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -25,6 +27,7 @@
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/xarray.h>
 
@@ -35,6 +38,9 @@ struct vcm_fake_iommu vcm_fake_iommu;
 EXPORT_SYMBOL_IF_KUNIT(vcm_fake_iommu);
 
 static struct iommu_device fake_iommu_device;
+
+/* Spaces end whenever they do: protects the numbers of domains and pages. */
+static DEFINE_SPINLOCK(fake_count_lock);
 
 /**
  * struct fake_domain - a domain
@@ -79,6 +85,15 @@ static struct fake_device *fake_device_of(struct device *dev)
 	return NULL;
 }
 
+static void fake_count(unsigned long *count, long more)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&fake_count_lock, flags);
+	*count += more;
+	spin_unlock_irqrestore(&fake_count_lock, flags);
+}
+
 /* Is this the call that is to fail? */
 static bool fake_fails(unsigned int *countdown)
 {
@@ -115,7 +130,7 @@ static int fake_attach(struct iommu_domain *domain, struct device *dev,
 static void fake_unmap_page(struct fake_domain *domain, unsigned long pfn)
 {
 	if (xa_erase(&domain->pages, pfn))
-		vcm_fake_iommu.nr_pages--;
+		fake_count(&vcm_fake_iommu.nr_pages, -1);
 }
 
 static int fake_map_range(struct fake_domain *domain, unsigned long iova,
@@ -128,7 +143,7 @@ static int fake_map_range(struct fake_domain *domain, unsigned long iova,
 
 		if (xa_insert(&domain->pages, pfn + i, page, gfp))
 			goto unmap;
-		vcm_fake_iommu.nr_pages++;
+		fake_count(&vcm_fake_iommu.nr_pages, 1);
 	}
 	return 0;
 
@@ -198,6 +213,8 @@ static void fake_sync(struct iommu_domain *domain,
 		      struct iommu_iotlb_gather *gather)
 {
 	vcm_fake_iommu.nr_syncs++;
+	if (vcm_fake_iommu.on_sync)
+		vcm_fake_iommu.on_sync(vcm_fake_iommu.on_sync_data);
 }
 
 static void fake_flush(struct iommu_domain *domain)
@@ -215,7 +232,7 @@ static void fake_domain_free(struct iommu_domain *domain)
 		fake_unmap_page(fake, pfn);
 	xa_destroy(&fake->pages);
 	kfree(fake);
-	vcm_fake_iommu.nr_domains--;
+	fake_count(&vcm_fake_iommu.nr_domains, -1);
 }
 
 static const struct iommu_domain_ops fake_domain_ops = {
@@ -253,7 +270,7 @@ static struct iommu_domain *fake_domain_alloc(struct device *dev)
 	fake->domain.pgsize_bitmap = PAGE_SIZE | SZ_2M;
 	fake->domain.geometry.aperture_end = DMA_BIT_MASK(48);
 	fake->domain.geometry.force_aperture = true;
-	vcm_fake_iommu.nr_domains++;
+	fake_count(&vcm_fake_iommu.nr_domains, 1);
 	return &fake->domain;
 }
 
@@ -380,6 +397,7 @@ EXPORT_SYMBOL_IF_KUNIT(vcm_fake_init);
  */
 void vcm_fake_exit(struct kunit_suite *suite)
 {
+	vcm_fake_settle(0);
 	platform_unregister_drivers(fake_drivers, ARRAY_SIZE(fake_drivers));
 	iommu_device_unregister(&fake_iommu_device);
 	iommu_device_sysfs_remove(&fake_iommu_device);
@@ -388,12 +406,31 @@ void vcm_fake_exit(struct kunit_suite *suite)
 EXPORT_SYMBOL_IF_KUNIT(vcm_fake_exit);
 
 /**
+ * vcm_fake_settle - wait for the end of spaces that were destroyed
+ * @nr: how many domains there are to be
+ *
+ * Context: Process context, sleeps.
+ * Return: how many there are, more than @nr only if that takes a minute.
+ */
+unsigned long vcm_fake_settle(unsigned long nr)
+{
+	unsigned long timeout = jiffies + 60 * HZ;
+
+	while (READ_ONCE(vcm_fake_iommu.nr_domains) > nr &&
+	       time_before(jiffies, timeout))
+		msleep(20);
+	return READ_ONCE(vcm_fake_iommu.nr_domains);
+}
+EXPORT_SYMBOL_IF_KUNIT(vcm_fake_settle);
+
+/**
  * vcm_fake_reset - forget what was and fail nothing
  *
- * Context: Any; there is no device.
+ * Context: Process context, sleeps; there is no device, and no space.
  */
 void vcm_fake_reset(void)
 {
+	vcm_fake_settle(0);
 	memset(&vcm_fake_iommu, 0, sizeof(vcm_fake_iommu));
 }
 EXPORT_SYMBOL_IF_KUNIT(vcm_fake_reset);

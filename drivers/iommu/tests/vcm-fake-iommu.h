@@ -52,6 +52,8 @@ struct vcm_fake_call {
  * @regions: what is reserved for every device; the length is not 0
  * @map_begun: completed when a buffer is about to be mapped, or NULL
  * @map_go: ... which goes on when this is completed
+ * @on_sync: called by iotlb_sync(), or NULL
+ * @on_sync_data: for it
  * @nr_domains: paging domains that there are
  * @nr_pages: pages that are mapped in them
  * @nr_maps: calls of map_pages() so far
@@ -73,6 +75,8 @@ struct vcm_fake_iommu {
 	struct iommu_resv_region regions[VCM_FAKE_NR_REGIONS];
 	struct completion *map_begun;
 	struct completion *map_go;
+	void (*on_sync)(void *data);
+	void *on_sync_data;
 
 	unsigned long nr_domains;
 	unsigned long nr_pages;
@@ -108,6 +112,7 @@ struct vcm_fake_args {
 int vcm_fake_init(struct kunit_suite *suite);
 void vcm_fake_exit(struct kunit_suite *suite);
 void vcm_fake_reset(void);
+unsigned long vcm_fake_settle(unsigned long nr);
 struct device *vcm_fake_device(struct kunit *test,
 			       const struct vcm_fake_args *args);
 void vcm_fake_device_remove(struct kunit *test, struct device *dev);

@@ -10,15 +10,17 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/device.h>
+#include <linux/device/bus.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/gfp.h>
 #include <linux/iommu.h>
-#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/platform_device.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 
 #include "../vcm-domain.h"
@@ -81,28 +83,24 @@ static int end_test_init(struct kunit *test)
 	return 0;
 }
 
-/* A space that others had something mapped in ends a little later. */
+/* A space ends a little later. */
 static void wait_for_end(struct kunit *test)
 {
-	unsigned long timeout = jiffies + 60 * HZ;
 	struct end_test *t = test->priv;
 
-	while (READ_ONCE(vcm_fake_iommu.nr_domains) > t->domains &&
-	       time_before(jiffies, timeout))
-		msleep(20);
-	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_domains, t->domains);
+	KUNIT_EXPECT_EQ(test, vcm_fake_settle(t->domains), t->domains);
 }
 
 static void end_test_exit(struct kunit *test)
 {
 	struct end_test *t = test->priv;
 
-	KUNIT_EXPECT_EQ(test, vcm_test_devices(), 0);
 	KUNIT_EXPECT_TRUE(test, list_empty(&vcm_parents));
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
 	if (!t)
 		return;
 	wait_for_end(test);
+	KUNIT_EXPECT_EQ(test, vcm_test_devices(), 0);
 	if (t->block)
 		__free_pages(t->block, BLOCK_ORDER);
 }
@@ -225,8 +223,7 @@ static void what_is_placed_is_undone(struct kunit *test)
 	vcm_space_destroy(t->space);
 	KUNIT_EXPECT_EQ(test, vcm_fake_phys(t->dev, map.iova), 0);
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
-	/* At once: nobody else has anything. */
-	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_domains, t->domains);
+	wait_for_end(test);
 
 	vcm_iova_sync_for_cpu(&map, DMA_FROM_DEVICE);
 	vcm_iova_sync_for_device(&map, DMA_TO_DEVICE);
@@ -259,6 +256,7 @@ static void who_holds_the_device_gets_nothing_from_it(struct kunit *test)
 	struct device *sdev = get_device(t->sdev);
 
 	vcm_space_destroy(t->space);
+	wait_for_end(test);
 	KUNIT_EXPECT_FALSE(test, device_is_registered(sdev));
 	KUNIT_EXPECT_PTR_EQ(test, vcm_iova_get(sdev), ERR_PTR(-ENODEV));
 	put_device(sdev);
@@ -282,7 +280,7 @@ static void fixed_addresses_are_undone(struct kunit *test)
 	KUNIT_EXPECT_NE(test, vcm_fake_phys(t->dev, FIXED + SZ_2M), 0);
 	vcm_space_destroy(t->space);
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
-	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_domains, t->domains);
+	wait_for_end(test);
 	check_alone(test, one);
 	check_alone(test, two);
 	check_free(test);
@@ -410,7 +408,9 @@ static void what_others_mapped_is_theirs_to_undo(struct kunit *test)
 					   &no_policy, &map), -ENODEV);
 	vcm_iova_put(vdev);
 	dma_unmap_page(t->sdev, one, SZ_64K, DMA_TO_DEVICE);
-	msleep(2000);
+	/* Its keeper ends. */
+	vcm_fake_settle(t->domains + 1);
+	msleep(1000);
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_domains, t->domains + 1);
 	dma_unmap_page(t->sdev, two, PAGE_SIZE, DMA_TO_DEVICE);
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
@@ -456,6 +456,198 @@ static void other_exporters_may_be_left_in_any_state(struct kunit *test)
 	dma_buf_detach(buf, attached);
 	check_alone(test, buf);
 	check_free(test);
+}
+
+/* --- Who is inside of the DMA API -------------------------------------- */
+
+/**
+ * struct insider - somebody who unmaps the last that is mapped for a space
+ * @t: the case
+ * @addr: what is unmapped
+ * @task: who does
+ * @nb: tells when the space's device goes
+ * @met: it went from under @task's own feet
+ * @begun: completed when nothing is mapped any more, within the DMA API
+ * @go: what leaves it
+ * @left: completed when the DMA API has been left
+ */
+struct insider {
+	struct end_test *t;
+	dma_addr_t addr;
+	struct task_struct *task;
+	struct notifier_block nb;
+	bool met;
+	struct completion begun;
+	bool go;
+	struct completion left;
+};
+
+static void insider_init(struct kunit *test, struct insider *in)
+{
+	struct end_test *t = test->priv;
+
+	in->t = t;
+	init_completion(&in->begun);
+	init_completion(&in->left);
+	in->addr = dma_map_page(t->sdev, t->block, 0, SZ_64K, DMA_TO_DEVICE);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(t->sdev, in->addr));
+	vcm_fake_iommu.on_sync_data = in;
+}
+
+/* Others wait with the end until the insider has left. */
+static int insider_notify(struct notifier_block *nb, unsigned long action,
+			  void *data)
+{
+	struct insider *in = container_of(nb, struct insider, nb);
+
+	if (action != BUS_NOTIFY_DEL_DEVICE || data != in->t->sdev)
+		return NOTIFY_DONE;
+	if (current == in->task)
+		in->met = true;
+	else
+		wait_for_completion(&in->left);
+	return NOTIFY_OK;
+}
+
+static void destroy_from_inside(void *data)
+{
+	struct insider *in = data;
+
+	vcm_fake_iommu.on_sync = NULL;
+	vcm_space_destroy(in->t->space);
+}
+
+/*
+ * The DMA API goes on to use the domain when the last page has been unmapped.
+ * That somebody destroys the space at that moment is played by the one task.
+ */
+static void no_end_from_under_who_unmaps(struct kunit *test)
+{
+	struct insider in = {
+		.task = current, .nb.notifier_call = insider_notify,
+	};
+	struct end_test *t = test->priv;
+	struct vcm_space *other = vcm_space_create(t->dev, &usual);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	insider_init(test, &in);
+	KUNIT_ASSERT_EQ(test, bus_register_notifier(&platform_bus_type, &in.nb),
+			0);
+	vcm_fake_iommu.on_sync = destroy_from_inside;
+	dma_unmap_page(t->sdev, in.addr, SZ_64K, DMA_TO_DEVICE);
+	complete_all(&in.left);
+	KUNIT_EXPECT_NULL(test, vcm_fake_iommu.on_sync);
+	KUNIT_EXPECT_FALSE(test, in.met);
+	vcm_space_destroy(other);
+	wait_for_end(test);
+	bus_unregister_notifier(&platform_bus_type, &in.nb);
+	check_free(test);
+}
+
+#ifdef CONFIG_SMP
+static void stay_inside(void *data)
+{
+	struct insider *in = data;
+
+	vcm_fake_iommu.on_sync = NULL;
+	complete(&in->begun);
+	while (!READ_ONCE(in->go))
+		cpu_relax();
+}
+
+static int unmap_slowly(void *data)
+{
+	struct insider *in = data;
+
+	dma_unmap_page(in->t->sdev, in->addr, SZ_64K, DMA_TO_DEVICE);
+	complete(&in->left);
+	return 0;
+}
+
+/* The same with two, on two CPUs: he takes his time, but does not sleep. */
+static void who_unmaps_slowly_is_waited_for(struct kunit *test)
+{
+	struct end_test *t = test->priv;
+	struct insider in = {};
+
+	insider_init(test, &in);
+	vcm_fake_iommu.on_sync = stay_inside;
+	in.task = kthread_run(unmap_slowly, &in, "vcm-space-insider");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(in.task));
+	wait_for_completion(&in.begun);
+	vcm_space_destroy(t->space);
+	msleep(1000);
+	KUNIT_EXPECT_TRUE(test, device_is_registered(t->sdev));
+	WRITE_ONCE(in.go, true);
+	wait_for_completion(&in.left);
+	wait_for_end(test);
+	check_free(test);
+}
+#endif
+
+/**
+ * struct ends - spaces that are about to end
+ * @dev: the device that they are of
+ * @nb: holds up their devices
+ * @go: completed when they may go
+ * @made: completed when all have been made and destroyed
+ */
+struct ends {
+	struct device *dev;
+	struct notifier_block nb;
+	struct completion go;
+	struct completion made;
+};
+
+static int hold_up(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct ends *ends = container_of(nb, struct ends, nb);
+
+	if (action == BUS_NOTIFY_DEL_DEVICE)
+		wait_for_completion(&ends->go);
+	return NOTIFY_OK;
+}
+
+static int make_and_destroy(void *data)
+{
+	struct ends *ends = data;
+	int i;
+
+	for (i = 0; i < 3 * VCM_SPACES_MAX; i++) {
+		struct vcm_space *space = vcm_space_create(ends->dev, &usual);
+
+		if (!IS_ERR(space))
+			vcm_space_destroy(space);
+	}
+	complete(&ends->made);
+	return 0;
+}
+
+/* Each of them has a keeper, which ends as well. */
+static void not_too_many_are_about_to_end(struct kunit *test)
+{
+	struct ends ends = { .nb.notifier_call = hold_up };
+	struct end_test *t = test->priv;
+	struct task_struct *task;
+
+	ends.dev = t->dev;
+	init_completion(&ends.go);
+	init_completion(&ends.made);
+	KUNIT_ASSERT_EQ(test, bus_register_notifier(&platform_bus_type,
+						    &ends.nb), 0);
+	task = kthread_run(make_and_destroy, &ends, "vcm-space-ends");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	while (READ_ONCE(vcm_fake_iommu.nr_domains) <
+	       t->domains + 2 + VCM_SPACES_MAX)
+		msleep(20);
+	msleep(1000);
+	KUNIT_EXPECT_LE(test, vcm_fake_iommu.nr_domains,
+			t->domains + 2 + VCM_SPACES_MAX);
+	complete_all(&ends.go);
+	wait_for_completion(&ends.made);
+	bus_unregister_notifier(&platform_bus_type, &ends.nb);
+	vcm_space_destroy(t->space);
+	wait_for_end(test);
 }
 
 /* --- At the same time -------------------------------------------------- */
@@ -654,6 +846,11 @@ static struct kunit_case end_test_cases[] = {
 	KUNIT_CASE_SLOW(what_others_mapped_is_theirs_to_undo),
 	KUNIT_CASE(memory_of_a_driver_is_freed_as_it_was_made),
 	KUNIT_CASE(other_exporters_may_be_left_in_any_state),
+	KUNIT_CASE(no_end_from_under_who_unmaps),
+#ifdef CONFIG_SMP
+	KUNIT_CASE_SLOW(who_unmaps_slowly_is_waited_for),
+#endif
+	KUNIT_CASE_SLOW(not_too_many_are_about_to_end),
 	KUNIT_CASE(placement_may_be_mapping_meanwhile),
 	KUNIT_CASE(another_exporter_may_be_mapping_meanwhile),
 	KUNIT_CASE(the_parent_may_have_gone_before),

@@ -5,6 +5,8 @@
  */
 
 #include <errno.h>
+#include <glob.h>
+#include <unistd.h>
 
 #include "igt.h"
 #include "vcm_debugfs.h"
@@ -201,13 +203,35 @@ void vcm_spaces_read(const char *device, struct vcm_spaces *spaces)
 	igt_assert_f(__vcm_spaces_read(device, spaces), "no device %s in vcm/spaces\n", device);
 }
 
-/* Asserts that no device has a space. */
+/* Returns whether there is a device of a space, be it one that was destroyed. */
+static bool devices_left(void)
+{
+	glob_t paths;
+	bool found;
+
+	found = !glob("/sys/devices/platform/vcm-space.*", 0, NULL, &paths);
+	globfree(&paths);
+	if (found)
+		return true;
+	found = !glob("/sys/devices/platform/vcm-keeper.*", 0, NULL, &paths);
+	globfree(&paths);
+	return found;
+}
+
+/*
+ * Asserts that no device has a space, and that nobody has anything mapped in one that
+ * was destroyed: its own device is gone a moment later, and with it what it held.
+ */
 void vcm_spaces_assert_none(void)
 {
 	char *text = vcm_debugfs_read("spaces");
+	int i;
 
 	igt_assert_f(!*text, "vcm/spaces has:\n%s", text);
 	free(text);
+	for (i = 0; i < 6000 && devices_left(); i++)
+		usleep(10000);
+	igt_assert_f(!devices_left(), "spaces that were destroyed are there still\n");
 }
 
 /* --- Buffers ----------------------------------------------------------- */

@@ -204,6 +204,24 @@ struct vcm_edu_coherent {
 
 #define VCM_EDU_COHERENT_MAX	0x1000000
 
+/**
+ * struct vcm_edu_destroy - destroy a space while somebody maps in it
+ * @space: in: from VCM_EDU_IOC_SPACE_CREATE
+ * @fd: in: a dma-buf
+ * @count: out: how often a thread mapped the buffer, or tried to, without a pause
+ *	from before the space is destroyed until after
+ * @reserved: in: must be 0
+ *
+ * For the rest it is VCM_EDU_SPACE_DESTROY.
+ * Errors: EINVAL, ENOENT (@space), EBADF, ENOMEM, and what dma_buf_attach() returns.
+ */
+struct vcm_edu_destroy {
+	__u32 space;
+	__s32 fd;
+	__u32 count;
+	__u32 reserved;
+};
+
 #define VCM_EDU_IOC_ACCESS	_IOW(VCM_EDU_IOC_MAGIC, 2, struct vcm_edu_access)
 #define VCM_EDU_IOC_RELEASE	_IOW(VCM_EDU_IOC_MAGIC, 3, struct vcm_edu_release)
 #define VCM_EDU_IOC_INFO	_IOR(VCM_EDU_IOC_MAGIC, 4, struct vcm_edu_info)
@@ -215,5 +233,7 @@ struct vcm_edu_coherent {
 #define VCM_EDU_IOC_CHECK	_IOWR(VCM_EDU_IOC_MAGIC, 9, struct vcm_edu_check)
 #define VCM_EDU_IOC_COHERENT \
 	_IOWR(VCM_EDU_IOC_MAGIC, 10, struct vcm_edu_coherent)
+#define VCM_EDU_IOC_DESTROY \
+	_IOWR(VCM_EDU_IOC_MAGIC, 11, struct vcm_edu_destroy)
 
 #endif /* _VCM_EDU_TEST_H */

@@ -10,9 +10,12 @@
  */
 
 #include <linux/capability.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
+#include <linux/kthread.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -520,6 +523,90 @@ static void edu_space_destroy(struct edu_file *file, u32 id)
 	kfree(edu_space);
 }
 
+/**
+ * struct edu_mapper - a thread that maps a buffer again and again
+ * @attachment: the buffer, attached
+ * @nr: how often so far
+ * @stop: it is to stop
+ * @done: it has
+ */
+struct edu_mapper {
+	struct dma_buf_attachment *attachment;
+	u32 nr;
+	bool stop;
+	struct completion done;
+};
+
+/*
+ * There is no pause in which the device could go: who maps for one that has gone is
+ * told so in the log.
+ */
+static int edu_map_without_pause(void *data)
+{
+	struct edu_mapper *mapper = data;
+	struct sg_table *sgt;
+
+	do {
+		sgt = dma_buf_map_attachment_unlocked(mapper->attachment,
+						      DMA_BIDIRECTIONAL);
+		if (!IS_ERR(sgt))
+			dma_buf_unmap_attachment_unlocked(mapper->attachment, sgt,
+							  DMA_BIDIRECTIONAL);
+		WRITE_ONCE(mapper->nr, mapper->nr + 1);
+	} while (!READ_ONCE(mapper->stop));
+	complete(&mapper->done);
+	return 0;
+}
+
+static int edu_destroy_under(struct edu_file *file, u32 id,
+			     struct edu_mapper *mapper)
+{
+	struct task_struct *task;
+
+	init_completion(&mapper->done);
+	task = kthread_run(edu_map_without_pause, mapper, EDU_NAME);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+
+	while (READ_ONCE(mapper->nr) < 10)
+		usleep_range(50, 200);
+	edu_space_destroy(file, id);
+	WRITE_ONCE(mapper->stop, true);
+	wait_for_completion(&mapper->done);
+	return 0;
+}
+
+static int edu_space_destroy_busy(struct edu_file *file,
+				  struct vcm_edu_destroy *args)
+{
+	struct edu_space *edu_space = xa_load(&file->spaces, args->space);
+	struct edu_mapper mapper = {};
+	struct dma_buf *dmabuf;
+	struct device *dev;
+	int ret;
+
+	if (args->reserved)
+		return -EINVAL;
+	if (!edu_space)
+		return -ENOENT;
+	dmabuf = dma_buf_get(args->fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	dev = get_device(vcm_space_dev(edu_space->space));
+	mapper.attachment = dma_buf_attach(dmabuf, dev);
+	ret = PTR_ERR_OR_ZERO(mapper.attachment);
+	if (ret)
+		goto put_device;
+	ret = edu_destroy_under(file, args->space, &mapper);
+	args->count = mapper.nr;
+	dma_buf_detach(dmabuf, mapper.attachment);
+put_device:
+	put_device(dev);
+	dma_buf_put(dmabuf);
+	return ret;
+}
+
 /* No transfer is under way while the device changes its space. */
 static int edu_space_op(struct edu_file *file, const struct vcm_edu_space *args)
 {
@@ -701,6 +788,7 @@ union edu_args {
 	struct vcm_edu_faults faults;
 	struct vcm_edu_check check;
 	struct vcm_edu_coherent coherent;
+	struct vcm_edu_destroy destroy;
 };
 
 static int edu_call(struct edu_file *file, unsigned int cmd, union edu_args *args)
@@ -734,6 +822,8 @@ static int edu_call(struct edu_file *file, unsigned int cmd, union edu_args *arg
 		return edu_check(file, &args->check);
 	case VCM_EDU_IOC_COHERENT:
 		return edu_space_coherent(file, &args->coherent);
+	case VCM_EDU_IOC_DESTROY:
+		return edu_space_destroy_busy(file, &args->destroy);
 	default:
 		return -ENOTTY;
 	}

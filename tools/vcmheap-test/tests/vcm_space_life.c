@@ -71,9 +71,9 @@ static void rest_read(struct rest *rest)
 static void rest_assert_back(const struct rest *before)
 {
 	vcm_totals_assert_back(&before->totals);
+	vcm_spaces_assert_none();
 	igt_assert_eq(count_entries("/sys/kernel/iommu_groups"), before->groups);
 	igt_assert_eq(vcm_module_users("vcm_iommu"), before->users);
-	vcm_spaces_assert_none();
 }
 
 /* Three spaces with a buffer in all ways in which it can be; the last is active. */
