@@ -18,6 +18,7 @@
 #include <kunit/visibility.h>
 #include <linux/amba/bus.h>
 #include <linux/device.h>
+#include <linux/device/bus.h>
 #include <linux/dma-map-ops.h>
 #include <linux/err.h>
 #include <linux/export.h>
@@ -148,14 +149,7 @@ static struct vcm_iova_device *vcm_device_find(struct device *dev)
 	return NULL;
 }
 
-/**
- * vcm_device_find_get - find a device that is known
- * @dev: the device
- *
- * Context: Any.
- * Return: it, for vcm_iova_put(), or NULL.
- */
-struct vcm_iova_device *vcm_device_find_get(struct device *dev)
+static struct vcm_iova_device *vcm_device_find_get(struct device *dev)
 {
 	struct vcm_iova_device *vdev;
 
@@ -164,6 +158,25 @@ struct vcm_iova_device *vcm_device_find_get(struct device *dev)
 	if (vdev && !kref_get_unless_zero(&vdev->ref))
 		vdev = NULL;
 	rcu_read_unlock();
+	return vdev;
+}
+
+/**
+ * vcm_device_find_going - find a device that is known and goes
+ * @dev: the device; it has gone as far as vcm_device_add() has to know
+ *
+ * Who is making the device known is waited for.
+ *
+ * Context: Process context, may sleep.
+ * Return: it, for vcm_iova_put(), or NULL.
+ */
+struct vcm_iova_device *vcm_device_find_going(struct device *dev)
+{
+	struct vcm_iova_device *vdev;
+
+	mutex_lock(&vcm_devices_lock);
+	vdev = vcm_device_find_get(dev);
+	mutex_unlock(&vcm_devices_lock);
 	return vdev;
 }
 
@@ -463,14 +476,32 @@ void vcm_iova_unhold(struct vcm_iova_device *vdev)
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_unhold, "VCM_IOVA");
 
+static int vcm_is_device(struct device *dev, void *data)
+{
+	return dev == data;
+}
+
+/*
+ * One that is deleted leaves its bus before that is notified, and before the IOMMU
+ * core lets go of it. Under the lock: whoever is found on the bus is known when
+ * vcm-gone.c is told and looks, and whoever comes later is not found.
+ */
+static bool vcm_device_on_bus(struct device *dev)
+{
+	lockdep_assert_held(&vcm_devices_lock);
+
+	if (!dev->bus)
+		return device_is_registered(dev);
+	return bus_for_each_dev(dev->bus, NULL, dev, vcm_is_device) == 1;
+}
+
 static struct vcm_iova_device *vcm_device_add(struct device *dev)
 {
 	struct vcm_iova_device *vdev;
 
 	lockdep_assert_held(&vcm_devices_lock);
 
-	/* Of one that was deleted the IOMMU core knows nothing any more. */
-	if (!device_is_registered(dev))
+	if (!vcm_device_on_bus(dev))
 		return ERR_PTR(-ENODEV);
 
 	vdev = vcm_device_create(dev);
@@ -522,12 +553,10 @@ void vcm_iova_put(struct vcm_iova_device *vdev)
 EXPORT_SYMBOL_NS_GPL(vcm_iova_put, "VCM_IOVA");
 
 /**
- * vcm_iova_keep - know a device until vcm_iova_forget()
+ * vcm_iova_keep - know a device until it is deleted
  * @dev: the device, without a driver; who calls is who deletes it
  *
- * Between vcm_iova_revoke() and vcm_iova_forget() the device is deleted. Whoever
- * attaches a buffer to it meanwhile finds it gone, and asks nothing of an IOMMU core
- * that is about to let go of it.
+ * As vcm_iova_get(), but that the device does not count as one that somebody uses.
  *
  * Context: Process context, may sleep.
  * Return: what names @dev in other calls, -ENOMEM, or -ENODEV (it was deleted).
@@ -547,16 +576,3 @@ struct vcm_iova_device *vcm_iova_keep(struct device *dev)
 	return vdev;
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_keep, "VCM_IOVA");
-
-/**
- * vcm_iova_forget - undo vcm_iova_keep()
- * @vdev: the device, revoked and deleted
- *
- * Context: Process context, may sleep.
- */
-void vcm_iova_forget(struct vcm_iova_device *vdev)
-{
-	vcm_device_forget(vdev);
-	vcm_iova_put(vdev);
-}
-EXPORT_SYMBOL_NS_GPL(vcm_iova_forget, "VCM_IOVA");

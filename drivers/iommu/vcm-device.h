@@ -24,7 +24,6 @@ struct iommu_domain;
 enum {
 	VCM_DEVICE_DEAD,	/* it has gone: nothing is mapped, nor will be */
 	VCM_DEVICE_LOST,	/* ... and with it what was mapped in */
-	VCM_DEVICE_REVOKED,	/* ... and whoever said so will forget it */
 	VCM_DEVICE_HELD,	/* nothing is mapped or unmapped just now */
 	VCM_DEVICE_UNOWNED,	/* its domain may be replaced, see vcm-device.c */
 };
@@ -147,7 +146,7 @@ void vcm_device_del_live(struct vcm_iova_device *vdev,
 			 struct vcm_iova_mapping *map);
 bool vcm_device_replaced(struct vcm_iova_device *vdev);
 void vcm_device_forget(struct vcm_iova_device *vdev);
-struct vcm_iova_device *vcm_device_find_get(struct device *dev);
+struct vcm_iova_device *vcm_device_find_going(struct device *dev);
 void vcm_devices_for_each(void (*fn)(struct vcm_iova_device *vdev, void *data),
 			  void *data);
 void vcm_devices_exit(void);

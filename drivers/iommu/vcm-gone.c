@@ -27,26 +27,29 @@
  * @vdev: the device, from vcm_iova_keep()
  *
  * As when it goes: nothing is mapped any more, and what is left to who has it is to
- * unmap and to detach. Who attaches a buffer to it later finds it so, too.
+ * unmap and to detach. Who attaches a buffer to it later finds it so, too, until it
+ * has been deleted.
  *
  * Context: Process context, may sleep.
  */
 void vcm_iova_revoke(struct vcm_iova_device *vdev)
 {
-	set_bit(VCM_DEVICE_REVOKED, &vdev->special);
 	vcm_mappings_revoke(vdev, false);
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_revoke, "VCM_IOVA");
 
-/* Who attaches a buffer to it later gets it anew: it may be bound again. */
-static void vcm_device_gone(struct device *dev)
+/*
+ * Who attaches a buffer to it later gets it anew: it may be bound again. But one that
+ * was revoked stays as it is until it has been deleted.
+ */
+static void vcm_device_gone(struct device *dev, bool deleted)
 {
-	struct vcm_iova_device *vdev = vcm_device_find_get(dev);
+	struct vcm_iova_device *vdev = vcm_device_find_going(dev);
 
 	if (!vdev)
 		return;
 
-	if (!vcm_device_is(vdev, VCM_DEVICE_REVOKED))
+	if (deleted || !vcm_device_is(vdev, VCM_DEVICE_DEAD))
 		vcm_device_forget(vdev);
 	vcm_mappings_revoke(vdev, false);
 	vcm_iova_put(vdev);
@@ -55,7 +58,7 @@ static void vcm_device_gone(struct device *dev)
 /*
  * Until its driver's remove() has returned a device may do DMA. One that is
  * deleted is unbound after that is notified, if it is bound; and whoever has
- * attached it even later than that is noticed when it has been deleted.
+ * attached it even later than that is noticed when it has left its bus.
  */
 static int vcm_bus_notify(struct notifier_block *nb, unsigned long action,
 			  void *data)
@@ -70,7 +73,7 @@ static int vcm_bus_notify(struct notifier_block *nb, unsigned long action,
 	case BUS_NOTIFY_UNBOUND_DRIVER:
 	case BUS_NOTIFY_DRIVER_NOT_BOUND:
 	case BUS_NOTIFY_REMOVED_DEVICE:
-		vcm_device_gone(dev);
+		vcm_device_gone(dev, action == BUS_NOTIFY_REMOVED_DEVICE);
 		break;
 	}
 	return NOTIFY_OK;

@@ -67,7 +67,7 @@ static void vcm_space_end(struct vcm_space *space)
 {
 	vcm_iova_revoke(space->vdev);
 	vcm_space_remove_device(space);
-	vcm_iova_forget(space->vdev);
+	vcm_iova_put(space->vdev);
 	vcm_space_free(space);
 }
 

@@ -217,7 +217,6 @@ int vcm_iova_set_rules(vcm_iova_rules_t rules);
 void vcm_iova_clear_rules(void);
 struct vcm_iova_device *vcm_iova_keep(struct device *dev);
 void vcm_iova_revoke(struct vcm_iova_device *vdev);
-void vcm_iova_forget(struct vcm_iova_device *vdev);
 struct vcm_iova_device *vcm_iova_get(struct device *dev);
 void vcm_iova_put(struct vcm_iova_device *vdev);
 void vcm_iova_hold(struct vcm_iova_device *vdev);

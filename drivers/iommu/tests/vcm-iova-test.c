@@ -12,6 +12,8 @@
 #include <kunit/test-bug.h>
 #include <kunit/test.h>
 #include <linux/align.h>
+#include <linux/device.h>
+#include <linux/device/bus.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/gfp.h>
@@ -19,6 +21,8 @@
 #include <linux/limits.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/notifier.h>
+#include <linux/platform_device.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
@@ -1348,6 +1352,62 @@ static void what_is_mapped_ends_without_a_driver(struct kunit *test)
 	vcm_iova_put(vdev);
 }
 
+/**
+ * struct latecomer - who attaches a buffer to a device that is being deleted
+ * @dev: the device
+ * @nb: told of that before the IOMMU core, or behind it
+ * @nr: how often it was refused
+ * @got: it was not, which leaves the device known
+ */
+struct latecomer {
+	struct device *dev;
+	struct notifier_block nb;
+	unsigned int nr;
+	struct vcm_iova_device *got;
+};
+
+static int attach_late(struct notifier_block *nb, unsigned long action,
+		       void *data)
+{
+	struct latecomer *late = container_of(nb, struct latecomer, nb);
+	struct vcm_iova_device *vdev;
+
+	if (action != BUS_NOTIFY_REMOVED_DEVICE || data != late->dev)
+		return NOTIFY_DONE;
+	vdev = vcm_iova_get(late->dev);
+	if (IS_ERR(vdev))
+		late->nr += PTR_ERR(vdev) == -ENODEV;
+	else
+		late->got = vdev;
+	return NOTIFY_OK;
+}
+
+/* Placement is told before the IOMMU core, and once. */
+static void check_late(struct kunit *test, int priority)
+{
+	const struct vcm_fake_args args = { .mask = WIDE };
+	struct latecomer late = {
+		.nb = { .notifier_call = attach_late, .priority = priority },
+	};
+
+	late.dev = get_device(vcm_fake_device(test, &args));
+	KUNIT_ASSERT_EQ(test, bus_register_notifier(&platform_bus_type,
+						    &late.nb), 0);
+	vcm_fake_device_remove(test, late.dev);
+	bus_unregister_notifier(&platform_bus_type, &late.nb);
+	KUNIT_EXPECT_EQ(test, late.nr, 1);
+	KUNIT_EXPECT_NULL(test, late.got);
+	if (late.got)
+		vcm_iova_put(late.got);
+	put_device(late.dev);
+}
+
+static void nobody_attaches_to_what_is_being_deleted(struct kunit *test)
+{
+	check_late(test, 1);
+	check_late(test, 0);
+}
+
 static void a_device_that_is_bound_again_is_another(struct kunit *test)
 {
 	struct vcm_iova_device *old = new_masked(test, DMA_BIT_MASK(32)), *new;
@@ -1852,6 +1912,7 @@ static struct kunit_case iova_test_cases[] = {
 	KUNIT_CASE(small_buffers_keep_little_from_others),
 	KUNIT_CASE(what_is_mapped_ends_with_the_device),
 	KUNIT_CASE(what_is_mapped_ends_without_a_driver),
+	KUNIT_CASE(nobody_attaches_to_what_is_being_deleted),
 	KUNIT_CASE(a_device_that_is_bound_again_is_another),
 	KUNIT_CASE(what_was_in_a_domain_is_lost_with_it),
 	KUNIT_CASE(a_domain_that_comes_late_is_the_one),

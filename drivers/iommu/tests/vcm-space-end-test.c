@@ -263,6 +263,59 @@ static void who_holds_the_device_gets_nothing_from_it(struct kunit *test)
 	check_free(test);
 }
 
+/**
+ * struct latecomer - who attaches a buffer while a space's device is deleted
+ * @sdev: the device
+ * @nb: told of that, before the IOMMU core
+ * @refused: how often it was refused at once
+ * @dead: how often it found the device dead
+ */
+struct latecomer {
+	struct device *sdev;
+	struct notifier_block nb;
+	unsigned int refused;
+	unsigned int dead;
+};
+
+static int attach_late(struct notifier_block *nb, unsigned long action,
+		       void *data)
+{
+	struct latecomer *late = container_of(nb, struct latecomer, nb);
+	struct vcm_iova_device *vdev;
+
+	if (data != late->sdev || (action != BUS_NOTIFY_DEL_DEVICE &&
+				   action != BUS_NOTIFY_REMOVED_DEVICE))
+		return NOTIFY_DONE;
+	vdev = vcm_iova_get(late->sdev);
+	if (IS_ERR(vdev)) {
+		late->refused += PTR_ERR(vdev) == -ENODEV;
+		return NOTIFY_OK;
+	}
+	late->dead += vcm_device_is(vdev, VCM_DEVICE_DEAD);
+	vcm_iova_put(vdev);
+	return NOTIFY_OK;
+}
+
+/* It is not made known anew: it is dead first, and then not there. */
+static void nobody_attaches_to_a_space_that_ends(struct kunit *test)
+{
+	struct latecomer late = {
+		.nb = { .notifier_call = attach_late, .priority = 1 },
+	};
+	struct end_test *t = test->priv;
+
+	late.sdev = get_device(t->sdev);
+	KUNIT_ASSERT_EQ(test, bus_register_notifier(&platform_bus_type,
+						    &late.nb), 0);
+	vcm_space_destroy(t->space);
+	wait_for_end(test);
+	bus_unregister_notifier(&platform_bus_type, &late.nb);
+	KUNIT_EXPECT_EQ(test, late.dead, 1);
+	KUNIT_EXPECT_EQ(test, late.refused, 1);
+	put_device(late.sdev);
+	check_free(test);
+}
+
 /* --- What is at fixed addresses ---------------------------------------- */
 
 static void fixed_addresses_are_undone(struct kunit *test)
@@ -840,6 +893,7 @@ static struct kunit_case end_test_cases[] = {
 	KUNIT_CASE(what_is_placed_is_undone),
 	KUNIT_CASE(who_is_attached_only_is_let_down_gently),
 	KUNIT_CASE(who_holds_the_device_gets_nothing_from_it),
+	KUNIT_CASE(nobody_attaches_to_a_space_that_ends),
 	KUNIT_CASE(fixed_addresses_are_undone),
 	KUNIT_CASE(buffers_that_a_space_kept_go_with_it),
 	KUNIT_CASE(a_fixed_mapping_under_way_is_waited_for),
