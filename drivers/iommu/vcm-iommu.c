@@ -107,6 +107,7 @@ static void vcm_space_rules(struct device *dev, struct vcm_iova_rules *rules)
 	space = vcm_space_of(dev);
 	rules->gate = &space->parent->gate;
 	rules->min_align = space->args.align;
+	rules->anywhere = space->is_keeper;
 }
 
 static int vcm_driver_init(void)

@@ -668,8 +668,11 @@ static u64 vcm_tight_align(const struct vcm_iova_mapping *map, u64 align)
 void vcm_place_init(struct vcm_iova_mapping *map,
 		    const struct vcm_iova_policy *policy)
 {
+	static const struct vcm_iova_policy none;
 	u64 align = vcm_head_align(map);
 
+	if (unlikely(map->vdev->rules.anywhere))
+		policy = &none;
 	map->guard = PAGE_ALIGN(policy->guard);
 	map->need = map->len + map->guard;
 	map->wide_align = max(policy->align, align);

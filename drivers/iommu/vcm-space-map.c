@@ -257,8 +257,9 @@ static void vcm_fixed_remove(struct vcm_space *space, struct vcm_fixed *fixed)
  * whatever the caller does with its own reference. To its exporter that is an
  * attachment, mapped for @dir, of a device that stands for @space; the caches
  * are looked after as for any other, by dma_buf_begin_cpu_access() and its
- * reverse. Where a buffer of the vcm heap goes by its policy does not matter here,
- * but a policy that no device could follow is refused as always (-ENOSPC).
+ * reverse. The policy of a buffer of the vcm heap, its alignment and its guard, is
+ * about addresses that are chosen for a driver. It does not apply to this one, which
+ * the driver chose, nor does it say what may be mapped behind.
  *
  * Context: Process context, sleeps. Without the reservation lock of @dmabuf.
  * Return: 0, or with nothing changed

@@ -194,10 +194,12 @@ bool vcm_iova_info(struct vcm_iova_mapping *map, struct vcm_iova_info *info);
  *	device goes
  * @min_align: no buffer is placed at less than this, as far as its memory is
  *	aligned so; 0 for no such rule
+ * @anywhere: it does not matter where buffers are, and so their policy does not apply
  */
 struct vcm_iova_rules {
 	struct rw_semaphore *gate;
 	u64 min_align;
+	bool anywhere;
 };
 
 /**

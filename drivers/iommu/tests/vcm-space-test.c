@@ -903,6 +903,38 @@ static void a_fixed_mapping_keeps_its_buffer(struct kunit *test)
 	vcm_space_destroy(space);
 }
 
+/* Where the keeper has a buffer is nobody's concern, that of the policy included. */
+static void a_fixed_mapping_obeys_no_policy(struct kunit *test)
+{
+	static const struct vcm_iova_policy policies[] = {
+		{ .align = VCM_IOVA_SPACE_MAX, .flags = VCM_IOVA_STRICT },
+		{ .guard = VCM_IOVA_SPACE_MAX },
+	};
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space = new_space(test, dev);
+	struct sg_table *sgt = new_table(test, 1, 0, SZ_64K);
+	struct vcm_iova_device *keeper, *vdev;
+	struct vcm_iova_mapping map;
+	int i;
+
+	keeper = vcm_iova_get(vcm_space_dev(space->keeper));
+	vdev = vcm_iova_get(vcm_space_dev(space));
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, keeper);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, vdev);
+	for (i = 0; i < ARRAY_SIZE(policies); i++) {
+		KUNIT_EXPECT_EQ(test, vcm_test_map(vdev, sgt, DMA_TO_DEVICE,
+						   &policies[i], &map), -ENOSPC);
+		KUNIT_ASSERT_EQ(test, vcm_test_map(keeper, sgt, DMA_TO_DEVICE,
+						   &policies[i], &map), 0);
+		KUNIT_EXPECT_EQ(test, map.guard, 0);
+		KUNIT_EXPECT_FALSE(test, map.degraded);
+		vcm_test_unmap(&map);
+	}
+	vcm_iova_put(vdev);
+	vcm_iova_put(keeper);
+	vcm_space_destroy(space);
+}
+
 /* Not twice, at an address that the DMA API chose as well. */
 static void a_fixed_mapping_takes_its_own_room_only(struct kunit *test)
 {
@@ -1536,6 +1568,7 @@ static struct kunit_case space_test_cases[] = {
 	KUNIT_CASE(only_whole_pages_are_mapped),
 	KUNIT_CASE(only_memory_is_mapped),
 	KUNIT_CASE(a_fixed_mapping_keeps_its_buffer),
+	KUNIT_CASE(a_fixed_mapping_obeys_no_policy),
 	KUNIT_CASE(a_fixed_mapping_takes_its_own_room_only),
 	KUNIT_CASE(the_direction_is_the_permission),
 	KUNIT_CASE(a_coherent_device_is_mapped_as_one),

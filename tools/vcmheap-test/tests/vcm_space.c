@@ -761,6 +761,41 @@ static void test_fixed_dma(int dev, int importer)
 	vcm_space_buffer_fini(&free);
 }
 
+/*
+ * The driver chose the address, and no alignment or guard of the buffer: neither one
+ * that the device would never get, nor a guard where the next buffer is.
+ */
+static void test_fixed_policy(int dev, int importer)
+{
+	const uint64_t at = FIXED + vcm_page_size(), most = 1ull << 57;
+	const struct {
+		uint64_t align;
+		uint64_t guard;
+		uint32_t flags;
+	} policies[] = { { most, 0, DMA_HEAP_VCM_STRICT }, { 0, most, 0 }, { most, most, 0 } };
+	uint32_t space = create(importer);
+	struct vcm_space_buffer buffer[3];
+	struct vcm_edu_import import;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(policies); i++) {
+		struct vcm_space_buffer *b = &buffer[i];
+
+		*b = (struct vcm_space_buffer){ .length = KIB(64) };
+		b->dmabuf = vcm_dev_alloc_policy(dev, b->length, policies[i].align,
+						 policies[i].guard, policies[i].flags);
+		b->words = vcm_buffer_map(b->dmabuf);
+		igt_assert_eq(__vcm_space_import(importer, space, b->dmabuf, &import), -ENOSPC);
+		vcm_space_buffer_import_at(b, importer, space, at + i * KIB(64));
+	}
+	vcm_importer_activate(importer, space);
+	for (i = 0; i < ARRAY_SIZE(policies); i++)
+		vcm_space_assert_dma(&buffer[i], i + 1);
+	vcm_importer_deactivate(importer, space);
+	for (i = 0; i < ARRAY_SIZE(policies); i++)
+		vcm_space_buffer_fini(&buffer[i]);
+}
+
 /* That an import at @iova fails, and leaves nothing. */
 static void assert_fixed_refused(int dev, int importer, uint32_t space, int dmabuf,
 				 uint64_t iova, int error)
@@ -1865,6 +1900,8 @@ static const struct {
 	  "The DMA API never maps in the fixed window" },
 	{ "fixed-keeps", test_fixed_keeps,
 	  "A buffer at a fixed address lives as long as it is there" },
+	{ "fixed-policy", test_fixed_policy,
+	  "At a fixed address the alignment and the guard of a buffer do not matter" },
 	{ "fixed-again", test_fixed_again,
 	  "Fixed addresses are free again when the buffer is released" },
 	{ "align", test_align,
