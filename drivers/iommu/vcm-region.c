@@ -8,6 +8,8 @@
  * found out while the parent is there for sure; a space may outlive that.
  */
 
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/iommu.h>
 #include <linux/msi.h>
 #include <linux/pci.h>
@@ -143,6 +145,29 @@ static bool vcm_translates_msi(const struct vcm_regions *regions)
 	return false;
 }
 
+/**
+ * vcm_region_message - what a PCI device sends for its first vector
+ * @pdev: the device
+ * @msg: filled in
+ *
+ * Context: Process context.
+ * Return: 0, or an error if it has no vectors that are messages.
+ */
+VISIBLE_IF_KUNIT int vcm_region_message(struct pci_dev *pdev,
+					struct msi_msg *msg)
+{
+	int irq;
+
+	KUNIT_STATIC_STUB_REDIRECT(vcm_region_message, pdev, msg);
+	if (!pci_dev_msi_enabled(pdev))
+		return -ENOENT;
+	irq = pci_irq_vector(pdev, 0);
+	if (irq < 0)
+		return irq;
+	get_cached_msi_msg(irq, msg);
+	return 0;
+}
+
 /*
  * Where an IOMMU translates interrupt messages too (SMMUv3), the page that the
  * device writes them to has to lead to the same doorbell in every domain that
@@ -152,21 +177,13 @@ static bool vcm_translates_msi(const struct vcm_regions *regions)
 static void vcm_find_doorbell(struct vcm_regions *regions)
 {
 	struct iommu_domain *domain = iommu_get_domain_for_dev(regions->dev);
-	struct pci_dev *pdev;
 	struct msi_msg msg;
-	int irq;
 
-	if (!domain || !dev_is_pci(regions->dev) || !vcm_translates_msi(regions))
-		return;
-	pdev = to_pci_dev(regions->dev);
-	if (!pci_dev_msi_enabled(pdev))
+	if (!domain || !dev_is_pci(regions->dev) ||
+	    !vcm_translates_msi(regions) ||
+	    vcm_region_message(to_pci_dev(regions->dev), &msg))
 		return;
 
-	irq = pci_irq_vector(pdev, 0);
-	if (irq < 0)
-		return;
-
-	get_cached_msi_msg(irq, &msg);
 	regions->doorbell_iova = (((u64)msg.address_hi << 32) |
 				 msg.address_lo) & PAGE_MASK;
 	regions->doorbell = iommu_iova_to_phys(domain, regions->doorbell_iova);

@@ -10,6 +10,8 @@
 
 struct device;
 struct iommu_domain;
+struct msi_msg;
+struct pci_dev;
 
 /**
  * struct vcm_regions - addresses of a device that are no IOVAs
@@ -35,5 +37,8 @@ int vcm_regions_reserve(const struct vcm_regions *regions,
 int vcm_region_reserve(struct list_head *list, u64 start, u64 len);
 bool vcm_regions_lose_msi(const struct vcm_regions *regions);
 bool vcm_regions_overlap(const struct vcm_regions *regions, u64 start, u64 len);
+#if IS_ENABLED(CONFIG_KUNIT)
+int vcm_region_message(struct pci_dev *pdev, struct msi_msg *msg);
+#endif
 
 #endif /* _VCM_REGION_H */

@@ -7,12 +7,14 @@
  * made-up device (vcm-fake-iommu.c).
  */
 
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/err.h>
 #include <linux/iommu.h>
 #include <linux/ioport.h>
 #include <linux/limits.h>
 #include <linux/list.h>
+#include <linux/msi.h>
 #include <linux/pci.h>
 #include <linux/resource_ext.h>
 #include <linux/sizes.h>
@@ -397,6 +399,81 @@ static void the_doorbell_is_in_every_domain(struct kunit *test)
 	iommu_domain_free(domain);
 }
 
+/* Where the device of the cases writes to for an interrupt */
+#define DOORBELL_IOVA	(BIT_ULL(33) + SZ_1M)
+
+static int send_message(struct pci_dev *pdev, struct msi_msg *msg)
+{
+	*msg = (struct msi_msg){
+		.address_hi = DOORBELL_IOVA >> 32,
+		.address_lo = (u32)DOORBELL_IOVA + 0x40,
+	};
+	return 0;
+}
+
+static int send_nothing(struct pci_dev *pdev, struct msi_msg *msg)
+{
+	return -ENOENT;
+}
+
+/* Finds the regions of a device that the DMA API has mapped a doorbell for. */
+static struct vcm_parent *find_doorbell(struct kunit *test,
+					enum iommu_resv_type type)
+{
+	struct vcm_parent *parent;
+
+	vcm_fake_iommu.regions[0] = (struct iommu_resv_region){
+		.start = SZ_64M, .length = SZ_1M, .type = type,
+	};
+	parent = new_parent(test);
+	KUNIT_ASSERT_EQ(test, iommu_map(iommu_get_domain_for_dev(parent->dev),
+					DOORBELL_IOVA, SZ_1G, PAGE_SIZE,
+					IOMMU_WRITE, GFP_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test, find_regions(parent), 0);
+	return parent;
+}
+
+static void check_no_doorbell(struct kunit *test, struct vcm_parent *parent)
+{
+	KUNIT_EXPECT_EQ(test, parent->regions.doorbell, 0);
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&parent->regions.list), 1);
+	vcm_regions_free(&parent->regions);
+}
+
+static void the_doorbell_is_where_messages_go(struct kunit *test)
+{
+	struct iommu_resv_region *region;
+	struct vcm_parent *parent;
+
+	kunit_activate_static_stub(test, vcm_region_message, send_message);
+	parent = find_doorbell(test, IOMMU_RESV_SW_MSI);
+	KUNIT_EXPECT_EQ(test, parent->regions.doorbell, SZ_1G);
+	KUNIT_EXPECT_EQ(test, parent->regions.doorbell_iova, DOORBELL_IOVA);
+	/* It is a page that the DMA API is not to use. */
+	KUNIT_ASSERT_EQ(test, list_count_nodes(&parent->regions.list), 2);
+	region = list_last_entry(&parent->regions.list,
+				 struct iommu_resv_region, list);
+	KUNIT_EXPECT_EQ(test, region->start, DOORBELL_IOVA);
+	KUNIT_EXPECT_EQ(test, region->length, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, region->type, IOMMU_RESV_RESERVED);
+	vcm_regions_free(&parent->regions);
+}
+
+static void without_translated_messages_there_is_no_doorbell(struct kunit *test)
+{
+	struct region_test *t = test->priv;
+
+	kunit_activate_static_stub(test, vcm_region_message, send_message);
+	check_no_doorbell(test, find_doorbell(test, IOMMU_RESV_MSI));
+	/* Of another device it is not known where they go. */
+	t->pdev.dev.bus = NULL;
+	check_no_doorbell(test, find_doorbell(test, IOMMU_RESV_SW_MSI));
+	t->pdev.dev.bus = &pci_bus_type;
+	/* And there may be none. */
+	kunit_activate_static_stub(test, vcm_region_message, send_nothing);
+	check_no_doorbell(test, find_doorbell(test, IOMMU_RESV_SW_MSI));
+}
+
 /* --- Who may have spaces ----------------------------------------------- */
 
 static void an_untrusted_device_has_no_spaces(struct kunit *test)
@@ -465,6 +542,8 @@ static struct kunit_case region_test_cases[] = {
 	KUNIT_CASE(direct_mappings_allow_what_they_say),
 	KUNIT_CASE(a_direct_mapping_that_fails_is_an_error),
 	KUNIT_CASE(the_doorbell_is_in_every_domain),
+	KUNIT_CASE(the_doorbell_is_where_messages_go),
+	KUNIT_CASE(without_translated_messages_there_is_no_doorbell),
 	KUNIT_CASE(an_untrusted_device_has_no_spaces),
 #ifdef VCM_HAVE_FAIL_NTH
 	KUNIT_CASE(out_of_memory_is_an_error),

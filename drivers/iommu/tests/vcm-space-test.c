@@ -20,12 +20,14 @@
 #include <linux/limits.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/platform_device.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
 
 #include "../vcm-domain.h"
 #include "../vcm-device.h"
+#include "../vcm-fwspec.h"
 #include "../vcm-mapping.h"
 #include "../vcm-region.h"
 #include "../vcm-parent.h"
@@ -1469,6 +1471,27 @@ static void no_domain_is_no_space(struct kunit *test)
 			    iommu_get_domain_for_dev(dev));
 }
 
+/* What the core does for a device that was added, for one that could not be. */
+static void what_names_the_iommu_is_freed(struct kunit *test)
+{
+	struct platform_device *pdev = platform_device_alloc("vcm-test", 0);
+	struct iommu_fwspec *fwspec;
+
+	KUNIT_ASSERT_NOT_NULL(test, pdev);
+	/* There may be nothing to free. */
+	vcm_fwspec_free(&pdev->dev);
+	KUNIT_EXPECT_EQ(test, vcm_fwspec_init(&pdev->dev, vcm_space_fwnode()),
+			0);
+	fwspec = dev_iommu_fwspec_get(&pdev->dev);
+	KUNIT_EXPECT_NOT_NULL(test, fwspec);
+	if (fwspec)
+		KUNIT_EXPECT_PTR_EQ(test, fwspec->iommu_fwnode,
+				    vcm_space_fwnode());
+	vcm_fwspec_free(&pdev->dev);
+	KUNIT_EXPECT_NULL(test, pdev->dev.iommu);
+	platform_device_put(pdev);
+}
+
 #ifdef VCM_HAVE_FAIL_NTH
 static bool space_translates(struct vcm_space *space)
 {
@@ -1585,6 +1608,7 @@ static struct kunit_case space_test_cases[] = {
 	KUNIT_CASE(direct_regions_may_overlap),
 	KUNIT_CASE(faults_are_told),
 	KUNIT_CASE(no_domain_is_no_space),
+	KUNIT_CASE(what_names_the_iommu_is_freed),
 #ifdef VCM_HAVE_FAIL_NTH
 	KUNIT_CASE(out_of_memory_leaves_no_space),
 	KUNIT_CASE(out_of_memory_leaves_no_fixed_mapping),
