@@ -16,6 +16,8 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/shrinker.h>
 #include <linux/sizes.h>
 #include <linux/sort.h>
@@ -652,6 +654,17 @@ static void nothing_is_kept_of_what_others_need(struct kunit *test)
 	vcm_fake_buddy.spare = -1;
 	KUNIT_EXPECT_FALSE(test, vcm_pool_add_one(numa_mem_id(),
 						  VCM_CHUNK_64K));
+}
+
+/* What it has is what it was chosen for. */
+static void nothing_is_kept_of_a_victim(struct kunit *test)
+{
+	current->signal->oom_mm = current->active_mm;
+	put_chunks(test, VCM_CHUNK_64K, 3);
+	current->signal->oom_mm = NULL;
+	expect_total(test, 0);
+	put_chunks(test, VCM_CHUNK_64K, 3);
+	expect_held(test, VCM_CHUNK_64K, 0, 3);
 }
 
 static void the_worker_rests_under_pressure(struct kunit *test)
@@ -1437,6 +1450,7 @@ static struct kunit_case pool_test_cases[] = {
 	KUNIT_CASE(counting_is_looking_for_memory),
 	KUNIT_CASE(nothing_is_kept_under_pressure),
 	KUNIT_CASE(nothing_is_kept_of_what_others_need),
+	KUNIT_CASE(nothing_is_kept_of_a_victim),
 	KUNIT_CASE(the_worker_rests_under_pressure),
 	KUNIT_CASE(what_was_dirty_may_be_taken_meanwhile),
 	KUNIT_CASE(chunks_are_zeroed_step_by_step),
