@@ -229,6 +229,8 @@ static void make_up(const struct estimate_case *c)
 	atomic_long_set(&zone->managed_pages, c->managed);
 	zone->_watermark[WMARK_LOW] = 400;
 	zone->_watermark[WMARK_HIGH] = 500;
+	/* Nothing is kept for it. */
+	zone->watermark_boost = 700;
 	zone->lowmem_reserve[high] = 20;
 	zone->lowmem_reserve[MAX_NR_ZONES - 1] = 60;
 	zone->nr_free_highatomic = 50;
