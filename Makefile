@@ -57,7 +57,7 @@ setup: ## download and prepare the kernel, install the packages of all targets
 	@scripts/setup.sh --for all
 
 tests: ## build the test programs into out/tests
-	@$(call load_env,build tests) && $(MAKE) -C tools O="$(OUT)/tests" KSRC="$$KSRC" tests
+	@$(call load_env,build tests) && $(MAKE) -C tools O="$(OUT)/tests" tests
 
 arm64: ## modules and test programs for guests of 'scripts/vm.sh --arch arm64', into out/arm64
 	@$(call load_env,build tests,$@) && \
@@ -115,7 +115,7 @@ COUNT_LIMIT := 1.26
 bench-count: modules ## count the instructions of each step: no ratio to system may grow
 	@scripts/bench.sh count --limit $(COUNT_LIMIT) $(if $(LARGEST),--largest $(LARGEST)) $(if $(UPDATE),--update) $(if $(PROFILE),--profile $(PROFILE))
 
-bench-iova: modules tests ## measure placement and mapping against the DMA API alone
+bench-iova: modules ## measure placement and mapping against the DMA API alone
 	@scripts/bench.sh iova
 
 bench-space: modules ## measure address spaces: create, destroy, switch

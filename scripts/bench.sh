@@ -14,8 +14,6 @@ readonly TOOLS=$VCM_TOP/tools/vcm-bench
 readonly PARTS=(heaps fragments threads) IOMMUS=(intel amd virtio)
 # Boots that die before the run begins, which multi-threaded TCG has now and then.
 readonly TRIES=4
-# Microseconds that placing a buffer may take, with so many in the tree.
-readonly PLACE=$VCM_TOP/out/tests/vcm-extent-bench PLACE_GOAL=5 PLACE_LIVE=10000
 # Four devices for threads, besides the narrow one.
 readonly WIDE=edu,dma_mask=0xffffffff
 readonly FIVE_DEVICES=(--module "vcm-edu-test:dma_bits=28,32,32,32,32" --device "$WIDE"
@@ -24,7 +22,7 @@ readonly FIVE_DEVICES=(--module "vcm-edu-test:dma_bits=28,32,32,32,32" --device 
 # The guests of iova: a name, the memory, the sections of vcm-bench, and options of vm.sh.
 # Lazy is the kernel's default; QEMU's amd-iommu makes the kernel choose strict.
 readonly IOVA_BOOTS=(
-	"intel-lazy    1G pack,leaves,map --iommu intel"
+	"intel-lazy    1G pack,place,leaves,map --iommu intel"
 	"intel-strict  1G map   --iommu intel --append iommu.strict=1"
 	"amd           1G map   --iommu amd"
 	"virtio-lazy   1G map   --iommu virtio"
@@ -105,7 +103,7 @@ find_module() {
 }
 
 prepare() {
-	load_kernel_env x86_64 build guest bench "$@"
+	load_kernel_env x86_64 build guest bench
 	mkdir -p "$OUT"
 	make -s -C "$VCM_TOP/tools" O="$OUT" vcm-bench
 	cat >"$OUT/guest.sh" <<'GUEST'
@@ -116,7 +114,6 @@ case "$*" in
 *count-*) /vcm-bench "$@" >/tmp/count && cat /tmp/count ;;
 *) /vcm-bench "$@" ;;
 esac || exit
-[ ! -x /vcm-extent-bench ] || for i in 1 2 3; do /vcm-extent-bench --bench; done
 GUEST
 	chmod +x "$OUT/guest.sh"
 }
@@ -282,19 +279,6 @@ report_goals() {
 	echo "$(cat "$@" | grep -c '^PASS' || true) goals reached, $(cat "$@" | grep -c '^MISS' || true) missed"
 }
 
-# A line of the table for the program that places buffers in a tree: the best of
-# its runs, because what else the host does only adds.
-place_goal() {
-	awk -v live="$PLACE_LIVE" -v goal="$PLACE_GOAL" '
-		$1 == live && NF == 3 && (!n++ || $2 < place) { place = $2; free = $3 }
-		END {
-			if (n)
-				printf "%s  %-28s %.1f us to place, %.1f us to free, best of %d (goal %d us)\n",
-				       place <= goal * 1000 ? "PASS" : "MISS",
-				       live " live ranges", place / 1000, free / 1000, n, goal
-		}' "$1"
-}
-
 # run_boot LOG VM_OPTION... -- ARG...
 run_boot() {
 	local log=$1
@@ -305,19 +289,15 @@ run_boot() {
 }
 
 bench_iova() {
-	local patterns=("$@") boot options sections place log logs=() file
+	local patterns=("$@") boot options sections log logs=()
 
-	prepare tests
+	prepare
 	for boot in "${IOVA_BOOTS[@]}"; do
 		read -ra options <<<"$boot"
 		is_selected "${options[0]}" "${patterns[@]}" || continue
 		log=$OUT/iova-${options[0]}.txt
 		IFS=, read -ra sections <<<"${options[2]}"
-		file=()
-		[[ ${options[2]} != pack* || ! -x $PLACE ]] || file=(--file "$PLACE:/vcm-extent-bench")
-		run_boot "$log" --mem "${options[1]}" "${options[@]:3}" "${file[@]}" -- "${sections[@]}"
-		place=$(place_goal "$log")
-		echo "$place" >>"$log"
+		run_boot "$log" --mem "${options[1]}" "${options[@]:3}" -- "${sections[@]}"
 		logs+=("$log")
 	done
 	[[ ${#logs[@]} -gt 0 ]] || die "no such guest (see --help)"

@@ -226,22 +226,13 @@ static int bench_dev(void)
 	return bench_fd;
 }
 
-void bench_init(struct vcm_bench_run *run, const struct importer *importer, int dmabuf,
-		enum vcm_bench_mode mode, uint32_t rounds)
+static int bench_call(int bench, unsigned long request, void *arg, const char *what)
 {
-	memset(run, 0, sizeof(*run));
-	memcpy(run->device, importer->name, sizeof(run->device));
-	run->fd = dmabuf;
-	run->mode = mode;
-	run->rounds = rounds;
-}
+	int ret = ioctl(bench, request, arg);
 
-void bench_run(struct vcm_bench_run *run, uint64_t *map_ns, uint64_t *unmap_ns)
-{
-	run->map_ns = (uintptr_t)map_ns;
-	run->unmap_ns = (uintptr_t)unmap_ns;
-	if (ioctl(bench_dev(), VCM_BENCH_IOC_RUN, run))
-		die("/dev/vcm-bench: run: %s", strerror(errno));
+	if (ret < 0)
+		die("/dev/vcm-bench: %s: %s", what, strerror(errno));
+	return ret;
 }
 
 size_t bench_slabs(const struct importer *importer, uint64_t size, uint64_t **addrs)
@@ -251,8 +242,7 @@ size_t bench_slabs(const struct importer *importer, uint64_t size, uint64_t **ad
 	*addrs = xmalloc(slabs.max * sizeof(**addrs));
 	memcpy(slabs.device, importer->name, sizeof(slabs.device));
 	slabs.addrs = (uintptr_t)*addrs;
-	if (ioctl(bench_dev(), VCM_BENCH_IOC_SLABS, &slabs))
-		die("/dev/vcm-bench: slabs: %s", strerror(errno));
+	bench_call(bench_dev(), VCM_BENCH_IOC_SLABS, &slabs, "slabs");
 	return slabs.count;
 }
 
@@ -268,44 +258,52 @@ int bench_leaves(const struct importer *importer, int dmabuf, struct vcm_bench_l
 }
 
 static void bench_steps(unsigned long request, const char *what, const char *device,
-			int dmabuf, uint32_t rounds, uint64_t *ns)
+			int dmabuf, uint32_t rounds, uint32_t segment, uint64_t *ns)
 {
 	struct vcm_bench_steps steps = {
 		.fd = dmabuf,
 		.rounds = rounds,
+		.segment = segment,
 		.ns = (uintptr_t)ns,
 	};
 
 	snprintf(steps.device, sizeof(steps.device), "%s", device);
-	if (ioctl(bench_dev(), request, &steps))
-		die("/dev/vcm-bench: %s: %s", what, strerror(errno));
+	bench_call(bench_dev(), request, &steps, what);
 }
 
 void bench_vmap(int dmabuf, uint32_t rounds, uint64_t *ns)
 {
-	bench_steps(VCM_BENCH_IOC_VMAP, "vmap", "", dmabuf, rounds, ns);
+	bench_steps(VCM_BENCH_IOC_VMAP, "vmap", "", dmabuf, rounds, 0, ns);
 }
 
 void bench_attach(const struct importer *importer, int dmabuf, uint32_t rounds, uint64_t *ns)
 {
-	bench_steps(VCM_BENCH_IOC_ATTACH, "attach and map", importer->name, dmabuf, rounds, ns);
+	bench_steps(VCM_BENCH_IOC_ATTACH, "attach and map", importer->name, dmabuf, rounds, 0, ns);
+}
+
+void bench_map(const struct importer *importer, int dmabuf, uint32_t rounds, uint32_t segment,
+	       uint64_t *ns)
+{
+	bench_steps(segment ? VCM_BENCH_IOC_PLAIN : VCM_BENCH_IOC_MAP, "map", importer->name,
+		    dmabuf, rounds, segment, ns);
 }
 
 uint64_t bench_flush(const struct importer *importer, int dmabuf)
 {
 	uint64_t ns;
 
-	bench_steps(VCM_BENCH_IOC_FLUSH, "flush", importer->name, dmabuf, 1, &ns);
+	bench_steps(VCM_BENCH_IOC_FLUSH, "flush", importer->name, dmabuf, 1, 0, &ns);
 	return ns;
 }
 
-uint64_t bench_large(const struct importer *importer, int dmabuf, uint64_t min)
+uint64_t bench_large(const struct importer *importer, int dmabuf, uint64_t min, uint64_t *nr)
 {
 	struct vcm_bench_runs runs = { .min = min, .fd = dmabuf };
 
 	memcpy(runs.device, importer->name, sizeof(runs.device));
-	if (ioctl(bench_dev(), VCM_BENCH_IOC_RUNS, &runs))
-		die("/dev/vcm-bench: runs: %s", strerror(errno));
+	bench_call(bench_dev(), VCM_BENCH_IOC_RUNS, &runs, "runs");
+	if (nr)
+		*nr = runs.runs;
 	return runs.large;
 }
 
@@ -318,8 +316,7 @@ uint32_t bench_pieces(uint64_t block, uint64_t least, uint64_t change, uint32_t 
 		.singles = *singles,
 	};
 
-	if (ioctl(bench_dev(), VCM_BENCH_IOC_PIECES, &pieces))
-		die("/dev/vcm-bench: pieces: %s", strerror(errno));
+	bench_call(bench_dev(), VCM_BENCH_IOC_PIECES, &pieces, "pieces");
 	*singles = pieces.singles;
 	return pieces.blocks;
 }
@@ -340,29 +337,22 @@ void bench_queue(int bench, const struct importer *importer, int dmabuf)
 	struct vcm_bench_queue queue = { .fd = dmabuf };
 
 	memcpy(queue.device, importer->name, sizeof(queue.device));
-	if (ioctl(bench, VCM_BENCH_IOC_QUEUE, &queue))
-		die("/dev/vcm-bench: queue: %s", strerror(errno));
+	bench_call(bench, VCM_BENCH_IOC_QUEUE, &queue, "queue");
 }
 
 void bench_frames(int bench, uint32_t count)
 {
-	if (ioctl(bench, VCM_BENCH_IOC_FRAMES, &count))
-		die("/dev/vcm-bench: frames: %s", strerror(errno));
+	bench_call(bench, VCM_BENCH_IOC_FRAMES, &count, "frames");
 }
 
 void bench_frames_free(int bench)
 {
-	if (ioctl(bench, VCM_BENCH_IOC_FRAMES_FREE))
-		die("/dev/vcm-bench: free the frames: %s", strerror(errno));
+	bench_call(bench, VCM_BENCH_IOC_FRAMES_FREE, NULL, "free the frames");
 }
 
 int bench_empty(void)
 {
-	int dmabuf = ioctl(bench_dev(), VCM_BENCH_IOC_EMPTY, 0);
-
-	if (dmabuf < 0)
-		die("/dev/vcm-bench: a dma-buf without memory: %s", strerror(errno));
-	return dmabuf;
+	return bench_call(bench_dev(), VCM_BENCH_IOC_EMPTY, NULL, "a dma-buf without memory");
 }
 
 /* A driver that is in the kernel may be there without its IOMMU. */

@@ -63,10 +63,6 @@ void importer_unmap(const struct importer *importer, const struct vcm_edu_import
 
 /* --- The measuring module --- */
 
-void bench_init(struct vcm_bench_run *run, const struct importer *importer, int dmabuf,
-		enum vcm_bench_mode mode, uint32_t rounds);
-void bench_run(struct vcm_bench_run *run, uint64_t *map_ns, uint64_t *unmap_ns);
-
 /* Addresses of all reservations of @size bytes that can be had at once; their number. */
 size_t bench_slabs(const struct importer *importer, uint64_t size, uint64_t **addrs);
 
@@ -77,8 +73,14 @@ int bench_leaves(const struct importer *importer, int dmabuf, struct vcm_bench_l
 void bench_vmap(int dmabuf, uint32_t rounds, uint64_t *ns);
 /* Times using a buffer @rounds times, VCM_BENCH_ATTACH_STEPS each. */
 void bench_attach(const struct importer *importer, int dmabuf, uint32_t rounds, uint64_t *ns);
-/* Bytes in runs of at least @min bytes, of any exporter that shows its pages. */
-uint64_t bench_large(const struct importer *importer, int dmabuf, uint64_t min);
+/*
+ * Times mapping a buffer as importers do it, or its pages in segments of @segment bytes through
+ * the DMA API alone, and unmapping it: two each, VCM_BENCH_FAILED where there is no room.
+ */
+void bench_map(const struct importer *importer, int dmabuf, uint32_t rounds, uint32_t segment,
+	       uint64_t *ns);
+/* Bytes in runs of at least @min bytes, of any exporter that shows its pages; @nr of any size. */
+uint64_t bench_large(const struct importer *importer, int dmabuf, uint64_t min, uint64_t *nr);
 /* Nanoseconds until the IOMMU has forgotten all of a mapping, at once. */
 uint64_t bench_flush(const struct importer *importer, int dmabuf);
 /*

@@ -197,7 +197,7 @@ static void shares_take(struct shares *shares, int i, enum peer peer,
 {
 	int dmabuf = peer_alloc(peer, LENGTH);
 
-	shares->runs[i] = share(bench_large(importer, dmabuf, LARGE));
+	shares->runs[i] = share(bench_large(importer, dmabuf, LARGE, NULL));
 	shares->chunks[i] = peer == PEER_SYSTEM ? 0 : share(vcm_large(dmabuf, LARGE));
 	close(dmabuf);
 }

@@ -30,9 +30,8 @@
 struct way {
 	unsigned int device;		/* index of the importer */
 	int dmabuf;			/* the buffer */
-	enum vcm_bench_mode mode;	/* through its exporter or not */
-	uint32_t segment;		/* longest segment, for VCM_BENCH_PLAIN */
-	unsigned int runs;		/* physically contiguous runs */
+	uint32_t segment;		/* longest segment for the DMA API alone; 0: through the exporter */
+	uint64_t runs;			/* physically contiguous runs */
 	uint64_t *map_ns;		/* times so far */
 	uint64_t *unmap_ns;		/* the same for unmapping */
 	uint64_t *sum_ns;		/* both together */
@@ -62,23 +61,20 @@ static void way_fini(struct way *way)
  */
 static double way_turn(struct way *way, const struct importer *importer)
 {
-	uint64_t map[TURN], unmap[TURN], sum[TURN];
-	struct vcm_bench_run run;
+	uint64_t both[TURN][2], sum[TURN];
 	size_t n = 0;
 	int i;
 
 	usleep(25000);
-	bench_init(&run, importer, way->dmabuf, way->mode, TURN);
-	run.segment = way->segment;
-	bench_run(&run, map, unmap);
-	way->runs = run.runs;
-	way->failures += run.failures;
+	bench_map(importer, way->dmabuf, TURN, way->segment, *both);
 	for (i = 0; i < TURN; i++) {
-		if (map[i] == VCM_BENCH_FAILED)
+		if (both[i][0] == VCM_BENCH_FAILED) {
+			way->failures++;
 			continue;
-		way->map_ns[way->n] = map[i];
-		way->unmap_ns[way->n] = unmap[i];
-		sum[n] = map[i] + unmap[i];
+		}
+		way->map_ns[way->n] = both[i][0];
+		way->unmap_ns[way->n] = both[i][1];
+		sum[n] = both[i][0] + both[i][1];
 		way->sum_ns[way->n++] = sum[n++];
 	}
 	return summarise(sum, n).median;
@@ -91,9 +87,10 @@ static void way_report(struct way *way, const char *name, struct summary *sum)
 	char text[3][64];
 
 	*sum = summarise(way->sum_ns, way->n);
-	note("  %-8s both %s, map %s, unmap %s, %zu rounds, %zu failed, %u runs", name,
+	note("  %-8s both %s, map %s, unmap %s, %zu rounds, %zu failed, %llu runs", name,
 	     summary_text(sum, text[0]), summary_text(&map, text[1]),
-	     summary_text(&unmap, text[2]), way->n, way->failures, way->runs);
+	     summary_text(&unmap, text[2]), way->n, way->failures,
+	     (unsigned long long)way->runs);
 }
 
 /*
@@ -109,6 +106,8 @@ static double compare_ways(const struct options *options, struct way *one, struc
 	struct importer importer;
 
 	importer_open(&importer, one->device);
+	bench_large(&importer, one->dmabuf, 1, &one->runs);
+	bench_large(&importer, two->dmabuf, 1, &two->runs);
 	way_init(one, options->rounds);
 	way_init(two, options->rounds);
 	/* The first turn warms up. */
@@ -124,7 +123,7 @@ static double compare_ways(const struct options *options, struct way *one, struc
 		ratios[i] = ns / way_turn(two, &importer);
 	}
 	way_report(one, "vcm", first);
-	way_report(two, two->mode == VCM_BENCH_PLAIN ? "plain" : "system", second);
+	way_report(two, two->segment ? "plain" : "system", second);
 	way_fini(two);
 	way_fini(one);
 	importer_close(&importer);
@@ -176,12 +175,10 @@ static void map_against_plain(const struct options *options, int i, unsigned int
 	struct way vcm = {
 		.device = device,
 		.dmabuf = alloc_buffer(i),
-		.mode = VCM_BENCH_DMABUF,
 	};
 	struct way plain = {
 		.device = device,
 		.dmabuf = vcm.dmabuf,
-		.mode = VCM_BENCH_PLAIN,
 		.segment = buffers[i].size,
 	};
 	bool goal = buffers[i].size == MIB(1) && buffers[i].scattered && device == WIDE;
@@ -201,8 +198,8 @@ static void map_against_plain(const struct options *options, int i, unsigned int
 
 static void map_against_system(const struct options *options, bool scattered)
 {
-	struct way vcm = { .device = WIDE, .mode = VCM_BENCH_DMABUF };
-	struct way system = { .device = WIDE, .mode = VCM_BENCH_DMABUF };
+	struct way vcm = { .device = WIDE };
+	struct way system = { .device = WIDE };
 	bool goal = scattered && !strcmp(iommu_name(), "intel");
 	struct summary one, two;
 	double ratio;
@@ -214,8 +211,8 @@ static void map_against_system(const struct options *options, bool scattered)
 	ratio = 1 / compare_ways(options, &vcm, &system, &one, &two);
 	report(goal ? reached(ratio >= 8) : INFO,
 	       scattered ? "2 MB, system scattered" : "2 MB, system as it comes",
-	       "vcm %.1f us, system %.1f us in %u runs: %.1f times faster%s", one.median / 1000,
-	       two.median / 1000, system.runs, ratio, goal ? " (goal 8)" : "");
+	       "vcm %.1f us, system %.1f us in %llu runs: %.1f times faster%s", one.median / 1000,
+	       two.median / 1000, (unsigned long long)system.runs, ratio, goal ? " (goal 8)" : "");
 	close(vcm.dmabuf);
 	close(system.dmabuf);
 }

@@ -140,6 +140,49 @@ static void pack_mixed(const struct options *options, uint64_t total)
 	       SEEDS);
 }
 
+/* --- Among many -------------------------------------------------------- */
+
+/* What is shorter, or a power of two, the DMA API packs as well. */
+#define PLACED KIB(68)
+#define FEW 10
+#define MANY 10000
+#define PLACE_GOAL 2.0
+
+/* Nanoseconds to map a buffer while it is mapped @n times already. */
+static struct summary time_among(const struct importer *importer, int dmabuf, unsigned int n,
+				 unsigned int rounds)
+{
+	uint64_t ns[rounds][VCM_BENCH_ATTACH_STEPS], map[rounds];
+	int bench = bench_open(), i;
+
+	while (n--)
+		bench_queue(bench, importer, dmabuf);
+	bench_attach(importer, dmabuf, rounds, *ns);
+	for (i = 0; i < rounds; i++)
+		map[i] = ns[i][VCM_BENCH_MAP];
+	close(bench);
+	settle();
+	return summarise(map, rounds);
+}
+
+void section_place(const struct options *options)
+{
+	struct importer importer;
+	int dmabuf = heap_alloc(HEAP_VCM, PLACED);
+	struct summary few, many;
+	double times;
+
+	importer_open(&importer, 1);
+	few = time_among(&importer, dmabuf, FEW, options->rounds);
+	many = time_among(&importer, dmabuf, MANY, options->rounds);
+	times = many.median / few.median;
+	report(reached(times <= PLACE_GOAL), "68 KB among 10000",
+	       "%.1f us, among %u %.1f us: %.2f times (goal %.0f at most)", many.median / 1e3,
+	       FEW, few.median / 1e3, times, PLACE_GOAL);
+	importer_close(&importer);
+	close(dmabuf);
+}
+
 void section_pack(const struct options *options)
 {
 	struct importer importer;

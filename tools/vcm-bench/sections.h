@@ -20,6 +20,8 @@ struct options {
 
 /* How much of a narrow address space buffers can take. */
 void section_pack(const struct options *options);
+/* How long placing a buffer takes where there are many. */
+void section_place(const struct options *options);
 /* Whether a large buffer finds room in an address space that others left in holes. */
 void section_holes(const struct options *options);
 /* What it takes to map and unmap 64 MiB. */

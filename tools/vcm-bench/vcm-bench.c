@@ -14,7 +14,7 @@
 static const char usage[] =
 	"usage: vcm-bench [OPTION]... SECTION...\n"
 	"\n"
-	"pack, holes, map, leaves, space: each line of the result says PASS or MISS of a\n"
+	"pack, place, holes, map, leaves, space: each line of the result says PASS or MISS of a\n"
 	"goal, or info; times are medians, with the quartiles behind them.\n"
 	"\n"
 	"machine, overhead, steps, loop, frag, threads: lines of fields for a program.\n"
@@ -33,6 +33,7 @@ static const struct section {
 	void (*run)(const struct options *options);
 } sections[] = {
 	{ "pack", section_pack },
+	{ "place", section_place },
 	{ "holes", section_holes },
 	{ "map", section_map },
 	{ "leaves", section_leaves },

@@ -15,50 +15,8 @@
 
 #define VCM_BENCH_MAX_ROUNDS	100000
 
-/* The time of a round in which the buffer could not be mapped */
+/* The time of a round of VCM_BENCH_IOC_MAP and _PLAIN in which there was no room */
 #define VCM_BENCH_FAILED	(~(__u64)0)
-
-enum vcm_bench_mode {
-	VCM_BENCH_DMABUF = 0,	/* dma_buf_map_attachment() */
-	VCM_BENCH_PLAIN = 1,	/* dma_map_sgtable() of the same pages */
-};
-
-/**
- * struct vcm_bench_run - map and unmap a buffer for a device many times
- * @device: in: name of a PCI device that a driver is bound to
- * @fd: in: the dma-buf
- * @mode: in: &enum vcm_bench_mode
- * @rounds: in: how many times, at most VCM_BENCH_MAX_ROUNDS
- * @segment: in: VCM_BENCH_PLAIN: bytes in the longest segment of the table, a
- *	multiple of the page size; 0: segments as the exporter made them
- * @map_ns: in: address of @rounds __u64 that are set to nanoseconds
- * @unmap_ns: in: the same for unmapping
- * @segments: out: segments of the table that was mapped
- * @runs: out: physically contiguous runs in it
- * @nents: out: DMA segments that came out
- * @failures: out: rounds in which mapping failed
- * @error: out: the error of the last of them, negative, or 0
- * @reserved: must be 0
- *
- * Errors: EINVAL, EBADF, ENODEV (no such device, or no driver is bound to it),
- * EOPNOTSUPP (the exporter shows no pages), EINTR, EFAULT, ENOMEM, and what
- * attaching returns.
- */
-struct vcm_bench_run {
-	char device[VCM_BENCH_NAME_LEN];
-	__s32 fd;
-	__u32 mode;
-	__u32 rounds;
-	__u32 segment;
-	__aligned_u64 map_ns;
-	__aligned_u64 unmap_ns;
-	__u32 segments;
-	__u32 runs;
-	__u32 nents;
-	__u32 failures;
-	__s32 error;
-	__u32 reserved;
-};
 
 /**
  * struct vcm_bench_slabs - what the DMA API gives out in one size
@@ -68,7 +26,8 @@ struct vcm_bench_run {
  * @max: in: how many to try
  * @count: out: how many could be had at once; all are given back
  *
- * Errors: EINVAL, ENODEV, EFAULT, ENOMEM, EOPNOTSUPP (no IOMMU).
+ * Errors: EINVAL, ENODEV (no such device, or no driver is bound to it), EFAULT, ENOMEM,
+ * EOPNOTSUPP (no IOMMU).
  */
 struct vcm_bench_slabs {
 	char device[VCM_BENCH_NAME_LEN];
@@ -123,6 +82,9 @@ enum vcm_bench_attach_step {
  *	for VCM_BENCH_IOC_VMAP
  * @fd: in: the dma-buf
  * @rounds: in: how many times, at most VCM_BENCH_MAX_ROUNDS
+ * @segment: in: for VCM_BENCH_IOC_PLAIN bytes in the longest segment of the table, a
+ *	multiple of the page size; else 0
+ * @reserved: must be 0
  * @ns: in: address of @rounds times as many __u64 as there are steps, that are
  *	set to nanoseconds
  *
@@ -132,6 +94,8 @@ struct vcm_bench_steps {
 	char device[VCM_BENCH_NAME_LEN];
 	__s32 fd;
 	__u32 rounds;
+	__u32 segment;
+	__u32 reserved;
 	__aligned_u64 ns;
 };
 
@@ -195,7 +159,8 @@ struct vcm_bench_queue {
 };
 
 #define VCM_BENCH_IOC_MAGIC	0xE8
-#define VCM_BENCH_IOC_RUN	_IOWR(VCM_BENCH_IOC_MAGIC, 0, struct vcm_bench_run)
+/* Two steps: dma_map_sgtable() of the same pages, and dma_unmap_sgtable() */
+#define VCM_BENCH_IOC_PLAIN	_IOW(VCM_BENCH_IOC_MAGIC, 0, struct vcm_bench_steps)
 #define VCM_BENCH_IOC_SLABS	_IOWR(VCM_BENCH_IOC_MAGIC, 1, struct vcm_bench_slabs)
 #define VCM_BENCH_IOC_LEAVES	_IOWR(VCM_BENCH_IOC_MAGIC, 2, struct vcm_bench_leaves)
 #define VCM_BENCH_IOC_VMAP	_IOW(VCM_BENCH_IOC_MAGIC, 3, struct vcm_bench_steps)
@@ -209,6 +174,8 @@ struct vcm_bench_queue {
 #define VCM_BENCH_IOC_QUEUE	_IOW(VCM_BENCH_IOC_MAGIC, 9, struct vcm_bench_queue)
 /* Sync, unmap and map so many times: the queued buffers in turn. ENOENT: there is none */
 #define VCM_BENCH_IOC_FRAMES	_IOW(VCM_BENCH_IOC_MAGIC, 10, __u32)
+/* Two steps: the first dma_buf_map_attachment() of an attachment, and the end of that */
+#define VCM_BENCH_IOC_MAP	_IOW(VCM_BENCH_IOC_MAGIC, 12, struct vcm_bench_steps)
 /* Unmap and detach all queued buffers */
 #define VCM_BENCH_IOC_FRAMES_FREE	_IO(VCM_BENCH_IOC_MAGIC, 11)
 

@@ -15,7 +15,6 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
-#include <linux/dma-resv.h>
 #include <linux/fcntl.h>
 #include <linux/gfp.h>
 #include <linux/iommu.h>
@@ -37,18 +36,12 @@
 
 #include "vcm-bench.h"
 
-/**
- * struct bench - a buffer and the device that it is mapped for
- * @dev: the device, locked: its driver stays bound
- * @dmabuf: the buffer
- * @attachment: of @dev to @dmabuf
- * @plain: the buffer's pages in a table of our own, or empty
- */
+/* A buffer and the device that it is mapped for */
 struct bench {
-	struct device *dev;
+	struct device *dev;	/* locked: its driver stays bound; or NULL */
 	struct dma_buf *dmabuf;
-	struct dma_buf_attachment *attachment;
-	struct sg_table plain;
+	size_t segment;		/* bytes in the longest segment of @plain */
+	struct sg_table plain;	/* the buffer's pages in a table of our own, or empty */
 };
 
 /* --- The device -------------------------------------------------------- */
@@ -80,43 +73,6 @@ static void bench_device_put(struct device *dev)
 
 /* --- The buffer -------------------------------------------------------- */
 
-static int bench_begin(struct bench *bench, char *name, int fd)
-{
-	int ret;
-
-	*bench = (struct bench){};
-	bench->dev = bench_device_get(name);
-	if (IS_ERR(bench->dev))
-		return PTR_ERR(bench->dev);
-
-	bench->dmabuf = dma_buf_get(fd);
-	if (IS_ERR(bench->dmabuf)) {
-		ret = PTR_ERR(bench->dmabuf);
-		goto put_device;
-	}
-
-	bench->attachment = dma_buf_attach(bench->dmabuf, bench->dev);
-	if (IS_ERR(bench->attachment)) {
-		ret = PTR_ERR(bench->attachment);
-		goto put_dmabuf;
-	}
-	return 0;
-
-put_dmabuf:
-	dma_buf_put(bench->dmabuf);
-put_device:
-	bench_device_put(bench->dev);
-	return ret;
-}
-
-static void bench_end(struct bench *bench)
-{
-	sg_free_table(&bench->plain);
-	dma_buf_detach(bench->dmabuf, bench->attachment);
-	dma_buf_put(bench->dmabuf);
-	bench_device_put(bench->dev);
-}
-
 /* The physically contiguous runs of a table; bytes in those of at least @min. */
 static u64 bench_count_runs(struct sg_table *sgt, u64 min, u64 *large)
 {
@@ -142,33 +98,45 @@ static u64 bench_count_runs(struct sg_table *sgt, u64 min, u64 *large)
 typedef int (*bench_look_fn)(struct bench *bench, struct sg_table *sgt,
 			     void *arg);
 
-/* Show @look the table of a buffer that is mapped for it. */
+/* Attach the device, and show @look the table of the buffer. */
 static int bench_look(struct bench *bench, bench_look_fn look, void *arg)
 {
+	struct dma_buf_attachment *attachment;
 	struct sg_table *sgt;
 	int ret;
 
-	sgt = dma_buf_map_attachment_unlocked(bench->attachment,
-					      DMA_BIDIRECTIONAL);
-	if (IS_ERR(sgt))
-		return PTR_ERR(sgt);
+	attachment = dma_buf_attach(bench->dmabuf, bench->dev);
+	if (IS_ERR(attachment))
+		return PTR_ERR(attachment);
+
+	sgt = dma_buf_map_attachment_unlocked(attachment, DMA_BIDIRECTIONAL);
+	ret = PTR_ERR_OR_ZERO(sgt);
+	if (ret)
+		goto detach;
 	ret = look(bench, sgt, arg);
-	dma_buf_unmap_attachment_unlocked(bench->attachment, sgt,
-					  DMA_BIDIRECTIONAL);
+	dma_buf_unmap_attachment_unlocked(attachment, sgt, DMA_BIDIRECTIONAL);
+detach:
+	dma_buf_detach(bench->dmabuf, attachment);
 	return ret;
 }
 
 /* The same with a buffer and a device that only their names are known of. */
 static int bench_look_at(char *name, int fd, bench_look_fn look, void *arg)
 {
-	struct bench bench;
+	struct bench bench = { .dev = bench_device_get(name) };
 	int ret;
 
-	ret = bench_begin(&bench, name, fd);
+	if (IS_ERR(bench.dev))
+		return PTR_ERR(bench.dev);
+
+	bench.dmabuf = dma_buf_get(fd);
+	ret = PTR_ERR_OR_ZERO(bench.dmabuf);
 	if (ret)
-		return ret;
+		goto put_device;
 	ret = bench_look(&bench, look, arg);
-	bench_end(&bench);
+	dma_buf_put(bench.dmabuf);
+put_device:
+	bench_device_put(bench.dev);
 	return ret;
 }
 
@@ -201,156 +169,16 @@ static unsigned int bench_cut(struct sg_table *from, size_t max,
 /* Take the pages out of the exporter's table. */
 static int bench_copy_table(struct bench *bench, struct sg_table *sgt, void *arg)
 {
-	size_t *max = arg;
 	int ret;
 
 	/* An exporter that hides its pages from importers. */
 	if (!sg_page(sgt->sgl))
 		return -EOPNOTSUPP;
 
-	ret = sg_alloc_table(&bench->plain, bench_cut(sgt, *max, NULL),
+	ret = sg_alloc_table(&bench->plain, bench_cut(sgt, bench->segment, NULL),
 			     GFP_KERNEL);
 	if (!ret)
-		bench_cut(sgt, *max, bench->plain.sgl);
-	return ret;
-}
-
-/* --- Times ------------------------------------------------------------- */
-
-static void bench_describe(struct vcm_bench_run *run, struct sg_table *sgt)
-{
-	u64 large;
-
-	run->segments = sgt->orig_nents;
-	run->nents = sgt->nents;
-	if (sg_page(sgt->sgl))
-		run->runs = bench_count_runs(sgt, 1, &large);
-}
-
-static int bench_round_dmabuf(struct bench *bench, struct vcm_bench_run *run,
-			      u64 *map_ns, u64 *unmap_ns)
-{
-	struct sg_table *sgt;
-	u64 start;
-
-	start = ktime_get_ns();
-	sgt = dma_buf_map_attachment(bench->attachment, DMA_BIDIRECTIONAL);
-	*map_ns = ktime_get_ns() - start;
-	if (IS_ERR(sgt))
-		return PTR_ERR(sgt);
-
-	bench_describe(run, sgt);
-	start = ktime_get_ns();
-	dma_buf_unmap_attachment(bench->attachment, sgt, DMA_BIDIRECTIONAL);
-	*unmap_ns = ktime_get_ns() - start;
-	return 0;
-}
-
-static int bench_round_plain(struct bench *bench, struct vcm_bench_run *run,
-			     u64 *map_ns, u64 *unmap_ns)
-{
-	struct sg_table *sgt = &bench->plain;
-	u64 start;
-	int ret;
-
-	start = ktime_get_ns();
-	ret = dma_map_sgtable(bench->dev, sgt, DMA_BIDIRECTIONAL, 0);
-	*map_ns = ktime_get_ns() - start;
-	if (ret)
-		return ret;
-
-	bench_describe(run, sgt);
-	start = ktime_get_ns();
-	dma_unmap_sgtable(bench->dev, sgt, DMA_BIDIRECTIONAL, 0);
-	*unmap_ns = ktime_get_ns() - start;
-	sgt->nents = sgt->orig_nents;
-	return 0;
-}
-
-static int bench_rounds(struct bench *bench, struct vcm_bench_run *run,
-			u64 *map_ns, u64 *unmap_ns)
-{
-	u32 i;
-
-	for (i = 0; i < run->rounds; i++) {
-		int ret;
-
-		if (fatal_signal_pending(current))
-			return -EINTR;
-
-		/* What is measured is mapping, and not this lock. */
-		dma_resv_lock(bench->dmabuf->resv, NULL);
-		if (run->mode == VCM_BENCH_DMABUF)
-			ret = bench_round_dmabuf(bench, run, &map_ns[i],
-						 &unmap_ns[i]);
-		else
-			ret = bench_round_plain(bench, run, &map_ns[i],
-						&unmap_ns[i]);
-		dma_resv_unlock(bench->dmabuf->resv);
-
-		if (ret) {
-			map_ns[i] = VCM_BENCH_FAILED;
-			unmap_ns[i] = VCM_BENCH_FAILED;
-			run->failures++;
-			run->error = ret;
-		}
-		cond_resched();
-	}
-	return 0;
-}
-
-static int bench_run_copy(const struct vcm_bench_run *run, const u64 *map_ns,
-			  const u64 *unmap_ns)
-{
-	size_t bytes = run->rounds * sizeof(u64);
-
-	if (copy_to_user(u64_to_user_ptr(run->map_ns), map_ns, bytes) ||
-	    copy_to_user(u64_to_user_ptr(run->unmap_ns), unmap_ns, bytes))
-		return -EFAULT;
-	return 0;
-}
-
-static int bench_run_timed(struct bench *bench, struct vcm_bench_run *run)
-{
-	size_t max = run->segment ?: SIZE_MAX;
-	u64 *ns;
-	int ret;
-
-	ns = kvmalloc_array(run->rounds, 2 * sizeof(*ns), GFP_KERNEL);
-	if (!ns)
-		return -ENOMEM;
-
-	ret = 0;
-	if (run->mode == VCM_BENCH_PLAIN)
-		ret = bench_look(bench, bench_copy_table, &max);
-	if (!ret)
-		ret = bench_rounds(bench, run, ns, ns + run->rounds);
-	if (!ret)
-		ret = bench_run_copy(run, ns, ns + run->rounds);
-	kvfree(ns);
-	return ret;
-}
-
-static int bench_run(struct vcm_bench_run *run)
-{
-	struct bench bench;
-	int ret;
-
-	if (run->mode > VCM_BENCH_PLAIN || run->reserved || !run->rounds ||
-	    run->rounds > VCM_BENCH_MAX_ROUNDS || !PAGE_ALIGNED(run->segment))
-		return -EINVAL;
-
-	ret = bench_begin(&bench, run->device, run->fd);
-	if (ret)
-		return ret;
-
-	run->segments = 0;
-	run->runs = 0;
-	run->nents = 0;
-	run->failures = 0;
-	run->error = 0;
-	ret = bench_run_timed(&bench, run);
-	bench_end(&bench);
+		bench_cut(sgt, bench->segment, bench->plain.sgl);
 	return ret;
 }
 
@@ -493,22 +321,21 @@ static int bench_runs(struct vcm_bench_runs *runs)
 
 /* --- Steps ------------------------------------------------------------- */
 
-typedef int (*bench_round_fn)(struct device *dev, struct dma_buf *dmabuf,
-			      u64 *ns);
+typedef int (*bench_round_fn)(struct bench *bench, u64 *ns);
 
 /* Time @round as often as asked for: @nr_steps times each. */
 static int bench_steps_timed(struct vcm_bench_steps *steps, struct device *dev,
 			     bench_round_fn round, unsigned int nr_steps)
 {
+	struct bench bench = { .dev = dev, .segment = steps->segment };
 	size_t step_bytes = nr_steps * sizeof(u64);
-	struct dma_buf *dmabuf;
 	int ret = 0;
 	u64 *ns;
 	u32 i;
 
-	dmabuf = dma_buf_get(steps->fd);
-	if (IS_ERR(dmabuf))
-		return PTR_ERR(dmabuf);
+	bench.dmabuf = dma_buf_get(steps->fd);
+	if (IS_ERR(bench.dmabuf))
+		return PTR_ERR(bench.dmabuf);
 
 	ns = kvcalloc(steps->rounds, step_bytes, GFP_KERNEL);
 	if (!ns) {
@@ -517,7 +344,7 @@ static int bench_steps_timed(struct vcm_bench_steps *steps, struct device *dev,
 	}
 
 	for (i = 0; i < steps->rounds && !ret; i++) {
-		ret = round(dev, dmabuf, ns + i * nr_steps);
+		ret = round(&bench, ns + i * nr_steps);
 		if (fatal_signal_pending(current))
 			ret = -EINTR;
 		cond_resched();
@@ -525,9 +352,10 @@ static int bench_steps_timed(struct vcm_bench_steps *steps, struct device *dev,
 	if (!ret && copy_to_user(u64_to_user_ptr(steps->ns), ns,
 				 steps->rounds * step_bytes))
 		ret = -EFAULT;
+	sg_free_table(&bench.plain);
 	kvfree(ns);
 put_dmabuf:
-	dma_buf_put(dmabuf);
+	dma_buf_put(bench.dmabuf);
 	return ret;
 }
 
@@ -539,8 +367,9 @@ static void bench_read_pages(const void *vaddr, size_t len)
 		READ_ONCE(*((const u8 *)vaddr + offset));
 }
 
-static int bench_vmap_round(struct device *dev, struct dma_buf *dmabuf, u64 *ns)
+static int bench_vmap_round(struct bench *bench, u64 *ns)
 {
+	struct dma_buf *dmabuf = bench->dmabuf;
 	u64 start = ktime_get_ns();
 	struct iosys_map map;
 	int ret;
@@ -579,14 +408,14 @@ static int bench_map_unmap(struct dma_buf_attachment *attachment, u64 *map_ns,
 	return 0;
 }
 
-static int bench_attach_round(struct device *dev, struct dma_buf *dmabuf,
-			      u64 *ns)
+static int bench_attach_round(struct bench *bench, u64 *ns)
 {
+	struct dma_buf *dmabuf = bench->dmabuf;
 	struct dma_buf_attachment *attachment;
 	u64 start = ktime_get_ns();
 	int ret;
 
-	attachment = dma_buf_attach(dmabuf, dev);
+	attachment = dma_buf_attach(dmabuf, bench->dev);
 	ns[VCM_BENCH_ATTACH] = ktime_get_ns() - start;
 	if (IS_ERR(attachment))
 		return PTR_ERR(attachment);
@@ -600,6 +429,49 @@ static int bench_attach_round(struct device *dev, struct dma_buf *dmabuf,
 	start = ktime_get_ns();
 	dma_buf_detach(dmabuf, attachment);
 	ns[VCM_BENCH_DETACH] = ktime_get_ns() - start;
+	return ret;
+}
+
+/* As an importer does it, if there is room. */
+static int bench_map_round(struct bench *bench, u64 *ns)
+{
+	struct dma_buf_attachment *attachment;
+
+	attachment = dma_buf_attach(bench->dmabuf, bench->dev);
+	if (IS_ERR(attachment))
+		return PTR_ERR(attachment);
+	if (bench_map_unmap(attachment, &ns[0], &ns[1]))
+		ns[0] = VCM_BENCH_FAILED;
+	dma_buf_detach(bench->dmabuf, attachment);
+	return 0;
+}
+
+static void bench_plain_map(struct bench *bench, u64 *ns)
+{
+	struct sg_table *sgt = &bench->plain;
+	u64 start = ktime_get_ns();
+	int ret;
+
+	ret = dma_map_sgtable(bench->dev, sgt, DMA_BIDIRECTIONAL, 0);
+	ns[0] = ret ? VCM_BENCH_FAILED : ktime_get_ns() - start;
+	if (ret)
+		return;
+
+	start = ktime_get_ns();
+	dma_unmap_sgtable(bench->dev, sgt, DMA_BIDIRECTIONAL, 0);
+	ns[1] = ktime_get_ns() - start;
+	sgt->nents = sgt->orig_nents;
+}
+
+/* Through the DMA API alone, as most exporters do it. */
+static int bench_plain_round(struct bench *bench, u64 *ns)
+{
+	int ret = 0;
+
+	if (!bench->plain.sgl)
+		ret = bench_look(bench, bench_copy_table, NULL);
+	if (!ret)
+		bench_plain_map(bench, ns);
 	return ret;
 }
 
@@ -634,18 +506,9 @@ static int bench_flush_look(struct bench *bench, struct sg_table *sgt, void *arg
 	return 0;
 }
 
-static int bench_flush_round(struct device *dev, struct dma_buf *dmabuf,
-			     u64 *ns)
+static int bench_flush_round(struct bench *bench, u64 *ns)
 {
-	struct bench bench = { .dev = dev, .dmabuf = dmabuf };
-	int ret;
-
-	bench.attachment = dma_buf_attach(dmabuf, dev);
-	if (IS_ERR(bench.attachment))
-		return PTR_ERR(bench.attachment);
-	ret = bench_look(&bench, bench_flush_look, ns);
-	dma_buf_detach(dmabuf, bench.attachment);
-	return ret;
+	return bench_look(bench, bench_flush_look, ns);
 }
 
 static const struct {
@@ -657,16 +520,22 @@ static const struct {
 	{ VCM_BENCH_IOC_VMAP, bench_vmap_round, VCM_BENCH_VMAP_STEPS, false },
 	{ VCM_BENCH_IOC_ATTACH, bench_attach_round, VCM_BENCH_ATTACH_STEPS, true },
 	{ VCM_BENCH_IOC_FLUSH, bench_flush_round, 1, true },
+	{ VCM_BENCH_IOC_MAP, bench_map_round, 2, true },
+	{ VCM_BENCH_IOC_PLAIN, bench_plain_round, 2, true },
 };
 
 static int bench_steps(unsigned int cmd, struct vcm_bench_steps *steps)
 {
 	struct device *dev = NULL;
+	bool plain = cmd == VCM_BENCH_IOC_PLAIN;
 	int i, ret;
 
 	for (i = 0; bench_rounds_of[i].cmd != cmd; i++)
 		;
-	if (!steps->rounds || steps->rounds > VCM_BENCH_MAX_ROUNDS)
+	if (steps->reserved || !steps->rounds ||
+	    steps->rounds > VCM_BENCH_MAX_ROUNDS ||
+	    !PAGE_ALIGNED(steps->segment) ||
+	    plain != !!steps->segment)
 		return -EINVAL;
 
 	if (bench_rounds_of[i].device) {
@@ -739,16 +608,11 @@ struct bench_file {
 	struct list_head frames;
 };
 
-/**
- * struct bench_frame - a buffer that a device has
- * @item: in &bench_file.frames
- * @attachment: of the device
- * @sgt: its mapping, or NULL
- */
+/* A buffer that a device has */
 struct bench_frame {
-	struct list_head item;
-	struct dma_buf_attachment *attachment;
-	struct sg_table *sgt;
+	struct list_head item;			/* in &bench_file.frames */
+	struct dma_buf_attachment *attachment;	/* of the device */
+	struct sg_table *sgt;			/* its mapping, or NULL */
 };
 
 static int bench_frame_map(struct bench_frame *frame)
@@ -885,18 +749,12 @@ static int bench_frames_free(struct bench_file *bf)
 
 /* --- Memory in pieces -------------------------------------------------- */
 
-/**
- * struct bench_pieces - what memory is cut into, in pages
- * @block: order of a block
- * @least: order of the pieces that are taken
- * @held: those that are taken, sorted
- * @given: the blocks that were given back
- */
+/* What memory is cut into, in pages */
 struct bench_pieces {
-	unsigned int block;
-	unsigned int least;
-	struct list_head *held;
-	struct xarray given;
+	unsigned int block;	/* order of a block */
+	unsigned int least;	/* order of the pieces that are taken */
+	struct list_head *held;	/* those that are taken, sorted */
+	struct xarray given;	/* the blocks that were given back */
 };
 
 static void bench_hold(struct list_head *held, struct page *page,
@@ -1104,7 +962,6 @@ static int bench_pieces(struct bench_file *bf, struct vcm_bench_pieces *pieces)
 /* --- The character device ---------------------------------------------- */
 
 union bench_ioctl_args {
-	struct vcm_bench_run run;
 	struct vcm_bench_slabs slabs;
 	struct vcm_bench_leaves leaves;
 	struct vcm_bench_steps steps;
@@ -1118,8 +975,6 @@ static int bench_ioctl_run(struct bench_file *bf, unsigned int cmd,
 			   union bench_ioctl_args *args)
 {
 	switch (cmd) {
-	case VCM_BENCH_IOC_RUN:
-		return bench_run(&args->run);
 	case VCM_BENCH_IOC_SLABS:
 		return bench_slabs(&args->slabs);
 	case VCM_BENCH_IOC_LEAVES:
@@ -1127,6 +982,8 @@ static int bench_ioctl_run(struct bench_file *bf, unsigned int cmd,
 	case VCM_BENCH_IOC_VMAP:
 	case VCM_BENCH_IOC_ATTACH:
 	case VCM_BENCH_IOC_FLUSH:
+	case VCM_BENCH_IOC_MAP:
+	case VCM_BENCH_IOC_PLAIN:
 		return bench_steps(cmd, &args->steps);
 	case VCM_BENCH_IOC_RUNS:
 		return bench_runs(&args->runs);
