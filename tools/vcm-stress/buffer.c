@@ -28,21 +28,13 @@ static bool hostile(const struct thread *t)
 
 /* --- Contents ---------------------------------------------------------- */
 
-/*
- * What a filled buffer has at an offset.
- * @tag: what it was filled with, 0 for a new one
- * @offset: a multiple of 8
- */
+/* What a filled buffer has at an offset. */
 uint64_t word_of(uint64_t tag, uint64_t offset)
 {
 	return tag ? rng_mix(tag + offset) | 1 : 0;
 }
 
-/*
- * Where in a page a buffer has its third word.
- * @tag: what it was filled with
- * @page: number of the page
- */
+/* Where in a page a buffer has its third word. */
 uint64_t offset_of(uint64_t tag, uint64_t page)
 {
 	return page * PAGE + rng_mix(tag ^ page) % (PAGE / WORD) * WORD;

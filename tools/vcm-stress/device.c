@@ -89,10 +89,7 @@ static uint32_t some_space(struct thread *t, unsigned int *edu)
 	return raw % 16 == 15 ? raw >> 32 : t->w->spaces[n].number;
 }
 
-/*
- * Have a device import a buffer.
- * @b: the buffer; the import it had before is released
- */
+/* Have a device import a buffer. */
 bool do_import(struct thread *t, struct buffer *b)
 {
 	uint32_t space = 0;
@@ -321,10 +318,7 @@ bool do_hostile_space(struct thread *t, struct buffer *b)
 	return true;
 }
 
-/*
- * Any call of the importer, with any contents.
- * @b: a buffer that it may know
- */
+/* Any call of the importer, with any contents. */
 bool do_hostile_device(struct thread *t, struct buffer *b)
 {
 	static const unsigned long commands[] = {

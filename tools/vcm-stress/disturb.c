@@ -207,20 +207,13 @@ const char *disturbance(unsigned int n)
 	return all[n].name;
 }
 
-/*
- * Returns whether a disturbance is possible on this machine.
- * @n: its number
- */
+/* Returns whether a disturbance is possible on this machine. */
 bool can_disturb(unsigned int n)
 {
 	return !access(all[n].file, F_OK);
 }
 
-/*
- * Disturb the workers in every way, in any order.
- * @workers: the workers
- * @done: counts what was done
- */
+/* Disturb the workers in every way, in any order. */
 void disturb(struct shared *shared, struct rng *rng, const pid_t *workers, unsigned int *done)
 {
 	struct scene scene = { shared, rng, workers };

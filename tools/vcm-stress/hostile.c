@@ -82,7 +82,6 @@ uint64_t odd_value(struct rng *rng)
 /*
  * Keep a hostile length from being one that takes seconds to zero. Returns @length if it
  * is short, or longer than memory.
- * @length: any length
  */
 uint64_t cap_length(const struct shared *shared, uint64_t length)
 {
@@ -91,12 +90,7 @@ uint64_t cap_length(const struct shared *shared, uint64_t length)
 	return length % 0x20000 + 1;
 }
 
-/*
- * Change a word of a structure, or two, or half of the time none.
- * @t: the thread; if it is not hostile nothing is changed
- * @arg: the structure
- * @size: bytes in it
- */
+/* Change a word of a structure, or two, or half of the time none. */
 void mutate(struct thread *t, void *arg, size_t size)
 {
 	unsigned int n = rng_below(&t->rng, 4), i;
@@ -442,10 +436,6 @@ static void count(struct thread *t, enum target target, int next, int ret)
 /*
  * Make an ioctl of another number, with its argument somewhere. Returns whether it was
  * that ioctl, and succeeded, and @arg is what the kernel wrote.
- * @target: what @fd is
- * @command: number of the ioctl, mostly
- * @arg: the argument, at least 8 bytes; what came back on success
- * @len: bytes in it
  */
 bool hostile_call(struct thread *t, enum target target, int fd, unsigned long command,
 		  void *arg, size_t len)

@@ -60,10 +60,7 @@ struct options {
 	uint64_t seed;
 };
 
-/*
- * A check failed. All go on, so that more is seen.
- * @fmt: what is wrong
- */
+/* A check failed. All go on, so that more is seen. */
 void fail(struct shared *shared, const char *fmt, ...)
 {
 	char text[256];

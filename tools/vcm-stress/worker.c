@@ -45,10 +45,6 @@ static int patient_ioctl(enum target target, int fd, unsigned long command, void
  * Make an ioctl. It has to succeed, but where memory is short, or room in 28 bits of
  * addresses; a hostile worker makes another one of it. Returns whether it succeeded and
  * @arg is what the kernel wrote.
- * @target: what @fd is
- * @command: number of the ioctl
- * @arg: the argument, at least 8 bytes; what came back on success
- * @size: bytes in it
  */
 bool call(struct thread *t, enum target target, int fd, unsigned long command, void *arg,
 	  size_t size)
@@ -253,10 +249,7 @@ static void run_hostile(struct worker *w)
 	forget_all(w);
 }
 
-/*
- * Be a worker until the time is over. All buffers are checked and closed at the end.
- * @id: number of the worker
- */
+/* Be a worker until the time is over. All buffers are checked and closed at the end. */
 void worker_run(struct shared *shared, unsigned int id)
 {
 	struct worker w = { .shared = shared, .id = id };
