@@ -1594,7 +1594,7 @@ static void destroy_while_mapping(int importer, int dmabuf)
 {
 	int i;
 
-	for (i = 0; i < 50; i++) {
+	for (i = 0; i < 20; i++) {
 		struct vcm_edu_destroy args = { .space = create(importer), .fd = dmabuf };
 
 		igt_assert_eq(__vcm_importer_ioctl(importer, VCM_EDU_IOC_DESTROY, &args), 0);
