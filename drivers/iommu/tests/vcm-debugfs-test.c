@@ -71,7 +71,6 @@ static void a_device_has_a_line_and_its_mappings(struct kunit *test)
 	const struct vcm_fake_args args = { .mask = DMA_BIT_MASK(28) };
 	struct vcm_iova_device *vdev = new_vdev(test, &args);
 	struct vcm_iova_mapping map;
-	struct sg_table *sgt;
 	const char *text;
 
 	text = vcm_text(test,
@@ -79,7 +78,7 @@ static void a_device_has_a_line_and_its_mappings(struct kunit *test)
 			dev_name(vdev->dev), vdev->slab_size);
 	KUNIT_EXPECT_STREQ(test, vcm_show(test, vcm_iova_show), text);
 
-	sgt = map_it(test, vdev, &policy, &map);
+	map_it(test, vdev, &policy, &map);
 	text = vcm_text(test,
 			"%s translated=1 linked=1 slab_size=%llu slabs=1 reserved=%llu used=%llu largest_free=%llu mappings=1 degraded=0 refused=0\n"
 			"  iova=0x%016llx length=65536 align=1048576 guard=131072 segs=1 alone=0 degraded=0\n",
