@@ -56,6 +56,30 @@ static unsigned long minor_faults(void)
 	return usage.ru_minflt;
 }
 
+/*
+ * Returns whether the CPU notes by itself that a page was written to. Where it does not,
+ * and that is so of many ARM CPUs, the first write to each page is a fault for that.
+ */
+bool vcm_cpu_marks_dirty(void)
+{
+	int memfd = memfd_create("dirty", MFD_CLOEXEC);
+	volatile char *page;
+	unsigned long faults;
+
+	igt_assert(memfd >= 0);
+	igt_assert_eq(ftruncate(memfd, vcm_page_size()), 0);
+	page = mmap(NULL, vcm_page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	igt_assert(page != MAP_FAILED);
+	(void)*page;
+	minor_faults();
+	faults = minor_faults();
+	*page = 1;
+	faults = minor_faults() - faults;
+	munmap((void *)page, vcm_page_size());
+	close(memfd);
+	return !faults;
+}
+
 /* Returns how many page faults the thread had of it. */
 unsigned long vcm_touch(volatile void *ptr, size_t len, size_t step, bool write)
 {

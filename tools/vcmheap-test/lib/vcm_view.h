@@ -25,6 +25,7 @@ void vcm_view_map(struct vcm_view *view, int dmabuf, uint64_t offset, size_t len
 		  int prot);
 void vcm_view_unmap(struct vcm_view *view);
 
+bool vcm_cpu_marks_dirty(void);
 unsigned long vcm_touch(volatile void *ptr, size_t len, size_t step, bool write);
 size_t vcm_page_tables(void);
 int vcm_touch_signal(volatile void *ptr, bool write);
