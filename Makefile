@@ -9,7 +9,9 @@
 ##   KSRC=<dir>      its source (default: what KDIR says)
 ##   VCM_CACHE=<dir> where set-up puts the kernel (default: ~/.cache/vcm)
 ##   VCM_MIRROR=<url> the Debian mirror to use instead of this machine's own
-##   TESTS=<pattern> the suites that 'make test' runs (shell patterns, default: all)
+##   TESTS=<pattern> the suites that 'make test' and the like run (shell patterns,
+##                   default: all)
+##   BOOT=<pattern>  the guests of 'make test-arm64' (default: all)
 ##   SEED=<number> what 'make soak', 'make fuzz' and 'make mutate' printed, to repeat a run
 ##   N=<number>    how many mutations 'make mutate' tries (default 150)
 ##   KERNEL=<name> the kernel for 'make soak' and 'make fuzz': stock (default) or debug
@@ -44,8 +46,8 @@ load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) $(addprefix --arch=,
 
 ## Targets:
 .DEFAULT_GOAL := modules
-.PHONY: all modules setup tests arm64 demo test kunit debug-kernel test-debug soak fuzz \
-	shell coverage mutate patches deps check bench bench-count bench-iova bench-space help clean \
+.PHONY: all modules setup tests arm64 demo test test-arm64 test-matrix kunit debug-kernel test-debug soak fuzz \
+	shell coverage mutate test-kernels patches deps check bench bench-count bench-iova bench-space help clean \
 	distclean
 
 all: modules ## the same as modules
@@ -75,6 +77,12 @@ shell: modules tests ## a guest to type into, with vcmctl and the test programs
 test: modules tests ## set up everything and run the tests in a guest
 	@scripts/test.sh $(TESTS)
 
+test-arm64: tests arm64 ## run the tests in guests of arm64 (cold: 10 minutes more)
+	@scripts/test.sh --arch arm64 $(if $(BOOT),--boot '$(BOOT)') $(TESTS)
+
+test-matrix: modules tests arm64 ## the same tests on all platforms, and a table of them (an hour)
+	@scripts/matrix.sh $(TESTS)
+
 kunit: ## run the KUnit tests in user-mode Linux (cold: 9 minutes)
 	@scripts/kunit.sh --checks
 
@@ -96,6 +104,9 @@ coverage: tests ## how much of the code the tests run
 mutate: modules tests ## put small faults into the drivers: do the tests notice them?
 	@$(call load_env,build tests guest mutate) && \
 	tools/vcm-mutate/mutate.py $(if $(N),--count $(N)) $(if $(SEED),--seed $(SEED))
+
+test-kernels: ## compile for other architectures, page sizes and compilers (cold: 15 minutes)
+	@scripts/test-kernels.sh
 
 patches: ## write the project as a patch series into out/patches (cold: 5 minutes)
 	@scripts/patches.sh "$(LINUX_DIR)"

@@ -29,6 +29,14 @@ def igt_to_ktap(line, number):
     return f"{'ok' if skip or verdict == 'SUCCESS' else 'not ok'} {number} {name} # {skip}{seconds} s"
 
 
+def skip_reason(recent):
+    """Why igt skips, of what it printed before it said so."""
+    for before, line in zip(recent, recent[1:]):
+        if before.startswith("Test requirement: ") and not line.startswith("Last errno: "):
+            return line
+    return ""
+
+
 class Group:
     """Results that were announced together."""
 
@@ -48,6 +56,8 @@ class Suite:
         """Takes one line."""
         if self.igt:
             line = igt_to_ktap(line, self.outer.got + 1)
+            if "# SKIP " in line:
+                line = f"{line.split('# SKIP ')[0]}# SKIP {skip_reason(self.recent)}"
         self.recent = self.recent[1 - SHOWN:] + [line]
         text = line.lstrip(" ")
         # Below a case are its parameters, which are one result together.
