@@ -71,7 +71,6 @@ class Results:
     def __init__(self):
         self.count = collections.defaultdict(collections.Counter)
         self.state, self.why, self.suites = {}, {}, []
-        self.boots = set()
 
     def add(self, line):
         """Takes a line of results."""
@@ -87,9 +86,7 @@ class Results:
         self.state[name, platform] = state
         if state == "SKIP":
             self.why[name, platform] = words or "not said"
-        if suite == "boot":
-            self.boots.add(boot)
-        elif suite not in self.suites:
+        if suite not in self.suites:
             self.suites.append(suite)
 
     def cell(self, suite, platform):
@@ -114,11 +111,11 @@ class Results:
         by_reason = collections.defaultdict(lambda: collections.defaultdict(list))
         for (name, platform), why in sorted(self.why.items()):
             suite, _, test = name.partition("@")
-            by_reason[why, suite][tuple([test])].append(platform)
+            by_reason[why, suite][test].append(platform)
         for (why, suite), tests in sorted(by_reason.items()):
             where = sorted({p for platforms in tests.values() for p in platforms},
                            key=list(PLATFORMS).index)
-            names = [test for (test,) in tests]
+            names = list(tests)
             shown = ", ".join(names) if len(names) < 6 else f"{len(names)} tests"
             yield f"{why}: {suite} ({shown}) on {', '.join(where)}"
 

@@ -551,6 +551,46 @@ test_example_module_refused() {
 	check refused "run 'make' in $dir first"
 }
 
+# ---- results ---------------------------------------------------------------
+
+# What igt prints of a subtest that it skips is the reason.
+test_skip_reason() {
+	echo "vcm_x one" >"$dir/expected"
+	output=$("$TOP/scripts/results.py" --boot "$dir" --where arm/ 2>&1 <<-'END'
+		@@begin igt vcm_x
+		Starting subtest: one
+		Test requirement not met in function f, file x.c:1:
+		Test requirement: !access(path, F_OK)
+		no such IOMMU
+		Subtest one: SKIP (0.001s)
+		@@end 77
+	END
+	)
+	check test "$output" = "SKIP arm/vcm_x@one (no such IOMMU)"
+}
+
+test_matrix() {
+	cat >"$dir/results" <<-'END'
+		PASS intel/vcm_x@one (0.1 s)
+		PASS edu/vcm_edu@one (0.1 s)
+		PASS intel/boot@intel (5 s)
+		SKIP arm64-none/vcm_x@one (no IOMMU)
+		PASS arm64-none/boot@arm64-none (5 s)
+	END
+	run "$TOP/scripts/matrix.py" --page "$dir/page.rst" "$dir/results"
+	check test $status -eq 0
+	check says "no IOMMU: vcm_x (one) on arm64 no IOMMU"
+	check says "4 passed, 0 failed, 1 skipped"
+	check grep -q "^What was skipped" "$dir/page.rst"
+	# What is wrong is not documented.
+	echo "FAIL intel/boot@intel (exit status 125)" >>"$dir/results"
+	rm "$dir/page.rst"
+	run "$TOP/scripts/matrix.py" --page "$dir/page.rst" "$dir/results"
+	check test $status -ne 0
+	check says "1 FAILED"
+	check is_missing "$dir/page.rst"
+}
+
 test_help() {
 	local script
 
