@@ -17,13 +17,6 @@
 #include "vcm_files.h"
 #include "vcm_util.h"
 
-/* A subtest: its name, what it calls, and what that proves. */
-#define vcm_subtest(name, call, what) do {	\
-	igt_describe(what);			\
-	igt_subtest(name)			\
-		call;				\
-} while (0)
-
 size_t vcm_page_size(void);
 uint64_t vcm_page_align(uint64_t len);
 uint64_t vcm_ram_size(void);

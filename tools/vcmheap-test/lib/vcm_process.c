@@ -5,27 +5,73 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "igt.h"
+#include "vcm_files.h"
 #include "vcm_process.h"
 
-/*
- * Returns the number of file descriptors that the process has open, one for the look
- * included.
- */
-unsigned int vcm_open_fds(void)
+/* Without the one that it takes to look. */
+static void for_each_fd(void (*what)(int fd))
 {
 	DIR *dir = opendir("/proc/self/fd");
-	unsigned int n = 0;
 	struct dirent *entry;
 
 	igt_assert(dir);
 	while ((entry = readdir(dir)))
-		n += entry->d_name[0] != '.';
+		if (entry->d_name[0] != '.' && atoi(entry->d_name) != dirfd(dir))
+			what(atoi(entry->d_name));
 	closedir(dir);
-	return n;
+}
+
+static unsigned int fds;
+
+static void count_fd(int fd)
+{
+	fds++;
+}
+
+/* Returns the number of file descriptors that the process has open. */
+unsigned int vcm_open_fds(void)
+{
+	fds = 0;
+	for_each_fd(count_fd);
+	return fds;
+}
+
+static bool was_open[1 << 16];
+
+static void note_fd(int fd)
+{
+	was_open[fd] = true;
+}
+
+static void close_new_fd(int fd)
+{
+	if (!was_open[fd])
+		close(fd);
+}
+
+/* What is open from now on is the subtest's. */
+void vcm_subtest_begin(void)
+{
+	memset(was_open, 0, sizeof(was_open));
+	for_each_fd(note_fd);
+}
+
+/* Closes what the subtest has left open, and unmaps buffers: it need not do so itself. */
+void vcm_subtest_end(void)
+{
+	char *maps = vcm_file_read("/proc/self/maps"), *line, *rest = maps;
+	unsigned long start, end;
+
+	for_each_fd(close_new_fd);
+	while ((line = strsep(&rest, "\n")))
+		if (strstr(line, "/dmabuf:") && sscanf(line, "%lx-%lx", &start, &end) == 2)
+			munmap((void *)start, end - start);
+	free(maps);
 }
 
 /* Lets the process have so many file descriptors at least, for the rest of its life. */

@@ -82,7 +82,6 @@ static void test_size_short(int dev, const struct request *request)
 		request_fill(request, arg, size, dmabuf);
 		vcm_dev_assert_refused(dev, request->number, arg, -EINVAL);
 	}
-	close(dmabuf);
 }
 
 /* In front of memory that cannot be touched. */
@@ -98,7 +97,6 @@ static void test_size_exact(int dev, const struct request *request)
 	request_finish(request, arg, dmabuf);
 	igt_assert_eq(arg[-1], 0x5a);
 	vcm_border_unmap(border);
-	close(dmabuf);
 }
 
 static void test_size_long(int dev, const struct request *request)
@@ -122,7 +120,6 @@ static void test_size_long(int dev, const struct request *request)
 			igt_assert_eq(arg[byte], 0);
 		vcm_border_unmap(border);
 	}
-	close(dmabuf);
 }
 
 static void test_size_dirty(int dev, const struct request *request)
@@ -151,7 +148,6 @@ static void test_size_dirty(int dev, const struct request *request)
 	request_fill(request, arg, size, dmabuf);
 	vcm_dev_assert_refused(dev, request->number, arg, -E2BIG);
 	free(arg);
-	close(dmabuf);
 }
 
 /* Where it ends there is no memory. */
@@ -168,7 +164,6 @@ static void test_first_query(int dev)
 	igt_assert_eq_u64(query.out_length, KIB(68));
 	igt_assert_eq_u64(query.out_guard, KIB(4));
 	vcm_border_unmap(border);
-	close(dmabuf);
 }
 
 /* The order is: what the kernel does not know must be zero, then what it knows must be right. */
@@ -212,7 +207,6 @@ static void test_bad_pointer(int dev, const struct request *request)
 	request_fill(request, border - 256, 257, dmabuf);
 	vcm_dev_assert_refused(dev, request->number, border - 256, -EFAULT);
 	vcm_border_unmap(border);
-	close(dmabuf);
 }
 
 /* Puts an argument of @size bytes with @writable of them in front of read-only memory. */
@@ -237,7 +231,6 @@ static void test_copy_back(int dev, const struct request *request)
 	assert_copy_back_fails(dev, request, dmabuf, request->size, 4);
 	assert_copy_back_fails(dev, request, dmabuf, request->size, request->size - 4);
 	assert_copy_back_fails(dev, request, dmabuf, request->size + 64, request->size + 32);
-	close(dmabuf);
 }
 
 #ifdef __x86_64__
@@ -293,7 +286,6 @@ static void test_compat(int dev)
 		request_finish(&requests[i], arg, dmabuf);
 	}
 	munmap(arg, page);
-	close(dmabuf);
 }
 
 int igt_main()
@@ -310,29 +302,29 @@ int igt_main()
 	for (i = 0; i < ARRAY_SIZE(requests); i++) {
 		const struct request *request = &requests[i];
 
-		igt_describe("Structures shorter than the first version are refused");
-		igt_subtest_f("size-short-%s", request->name)
-			test_size_short(dev, request);
+		vcm_subtest_f(test_size_short(dev, request),
+			      "Structures shorter than the first version are refused",
+			      "size-short-%s", request->name);
 
-		igt_describe("No byte outside the structure is touched");
-		igt_subtest_f("size-exact-%s", request->name)
-			test_size_exact(dev, request);
+		vcm_subtest_f(test_size_exact(dev, request),
+			      "No byte outside the structure is touched",
+			      "size-exact-%s", request->name);
 
-		igt_describe("Longer structures with zeros at the end are taken");
-		igt_subtest_f("size-long-%s", request->name)
-			test_size_long(dev, request);
+		vcm_subtest_f(test_size_long(dev, request),
+			      "Longer structures with zeros at the end are taken",
+			      "size-long-%s", request->name);
 
-		igt_describe("Longer structures with anything else at the end are refused");
-		igt_subtest_f("size-dirty-%s", request->name)
-			test_size_dirty(dev, request);
+		vcm_subtest_f(test_size_dirty(dev, request),
+			      "Longer structures with anything else at the end are refused",
+			      "size-dirty-%s", request->name);
 
-		igt_describe("Unreadable memory is an error and leaves nothing behind");
-		igt_subtest_f("bad-pointer-%s", request->name)
-			test_bad_pointer(dev, request);
+		vcm_subtest_f(test_bad_pointer(dev, request),
+			      "Unreadable memory is an error and leaves nothing behind",
+			      "bad-pointer-%s", request->name);
 
-		igt_describe("Memory that cannot be written leaves nothing behind");
-		igt_subtest_f("copy-back-%s", request->name)
-			test_copy_back(dev, request);
+		vcm_subtest_f(test_copy_back(dev, request),
+			      "Memory that cannot be written leaves nothing behind",
+			      "copy-back-%s", request->name);
 	}
 
 	vcm_subtest("first-query", test_first_query(dev),
@@ -342,8 +334,6 @@ int igt_main()
 	vcm_subtest("compat", test_compat(dev),
 		    "The same structures work through the system call of 32-bit programs");
 
-	igt_fixture() {
+	igt_fixture()
 		vcm_totals_assert_back(&before);
-		close(dev);
-	}
 }

@@ -56,7 +56,6 @@ static void test_size(int heap, uint64_t len)
 	assert_size(dmabuf, len);
 	assert_page_usable(dmabuf, 0, 1);
 	assert_page_usable(dmabuf, end, 2);
-	close(dmabuf);
 }
 
 static void test_odd_lengths(int heap)
@@ -123,8 +122,6 @@ static void test_heap_read_only(void)
 	igt_assert(heap >= 0);
 	dmabuf = vcm_heap_alloc(heap, MIB(1));
 	assert_page_usable(dmabuf, 0, 1);
-	close(dmabuf);
-	close(heap);
 }
 
 static void test_refuses_fd(int heap)
@@ -219,7 +216,6 @@ static void test_refuses_bad_pointer(int heap)
 
 	vcm_totals_assert_back(&before);
 	igt_assert_eq(dup(heap), fd);
-	close(fd);
 }
 
 static void test_refuses_unknown_ioctl(int heap)
@@ -339,11 +335,10 @@ int igt_main()
 	igt_fixture()
 		heap = vcm_heap_open();
 
-	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		igt_describe("Buffers of the common sizes can be used from end to end");
-		igt_subtest_f("size-%s", sizes[i].name)
-			test_size(heap, sizes[i].len);
-	}
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		vcm_subtest_f(test_size(heap, sizes[i].len),
+			      "Buffers of the common sizes can be used from end to end",
+			      "size-%s", sizes[i].name);
 
 	vcm_subtest("odd-lengths", test_odd_lengths(heap),
 		    "Any length is served, rounded up to whole pages");
@@ -374,7 +369,4 @@ int igt_main()
 		    "An allocation that finds no free file descriptor leaves nothing behind");
 	vcm_subtest("killed", test_killed(heap),
 		    "A process killed in the middle of an allocation leaves nothing behind");
-
-	igt_fixture()
-		close(heap);
 }

@@ -86,7 +86,6 @@ static void test_no_address(int dev, int importer)
 	igt_assert_eq_u64(import.iova, VCM_EDU_IOVA_NONE);
 	igt_assert_eq(__vcm_importer_ioctl(importer, VCM_EDU_IOC_PROBE, &probe), -EPERM);
 	vcm_importer_release(importer, import.handle);
-	close(dmabuf);
 }
 
 static void cpu_write(int dmabuf, void *ptr, uint64_t len, uint64_t seed)
@@ -126,8 +125,6 @@ static void test_contents(int dev, int importer)
 	cpu_check(dmabuf, ptr, 64, 2);
 	cpu_check(dmabuf, ptr + KIB(64), 64, 1);
 	cpu_check(dmabuf, ptr + KIB(64) + 64, 64, 2);
-	vcm_buffer_unmap(ptr, 2 * KIB(64));
-	close(dmabuf);
 }
 
 static void test_too_large(int dev, int importer)
@@ -142,7 +139,6 @@ static void test_too_large(int dev, int importer)
 	vcm_totals_assert_back(&before);
 	igt_assert_eq_u64(bounce_used(), used);
 	igt_assert(!(vcm_file_read_number("/proc/sys/kernel/tainted") & TAINT_WARN));
-	close(dmabuf);
 }
 
 static void test_returned(int dev, int importer)
@@ -157,7 +153,6 @@ static void test_returned(int dev, int importer)
 		vcm_importer_release(importer, handle);
 		igt_assert_eq_u64(bounce_used(), before);
 	}
-	close(dmabuf);
 }
 
 static void require_bouncing(int dev, int importer)
@@ -201,9 +196,6 @@ int igt_main()
 	vcm_subtest("bounce-memory-returned", test_returned(dev, importer),
 		    "The memory of the copies goes back with the import");
 
-	igt_fixture() {
+	igt_fixture()
 		vcm_totals_assert_back(&before);
-		close(importer);
-		close(dev);
-	}
 }

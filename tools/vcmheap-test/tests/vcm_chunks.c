@@ -78,7 +78,6 @@ static void test_exact(int heap, uint64_t len)
 			     (unsigned long long)info.chunks[i],
 			     (unsigned long long)vcm_chunk_size(i) >> 10,
 			     (unsigned long long)want[i]);
-	close(dmabuf);
 }
 
 /*
@@ -100,10 +99,6 @@ static void test_fragmented(int heap)
 	large = vcm_heap_alloc(heap, MIB(33) + 1);
 	vcm_buffer_info_read(large, &info);
 	assert_consistent(&info, MIB(33) + 1);
-	close(large);
-
-	for (i = 1; i < BUFFERS; i += 2)
-		close(dmabuf[i]);
 }
 
 static void assert_totals_differ(const struct vcm_totals *before,
@@ -164,7 +159,6 @@ static void test_line_per_buffer(int heap)
 	before.chunks[VCM_CHUNK_PAGE]--;
 	vcm_totals_assert_back(&before);
 	igt_assert(!__vcm_buffer_info_read(ino, &info));
-	close(two);
 }
 
 static void assert_name_shown(int dmabuf, const char *name)
@@ -198,7 +192,6 @@ static void test_names(int heap)
 		igt_assert_eq_u64(info.length, KIB(4));
 		igt_assert_eq(info.attachments, 0);
 	}
-	close(dmabuf);
 }
 
 int igt_main()
@@ -213,11 +206,10 @@ int igt_main()
 		vcm_compact_memory();
 	}
 
-	for (i = 0; i < ARRAY_SIZE(exact); i++) {
-		igt_describe("With free memory at hand, a buffer has the largest chunks that fit");
-		igt_subtest_f("exact-%s", exact[i].name)
-			test_exact(heap, exact[i].len);
-	}
+	for (i = 0; i < ARRAY_SIZE(exact); i++)
+		vcm_subtest_f(test_exact(heap, exact[i].len),
+			      "With free memory at hand, a buffer has the largest chunks that fit",
+			      "exact-%s", exact[i].name);
 
 	vcm_subtest("fragmented", test_fragmented(heap),
 		    "Without free large blocks a buffer still comes, and its chunks add up");
@@ -226,7 +218,4 @@ int igt_main()
 		    "Each live buffer has its line, and only live buffers have one");
 	vcm_subtest("names", test_names(heap),
 		    "A buffer's name is shown, and no name can break the file");
-
-	igt_fixture()
-		close(heap);
 }

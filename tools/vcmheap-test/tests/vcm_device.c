@@ -56,8 +56,6 @@ static void test_opened_read_only(void)
 	dmabuf = vcm_dev_alloc_policy(dev, KIB(64), 0, 0, 0);
 	vcm_dev_query(dev, dmabuf, &query);
 	vcm_dev_info(dev, &info);
-	close(dmabuf);
-	close(dev);
 }
 
 static bool is_power_of_two(uint64_t n)
@@ -145,7 +143,6 @@ static void test_alloc_heap(int dev, int heap)
 	igt_assert_eq_u64(query.out_align, info.out_align);
 	igt_assert_eq_u64(query.out_guard, info.out_guard);
 	igt_assert_eq(query.out_flags, info.out_flags);
-	close(dmabuf);
 }
 
 static void test_alloc_limits(int dev)
@@ -242,7 +239,6 @@ static void test_largest_first(int dev)
 	igt_assert_eq_u64(query.out_chunks[1].size, page);
 	igt_assert_eq_u64(query.out_chunks[1].count, 1);
 	igt_assert_eq_u64(query.out_chunks[2].size, 0);
-	close(dmabuf);
 }
 
 /* What /proc says about a file descriptor has a line with its name. */
@@ -291,7 +287,6 @@ static void test_name(int dev)
 	igt_assert_f(!strcmp(info.name, "-"), "\"%s\"\n", info.name);
 	vcm_buffer_set_name(dmabuf, "later");
 	assert_fdinfo_name(dmabuf, "later");
-	close(dmabuf);
 }
 
 static void test_name_limits(int dev)
@@ -333,7 +328,6 @@ static void test_query_chunks(int dev, int heap)
 	}
 	igt_assert_eq_u64(chunks_total(&query, UINT64_MAX), MIXED);
 	igt_assert_eq_u64(query.out_nr_runs, info.runs);
-	close(dmabuf);
 }
 
 static void assert_attachments(int dev, int dmabuf, unsigned int attachments)
@@ -369,9 +363,6 @@ static void test_query_attachments(int dev)
 	assert_attachments(dev, dmabuf, 1);
 	vcm_importer_release(importer, two);
 	assert_attachments(dev, dmabuf, 0);
-	close(importer);
-	close(other);
-	close(dmabuf);
 }
 
 static void test_query_read_only(int dev)
@@ -385,7 +376,6 @@ static void test_query_read_only(int dev)
 	vcm_dev_query(dev, dmabuf, &query);
 	igt_assert_eq(query.fd, dmabuf);
 	igt_assert_eq_u64(query.out_length, KIB(64));
-	close(dmabuf);
 }
 
 /* --- What an allocation refuses ---------------------------------------- */
@@ -650,10 +640,6 @@ static void test_query_file(int dev, int heap)
 	assert_query_refused(dev, fds[0], -ENXIO);
 	assert_query_refused(dev, dev, -ENXIO);
 	assert_query_refused(dev, heap, -ENXIO);
-	close(fds[0]);
-	close(fds[1]);
-	close(memory);
-	close(null);
 }
 
 static void test_query_system(int dev)
@@ -664,8 +650,6 @@ static void test_query_system(int dev)
 	igt_require_f(system >= 0, "no heap \"system\"\n");
 	dmabuf = vcm_heap_alloc(system, KIB(4));
 	assert_query_refused(dev, dmabuf, -ENXIO);
-	close(dmabuf);
-	close(system);
 }
 
 static void test_query_udmabuf(int dev)
@@ -682,9 +666,6 @@ static void test_query_udmabuf(int dev)
 	dmabuf = ioctl(udmabuf, UDMABUF_CREATE, &create);
 	igt_assert(dmabuf >= 0);
 	assert_query_refused(dev, dmabuf, -ENXIO);
-	close(dmabuf);
-	close(create.memfd);
-	close(udmabuf);
 }
 
 static void test_query_vgem(int dev)
@@ -697,8 +678,6 @@ static void test_query_vgem(int dev)
 	dmabuf = prime_handle_to_fd_for_mmap(vgem, bo.handle);
 	igt_assert(dmabuf >= 0);
 	assert_query_refused(dev, dmabuf, -ENXIO);
-	close(dmabuf);
-	close(vgem);
 }
 
 static void refusal_subtests(int dev, int heap)
@@ -781,9 +760,6 @@ int igt_main()
 
 	refusal_subtests(dev, heap);
 
-	igt_fixture() {
+	igt_fixture()
 		vcm_totals_assert_back(&before);
-		close(heap);
-		close(dev);
-	}
 }

@@ -167,7 +167,6 @@ static void test_two_devices(int heap, int importer)
 	vcm_importer_release(other, handle);
 	carry(&scene, scene.size - BYTES, 0, BYTES);
 	scene_fini(&scene);
-	close(other);
 }
 
 static void test_two_imports(int heap, int importer)
@@ -245,11 +244,10 @@ int igt_main()
 		vcm_totals_read(&before);
 	}
 
-	for (i = 0; i < ARRAY_SIZE(edges); i++) {
-		igt_describe("The device reads and writes right at both ends of a chunk");
-		igt_subtest_f("edges-%s", edges[i].name)
-			test_edges(heap, importer, edges[i].chunk);
-	}
+	for (i = 0; i < ARRAY_SIZE(edges); i++)
+		vcm_subtest_f(test_edges(heap, importer, edges[i].chunk),
+			      "The device reads and writes right at both ends of a chunk",
+			      "edges-%s", edges[i].name);
 
 	vcm_subtest("across-chunks", test_across_chunks(heap, importer),
 		    "A transfer may cross from one chunk into the next");
@@ -266,9 +264,6 @@ int igt_main()
 	vcm_subtest("outlives-fd", test_outlives_fd(heap, importer),
 		    "The device works on a buffer when all file descriptors are closed");
 
-	igt_fixture() {
+	igt_fixture()
 		vcm_totals_assert_back(&before);
-		close(importer);
-		close(heap);
-	}
 }

@@ -83,7 +83,6 @@ static void test_device(int heap)
 	int importer = vcm_importer_open(0);
 
 	copy_all(heap, importer, importer, 0);
-	close(importer);
 }
 
 static void test_two_devices(int heap)
@@ -105,12 +104,6 @@ static void test_two_devices(int heap)
 	igt_assert(!memcmp(target + MIB(1), source + MIB(1), PART));
 	igt_assert(!memcmp(source, source + MIB(1), PART));
 	vcm_buffer_end(to, DMA_BUF_SYNC_READ);
-	vcm_buffer_unmap(source, MIXED);
-	vcm_buffer_unmap(target, MIXED);
-	close(dmabuf);
-	close(to);
-	close(one);
-	close(two);
 }
 
 static void test_kernel(int heap)
@@ -155,8 +148,6 @@ static void test_space(int heap)
 	} else {
 		igt_assert_eq(ret, -EOPNOTSUPP);
 	}
-	close(dmabuf);
-	close(importer);
 }
 
 static void test_waits(int heap)
@@ -197,9 +188,6 @@ static void test_waits(int heap)
 	igt_waitchildren();
 
 	munmap((void *)done, sizeof(*done));
-	close(importer);
-	close(dmabuf);
-	close(vgem);
 }
 
 static void test_refuses(int heap)
@@ -253,8 +241,6 @@ static void test_refuses(int heap)
 		      -ENOTTY);
 	/* It is still there. */
 	vcm_importer_read(importer, args.handle, 0, PART);
-	close(importer);
-	close(dmabuf);
 }
 
 static void test_one_file(int heap)
@@ -313,8 +299,6 @@ static void test_unbind(int heap)
 		device_read(importer, dmabuf, translated && round & 1, 0);
 	}
 	vcm_buffer_assert_filled(dmabuf, 1);
-	close(importer);
-	close(dmabuf);
 }
 
 static void test_unbind_in_transfer(int heap)
@@ -337,8 +321,6 @@ static void test_unbind_in_transfer(int heap)
 	assert_lost(importer);
 	vcm_buffer_assert_filled(dmabuf, 1);
 	vcm_driver_bind(name);
-	close(importer);
-	close(dmabuf);
 }
 
 static void assert_names(char name[2][VCM_DEVICE_NAME_LEN])
@@ -389,8 +371,6 @@ static void test_unload(int heap)
 	assert_names(name);
 	importer = vcm_importer_open(0);
 	device_read(importer, dmabuf, 0, 0);
-	close(importer);
-	close(dmabuf);
 }
 
 static const struct {
@@ -435,14 +415,9 @@ int igt_main()
 		close(importer);
 	}
 
-	for (i = 0; i < ARRAY_SIZE(subtests); i++) {
-		igt_describe(subtests[i].description);
-		igt_subtest_f("%s", subtests[i].name)
-			subtests[i].run(heap);
-	}
+	for (i = 0; i < ARRAY_SIZE(subtests); i++)
+		vcm_subtest(subtests[i].name, subtests[i].run(heap), subtests[i].description);
 
-	igt_fixture() {
+	igt_fixture()
 		vcm_totals_assert_back(&before);
-		close(heap);
-	}
 }

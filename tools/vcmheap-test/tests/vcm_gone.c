@@ -435,16 +435,12 @@ int igt_main()
 		}
 	}
 
-	for (i = 0; i < ARRAY_SIZE(subtests); i++) {
-		igt_describe(subtests[i].description);
-		igt_subtest_f("%s", subtests[i].name)
-			run(dev, i);
-	}
+	for (i = 0; i < ARRAY_SIZE(subtests); i++)
+		vcm_subtest(subtests[i].name, run(dev, i), subtests[i].description);
 
 	igt_fixture() {
 		restore();
 		set_late(false);
 		vcm_totals_assert_back(&before);
-		close(dev);
 	}
 }

@@ -61,7 +61,6 @@ static void test_visible(int heap, int importer)
 	vcm_totals_assert_back(&before);
 	vcm_buffer_info_read(dmabuf, &info);
 	igt_assert_eq(info.attachments, 0);
-	close(dmabuf);
 }
 
 /*
@@ -91,8 +90,6 @@ static void test_no_physical_address(int heap)
 	}
 	free(text);
 	vcm_importer_release(importer, handle);
-	close(dmabuf);
-	close(importer);
 }
 
 static void test_within_reach(int heap, int importer)
@@ -139,7 +136,6 @@ static void test_twice(int heap, int importer)
 	vcm_importer_kernel_read(importer, two.handle, 0, 1, &byte);
 
 	vcm_importer_release(importer, two.handle);
-	close(dmabuf);
 }
 
 static void test_two_devices(int heap, int importer)
@@ -160,8 +156,6 @@ static void test_two_devices(int heap, int importer)
 	vcm_buffer_info_read(dmabuf, &info);
 	igt_assert_eq(info.attachments, 1);
 	vcm_importer_release(other, two);
-	close(dmabuf);
-	close(other);
 }
 
 static void test_with_vgem(int heap, int importer)
@@ -184,8 +178,6 @@ static void test_with_vgem(int heap, int importer)
 
 	vcm_buffer_unmap(ptr, MIXED);
 	vcm_importer_release(importer, handle);
-	close(dmabuf);
-	close(vgem);
 }
 
 static void test_release(int heap, int importer)
@@ -198,7 +190,6 @@ static void test_release(int heap, int importer)
 	igt_assert_eq(__vcm_importer_release(importer, handle), -ENOENT);
 	igt_assert_eq(__vcm_importer_access(importer, handle, 0, 0, 1, &byte), -ENOENT);
 	igt_assert_eq(__vcm_importer_dma(importer, handle, VCM_EDU_TO_DEVICE, 0, 8, 0), -ENOENT);
-	close(dmabuf);
 }
 
 static void test_close_releases(int heap)
@@ -263,7 +254,6 @@ static void test_cpu_access(int heap, int importer)
 	vcm_importer_release(importer, two);
 	vcm_buffer_begin(dmabuf, DMA_BUF_SYNC_RW);
 	vcm_buffer_end(dmabuf, DMA_BUF_SYNC_RW);
-	close(dmabuf);
 }
 
 /*
@@ -280,7 +270,6 @@ static void test_again(int heap, int importer)
 	for (i = 0; i < 200; i++)
 		vcm_importer_release(importer, vcm_importer_import(importer, dmabuf));
 	vcm_totals_assert_back(&before);
-	close(dmabuf);
 }
 
 static void test_as_many_as_allowed(int heap)
@@ -303,7 +292,6 @@ static void test_as_many_as_allowed(int heap)
 	igt_assert_eq(__vcm_importer_import(importer, dmabuf, &import), 0);
 	close(importer);
 	vcm_totals_assert_back(&before);
-	close(dmabuf);
 }
 
 static void assert_import_refused(int importer, int fd, uint32_t flags, int error)
@@ -345,8 +333,6 @@ static void test_refuses_import(int heap, int importer)
 	assert_import_refused(importer, heap, 0, -EINVAL);
 	igt_assert_eq(__vcm_importer_ioctl(importer, VCM_EDU_IOC_IMPORT, NULL), -EFAULT);
 	assert_import_undone(importer, dmabuf);
-	close(null);
-	close(dmabuf);
 }
 
 static void test_refuses_dma(int heap, int importer)
@@ -391,8 +377,6 @@ static void test_refuses_dma(int heap, int importer)
 	igt_assert_eq(__vcm_importer_dma(other, handle, 0, 0, 8, 0), -ENOENT);
 	igt_assert_eq(__vcm_importer_ioctl(importer, VCM_EDU_IOC_DMA, NULL), -EFAULT);
 	vcm_importer_release(importer, handle);
-	close(other);
-	close(dmabuf);
 }
 
 /* How long a device that is held up is waited for: this is no limit, only an end. */
@@ -517,7 +501,6 @@ static void test_slow_user(int heap, int importer)
 	slow_once(importer, handle, true);
 	slow_once(importer, handle, false);
 	vcm_importer_release(importer, handle);
-	close(dmabuf);
 }
 
 static void test_refuses_access(int heap, int importer)
@@ -561,7 +544,6 @@ static void test_refuses_access(int heap, int importer)
 	igt_assert_eq(__vcm_importer_ioctl(importer, VCM_EDU_IOC_ACCESS, &reserved), -EINVAL);
 	igt_assert_eq(__vcm_importer_ioctl(importer, VCM_EDU_IOC_ACCESS, NULL), -EFAULT);
 	vcm_importer_release(importer, handle);
-	close(dmabuf);
 }
 
 static void test_refuses_release(int heap, int importer)
@@ -581,8 +563,6 @@ static void test_refuses_release(int heap, int importer)
 	igt_assert_eq(__vcm_importer_release(other, release.handle), -ENOENT);
 	vcm_importer_release(importer, release.handle);
 	igt_assert_eq(__vcm_importer_release(importer, release.handle), -ENOENT);
-	close(other);
-	close(dmabuf);
 }
 
 static void test_refuses_unknown_ioctl(int importer)
@@ -654,9 +634,6 @@ int igt_main()
 	vcm_subtest("refuses-unknown-ioctl", test_refuses_unknown_ioctl(importer),
 		    "Requests that nobody defined are refused");
 
-	igt_fixture() {
+	igt_fixture()
 		vcm_totals_assert_back(&before);
-		close(importer);
-		close(heap);
-	}
 }

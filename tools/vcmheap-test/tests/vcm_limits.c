@@ -186,7 +186,6 @@ static void test_many_small_chunks(int dev)
 	close(dmabuf);
 	holes_unmake(&holes);
 	vcm_pool_params_write(&params);
-	close(importer);
 }
 
 /* --- What the heap keeps ----------------------------------------------- */
@@ -467,11 +466,11 @@ int igt_main()
 	vcm_subtest("beyond-ram", test_beyond_ram(dev, heap),
 		    "A buffer beyond the machine's memory is refused at once");
 
-	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-		igt_describe("A buffer beyond free memory fails, and nobody else suffers");
-		igt_subtest_f("beyond-free-%s", kinds[i].name)
-			test_beyond_free(dev, kinds[i].heap ? heap : -1, kinds[i].chunk_sizes);
-	}
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		vcm_subtest_f(test_beyond_free(dev, kinds[i].heap ? heap : -1,
+					       kinds[i].chunk_sizes),
+			      "A buffer beyond free memory fails, and nobody else suffers",
+			      "beyond-free-%s", kinds[i].name);
 
 	vcm_subtest("step-by-step", test_step_by_step(heap),
 		    "Buffers until memory is full: the last one fails, and nobody else suffers");
@@ -491,9 +490,4 @@ int igt_main()
 		    "Nobody dies of a buffer that just fits the limit of a group, or just not");
 	vcm_subtest("group-import", test_group_import(dev),
 		    "Nobody dies of imports that use up the limit of a group");
-
-	igt_fixture() {
-		close(heap);
-		close(dev);
-	}
 }

@@ -49,8 +49,6 @@ static void test_whole(int heap)
 		igt_assert_eq_u64(*(uint64_t *)(ptr + at + page - 8), ~at);
 	}
 	vcm_buffer_end(dmabuf, DMA_BUF_SYNC_RW);
-	vcm_buffer_unmap(ptr, len);
-	close(dmabuf);
 }
 
 static void assert_part(int dmabuf, const char *whole, uint64_t offset, size_t len)
@@ -80,8 +78,6 @@ static void test_partial(int heap)
 		assert_part(dmabuf, whole, borders[i], page);
 		assert_part(dmabuf, whole, borders[i] - page, 2 * page);
 	}
-	vcm_buffer_unmap(whole, size);
-	close(dmabuf);
 }
 
 static void test_repeated(int heap)
@@ -98,9 +94,6 @@ static void test_repeated(int heap)
 		vcm_fill(map[i], size, i);
 		vcm_assert_filled(map[(i + 1) % MAPPINGS], size, i);
 	}
-	for (i = 0; i < MAPPINGS; i++)
-		vcm_buffer_unmap(map[i], size);
-	close(dmabuf);
 }
 
 static void test_pieces(int heap)
@@ -119,8 +112,6 @@ static void test_pieces(int heap)
 
 	ptr = vcm_buffer_map_range(dmabuf, 6 * page, page, PROT_READ);
 	vcm_assert_filled(ptr, page, 2);
-	vcm_buffer_unmap(ptr, page);
-	close(dmabuf);
 }
 
 static void test_fixed(int heap)
@@ -138,7 +129,6 @@ static void test_fixed(int heap)
 	vcm_fill(ptr, size, 1);
 	vcm_assert_filled(ptr, size, 1);
 	munmap(area, 2 * MIB(4));
-	close(dmabuf);
 }
 
 static void test_private_refused(int heap)
@@ -153,7 +143,6 @@ static void test_private_refused(int heap)
 		igt_assert(ptr == MAP_FAILED);
 		igt_assert_eq(errno, EINVAL);
 	}
-	close(dmabuf);
 }
 
 static void test_past_the_end(int heap)
@@ -170,7 +159,6 @@ static void test_past_the_end(int heap)
 	igt_assert_eq(map_rw_errno(dmabuf, MIB(1024) * 1024, page), -EINVAL);
 	igt_assert_eq(map_rw_errno(dmabuf, 0, size - 1), 0);
 	igt_assert_eq(map_rw_errno(dmabuf, 0, 0), -EINVAL);
-	close(dmabuf);
 }
 
 /* The last page offset passes the core's own check when the length is one page. */
@@ -184,7 +172,6 @@ static void test_offset_overflow(int heap)
 	igt_assert_eq(map_rw_errno(dmabuf, -2 * page, page), -EINVAL);
 	igt_assert_eq(map_rw_errno(dmabuf, (1ull << 63), page), -EINVAL);
 	igt_assert_eq(map_rw_errno(dmabuf, (1ull << 63) - page, page), -EINVAL);
-	close(dmabuf);
 }
 
 static void test_unaligned_offset(int heap)
@@ -193,7 +180,6 @@ static void test_unaligned_offset(int heap)
 
 	igt_assert_eq(map_rw_errno(dmabuf, 1, 1), -EINVAL);
 	igt_assert_eq(map_rw_errno(dmabuf, vcm_page_size() / 2, 1), -EINVAL);
-	close(dmabuf);
 }
 
 static int remap_errno(void *ptr, size_t old_len, size_t new_len)
@@ -214,9 +200,6 @@ static void test_cannot_grow(int heap)
 	igt_assert_eq(remap_errno(part, KIB(32), KIB(64)), -EFAULT);
 	igt_assert_eq(remap_errno(part, 0, KIB(32)), -EFAULT);
 	igt_assert_eq(remap_errno(part, KIB(32), page), 0);
-	vcm_buffer_unmap(part, page);
-	vcm_buffer_unmap(end, KIB(4));
-	close(dmabuf);
 }
 
 static void test_moves(int heap)
@@ -231,8 +214,6 @@ static void test_moves(int heap)
 	moved = mremap(ptr, KIB(64), KIB(64), MREMAP_MAYMOVE | MREMAP_FIXED, area);
 	igt_assert(moved == area);
 	vcm_assert_filled(moved, KIB(64), 1);
-	vcm_buffer_unmap(moved, KIB(64));
-	close(dmabuf);
 }
 
 /* Puts the two-letter flags of the mapping at @ptr into @flags. */
@@ -275,8 +256,6 @@ static void test_flags(int heap)
 	char *ptr = vcm_buffer_map(dmabuf);
 
 	assert_flags(ptr);
-	vcm_buffer_unmap(ptr, KIB(64));
-	close(dmabuf);
 }
 
 static int alloc_mode(int heap, uint32_t mode)
@@ -335,8 +314,6 @@ static void test_protection(int heap)
 	igt_assert_eq(protect_errno(ptr, PROT_READ | PROT_WRITE), 0);
 	vcm_fill(ptr, KIB(64), 2);
 	vcm_assert_filled(ptr, KIB(64), 2);
-	vcm_buffer_unmap(ptr, KIB(64));
-	close(dmabuf);
 }
 
 /* ---- Huge entries ---- */
@@ -405,7 +382,6 @@ static void test_huge_aligned(void)
 		vcm_assert_filled(view.ptr, view.len, 1);
 		vcm_view_unmap(&view);
 	}
-	close(dmabuf);
 }
 
 /* Here there is no entry at mmap() time, and nothing has looked at the mapping. */
@@ -419,8 +395,6 @@ static void test_huge_flags(void)
 	assert_faults(&view, true, 2);
 	assert_flags(view.ptr);
 	igt_assert_eq(remap_errno(view.ptr, HUGE, 2 * HUGE), -EFAULT);
-	vcm_view_unmap(&view);
-	close(dmabuf);
 }
 
 static void test_filled(int heap)
@@ -440,8 +414,6 @@ static void test_filled(int heap)
 		assert_faults(&view, true, 0);
 		vcm_view_unmap(&view);
 	}
-	close(mixed);
-	close(dmabuf);
 }
 
 static void test_huge_read_only(void)
@@ -461,8 +433,6 @@ static void test_huge_read_only(void)
 	vcm_assert_zero(view.ptr, view.len);
 	igt_assert_eq(mprotect(view.ptr, view.len, RW), -1);
 	igt_assert_eq(errno, EACCES);
-	vcm_view_unmap(&view);
-	close(dmabuf);
 }
 
 static void test_huge_read_then_write(void)
@@ -477,9 +447,6 @@ static void test_huge_read_then_write(void)
 	vcm_assert_filled(other.ptr, other.len, 2);
 	vcm_fill(other.ptr, other.len, 3);
 	vcm_assert_filled(view.ptr, view.len, 3);
-	vcm_view_unmap(&other);
-	vcm_view_unmap(&view);
-	close(dmabuf);
 }
 
 static void test_huge_mixture(int heap)
@@ -501,9 +468,6 @@ static void test_huge_mixture(int heap)
 		*(uint64_t *)(view.ptr + at) = ~at;
 		igt_assert_eq_u64(*(volatile uint64_t *)(other.ptr + at), ~at);
 	}
-	vcm_view_unmap(&view);
-	vcm_view_unmap(&other);
-	close(dmabuf);
 }
 
 static void test_huge_middle(void)
@@ -535,7 +499,6 @@ static void test_huge_middle(void)
 		assert_part_of_pattern(dmabuf, view.ptr, cases[i].offset, len);
 		vcm_view_unmap(&view);
 	}
-	close(dmabuf);
 }
 
 /* The addresses behind it are reserved, and belong to the chunk's own large entry. */
@@ -552,7 +515,6 @@ static void test_huge_short(void)
 		igt_assert_eq(vcm_touch_signal(view.ptr + lengths[i], false), SIGSEGV);
 		vcm_view_unmap(&view);
 	}
-	close(dmabuf);
 }
 
 /* Maps @chunks large chunks where huge entries can be, and has them made. */
@@ -587,7 +549,6 @@ static void test_huge_unmap(void)
 		igt_assert_eq(vcm_touch_signal(view.ptr + end - 1, false), SIGSEGV);
 		vcm_view_unmap(&view);
 	}
-	close(dmabuf);
 }
 
 static void test_huge_protect(void)
@@ -623,7 +584,6 @@ static void test_huge_protect(void)
 		vcm_fill(view.ptr, view.len, 1);
 		vcm_view_unmap(&view);
 	}
-	close(dmabuf);
 }
 
 static void *move(void *from, size_t len, void *to)
@@ -651,9 +611,6 @@ static void test_huge_move(size_t to_skew, size_t at, size_t len)
 	vcm_assert_filled(view.ptr, view.len, 1);
 	vcm_fill(view.ptr, view.len, 2);
 	vcm_assert_filled(view.ptr, view.len, 2);
-	vcm_view_unmap(&to);
-	vcm_view_unmap(&view);
-	close(dmabuf);
 }
 
 static void test_huge_fork(void)
@@ -686,10 +643,6 @@ static void test_huge_fork(void)
 
 	vcm_view_map(&view, dmabuf, 0, 2 * HUGE, 0, PROT_READ);
 	vcm_assert_filled(view.ptr, view.len, 3);
-	vcm_view_unmap(&view);
-	close(fds[0]);
-	close(fds[1]);
-	close(dmabuf);
 }
 
 static void test_huge_advice(void)
@@ -717,8 +670,6 @@ static void test_huge_advice(void)
 	vcm_assert_filled(view.ptr, view.len, 1);
 	vcm_fill(view.ptr, view.len, 2);
 	vcm_assert_filled(view.ptr, view.len, 2);
-	vcm_view_unmap(&view);
-	close(dmabuf);
 }
 
 static void test_huge_locked(void)
@@ -738,7 +689,6 @@ static void test_huge_locked(void)
 	vcm_assert_filled(view.ptr, view.len, 1);
 	vcm_view_unmap(&view);
 	igt_assert_eq(munlockall(), 0);
-	close(dmabuf);
 }
 
 /* A thread that touches a mapping */
@@ -786,7 +736,6 @@ static void test_huge_threads(void)
 		vcm_view_unmap(&view);
 	}
 	pthread_barrier_destroy(&start);
-	close(dmabuf);
 }
 
 /* In a child, as there is no way back. */
@@ -804,7 +753,6 @@ static void test_huge_disabled(void)
 		vcm_view_unmap(&view);
 	}
 	igt_waitchildren();
-	close(dmabuf);
 }
 
 /* Returns -errno of a request that needs the pages behind @ptr. */
@@ -849,7 +797,6 @@ static void test_no_pages(void)
 		vcm_assert_filled(view.ptr, view.len, 1);
 		vcm_view_unmap(&view);
 	}
-	close(dmabuf);
 }
 
 int igt_main()
@@ -937,7 +884,4 @@ int igt_main()
 		igt_fixture()
 			close(dev);
 	}
-
-	igt_fixture()
-		close(heap);
 }

@@ -120,7 +120,6 @@ static void test_plugged_in(void)
 	assert_refused(before + MIB(64));
 	dmabuf = ask(before - 2 * VCM_RESERVE_NOISE);
 	igt_assert(dmabuf >= 0);
-	close(dmabuf);
 }
 
 int igt_main()
@@ -139,8 +138,6 @@ int igt_main()
 	vcm_subtest("plugged-in", test_plugged_in(),
 		    "Memory for movable pages that is plugged in makes no room for buffers");
 
-	igt_fixture() {
+	igt_fixture()
 		vcm_totals_assert_back(&before);
-		close(dev);
-	}
 }

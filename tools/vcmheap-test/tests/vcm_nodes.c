@@ -191,13 +191,13 @@ int igt_main()
 	}
 
 	for (i = 0; i < ARRAY_SIZE(ways); i++) {
-		igt_describe("Who may use one node only gets what is spare there");
-		igt_subtest_f("%s-spare", ways[i].name)
-			test_spare(ways[i].bind);
+		vcm_subtest_f(test_spare(ways[i].bind),
+			      "Who may use one node only gets what is spare there",
+			      "%s-spare", ways[i].name);
 
-		igt_describe("... and no more, and nobody who may use it only is killed");
-		igt_subtest_f("%s-beyond", ways[i].name)
-			test_beyond(ways[i].bind);
+		vcm_subtest_f(test_beyond(ways[i].bind),
+			      "... and no more, and nobody who may use it only is killed",
+			      "%s-beyond", ways[i].name);
 	}
 
 	vcm_subtest("preferred", test_preferred(),
@@ -211,6 +211,5 @@ int igt_main()
 		vcm_pool_renew(0);
 		vcm_pool_params_write(&params);
 		vcm_totals_assert_back(&before);
-		close(dev);
 	}
 }

@@ -120,7 +120,6 @@ static void test_strict(int dev, int importer, const struct impossible *policy)
 	vcm_buffer_assert_filled(dmabuf, 1);
 	vcm_importer_release(importer, handle);
 	close(keeper);
-	close(dmabuf);
 }
 
 static void test_degraded(int dev, int importer, const struct impossible *policy)
@@ -144,7 +143,6 @@ static void test_degraded(int dev, int importer, const struct impossible *policy
 	assert_counts(dev, dmabuf, 1, 1);
 	vcm_importer_release(importer, two);
 	assert_counts(dev, dmabuf, 0, 0);
-	close(dmabuf);
 }
 
 static void test_one_chunk(int dev, int importer)
@@ -189,8 +187,6 @@ static void test_retry(int dev, int importer)
 	assert_counts(dev, strict, 0, 0);
 	vcm_importer_release(importer, import.handle);
 	vcm_buffer_assert_filled(strict, 1);
-	close(other);
-	close(strict);
 }
 
 /* The device copies the first words of the buffer to its end. */
@@ -208,7 +204,6 @@ static void test_works(int dev, int importer)
 	vcm_importer_kernel_read(importer, handle, end, sizeof(words), words);
 	vcm_assert_filled(words, sizeof(words), 1);
 	vcm_importer_release(importer, handle);
-	close(dmabuf);
 }
 
 static void assert_no_number(const char *file)
@@ -262,8 +257,6 @@ static void test_out_of_reach(int dev)
 	vcm_totals_assert_back(&before);
 	assert_counts(dev, dmabuf, 0, 0);
 	igt_assert(!(vcm_file_read_number("/proc/sys/kernel/tainted") & TAINT_WARN));
-	close(dmabuf);
-	close(importer);
 }
 
 static void require_no_translation(int dev, int importer)
@@ -298,13 +291,13 @@ int igt_main()
 	}
 
 	for (i = 0; i < ARRAY_SIZE(impossible); i++) {
-		igt_describe("What cannot hold is refused, and the buffer stays as it was");
-		igt_subtest_f("strict-%s", impossible[i].name)
-			test_strict(dev, importer, &impossible[i]);
+		vcm_subtest_f(test_strict(dev, importer, &impossible[i]),
+			      "What cannot hold is refused, and the buffer stays as it was",
+			      "strict-%s", impossible[i].name);
 
-		igt_describe("What cannot hold is mapped as it can be, and that is counted");
-		igt_subtest_f("degraded-%s", impossible[i].name)
-			test_degraded(dev, importer, &impossible[i]);
+		vcm_subtest_f(test_degraded(dev, importer, &impossible[i]),
+			      "What cannot hold is mapped as it can be, and that is counted",
+			      "degraded-%s", impossible[i].name);
 	}
 
 	vcm_subtest("one-chunk", test_one_chunk(dev, importer),
@@ -318,9 +311,6 @@ int igt_main()
 	vcm_subtest("out-of-reach", test_out_of_reach(dev),
 		    "Memory that the device cannot reach is an error without a kernel warning");
 
-	igt_fixture() {
+	igt_fixture()
 		vcm_totals_assert_back(&before);
-		close(importer);
-		close(dev);
-	}
 }

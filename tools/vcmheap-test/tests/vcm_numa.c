@@ -208,6 +208,5 @@ int igt_main()
 	igt_fixture() {
 		vcm_pool_renew(0);
 		vcm_pool_params_write(&params);
-		close(dev);
 	}
 }

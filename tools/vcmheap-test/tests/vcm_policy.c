@@ -226,7 +226,6 @@ static void test_align(int dev, const struct target *targets, uint64_t len, uint
 		release(&targets[i], &first);
 		assert_forgotten(&targets[i]);
 	}
-	close(odd);
 }
 
 /* What a policy may take of a device's addresses beyond the buffer. */
@@ -350,7 +349,6 @@ static void test_congruent(int dev, const struct target *target)
 		release(target, &it);
 		close(dmabuf);
 	}
-	desk_fini(&desk);
 }
 
 /* --- Packing ----------------------------------------------------------- */
@@ -377,7 +375,6 @@ static void test_adjacent_buffers(int dev, const struct target *target)
 		release(target, &it[i]);
 		close(dmabuf[i]);
 	}
-	desk_fini(&desk);
 }
 
 static void test_no_more_than_needed(int dev, const struct target *target)
@@ -444,7 +441,6 @@ static void test_packed_length(int dev, const struct target *target, uint64_t le
 	igt_assert_lte_u64(space_bytes(target) * 95 / 100, n * len + len - 1);
 	release_all(target, it, n);
 	assert_forgotten(target);
-	close(dmabuf);
 }
 
 /* Of each length as many as fit, the longest first or last. */
@@ -510,7 +506,6 @@ static void test_slabs_returned(int dev, const struct target *target)
 
 	release(target, &it[3]);
 	assert_forgotten(target);
-	close(dmabuf);
 }
 
 /* --- The guard --------------------------------------------------------- */
@@ -683,7 +678,6 @@ static void test_guard_reported(int dev, const struct target *target)
 	}
 	igt_assert_f(found, "no fault reported\n");
 	fence_fini(&fence);
-	close(kmsg);
 }
 
 static void test_released(int dev, const struct target *target)
@@ -706,8 +700,6 @@ static void test_released(int dev, const struct target *target)
 	vcm_assert_filled(&desk.words[0], TAG, 1);
 	igt_assert_eq_u64(desk.words[1], 0);
 	vcm_buffer_assert_filled(dmabuf, 1);
-	desk_fini(&desk);
-	close(dmabuf);
 }
 
 /* --- Policies together ------------------------------------------------- */
@@ -731,7 +723,6 @@ static void test_strict(int dev, const struct target *target)
 	igt_assert_eq_u64(device.refused, 0);
 	igt_assert(!vcm_iova_find(&device, it.iova)->degraded);
 	release(target, &it);
-	close(dmabuf);
 }
 
 static void test_policies(int dev, const struct target *target)
@@ -800,7 +791,6 @@ static void test_two_devices(int dev, const struct target *targets)
 		release(&targets[i], &it[i]);
 		assert_forgotten(&targets[i]);
 	}
-	close(dmabuf);
 }
 
 /* The first device has it mapped, and the second one does not yet. */
@@ -850,7 +840,6 @@ static void test_query_attachments(int dev, const struct target *targets)
 	igt_assert_eq(query.nr_attachments, 1);
 	igt_assert_eq_u64(list[0].guard, KIB(64));
 	release(&targets[1], &it[1]);
-	close(dmabuf);
 }
 
 /* --- The default policy ------------------------------------------------ */
@@ -967,7 +956,6 @@ static void test_exhaust(int dev, const struct target *target)
 	igt_assert_eq(import_until_full(target, dmabuf, it, ARRAY_SIZE(it)), n);
 	release_all(target, it, n);
 	assert_forgotten(target);
-	close(dmabuf);
 }
 
 /* Another heap's buffers come to their addresses without the policy. */
@@ -988,9 +976,6 @@ static void test_exhaust_system(int dev, const struct target *target)
 	assert_forgotten(target);
 	import(target, large, &other);
 	release(target, &other);
-	close(large);
-	close(system);
-	close(small);
 }
 
 /* Fills the address space with pieces of 4 MiB, sorted by address. */
@@ -1029,7 +1014,6 @@ static void test_hole(int dev, const struct target *target)
 	release_all(target, it, 12);
 	release_all(target, it + 20, n - 20);
 	assert_forgotten(target);
-	close(large);
 }
 
 static void test_no_hole(int dev, const struct target *target)
@@ -1055,7 +1039,6 @@ static void test_no_hole(int dev, const struct target *target)
 		if (it[i].handle)
 			release(target, &it[i]);
 	assert_forgotten(target);
-	close(large);
 }
 
 /* So fast that addresses which only come back after a while would run out. */
@@ -1072,7 +1055,6 @@ static void test_thousand_rounds(int dev, const struct target *target)
 		release(target, &it);
 	}
 	assert_forgotten(target);
-	close(dmabuf);
 }
 
 /* --- Several processes ------------------------------------------------- */
@@ -1113,7 +1095,6 @@ static void test_parallel(int dev, const struct target *targets)
 
 	for (i = 0; i < 2; i++)
 		assert_forgotten(&targets[i]);
-	close(shared);
 }
 
 /* --- The subtests ------------------------------------------------------ */
@@ -1220,18 +1201,17 @@ static void parameter_subtests(int dev, struct target *targets)
 	static int i, j;
 
 	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
-		for (j = 0; j < ARRAY_SIZE(aligns); j++) {
-			igt_describe("A buffer is one segment, aligned as asked for");
-			igt_subtest_f("align-%s-%s", lengths[i].name, aligns[j].name)
-				test_align(dev, fresh(targets), lengths[i].bytes, aligns[j].bytes);
-		}
+		for (j = 0; j < ARRAY_SIZE(aligns); j++)
+			vcm_subtest_f(test_align(dev, fresh(targets), lengths[i].bytes,
+						 aligns[j].bytes),
+				      "A buffer is one segment, aligned as asked for",
+				      "align-%s-%s", lengths[i].name, aligns[j].name);
 	}
 
-	for (i = 0; i < ARRAY_SIZE(packs); i++) {
-		igt_describe("Buffers fill the address space but for what is too short for one");
-		igt_subtest_f("packed-%s", packs[i].name)
-			test_packed_length(dev, fresh(targets), packs[i].bytes);
-	}
+	for (i = 0; i < ARRAY_SIZE(packs); i++)
+		vcm_subtest_f(test_packed_length(dev, fresh(targets), packs[i].bytes),
+			      "Buffers fill the address space but for what is too short for one",
+			      "packed-%s", packs[i].name);
 }
 
 int igt_main()
@@ -1253,11 +1233,9 @@ int igt_main()
 
 	parameter_subtests(dev, targets);
 
-	for (i = 0; i < ARRAY_SIZE(subtests); i++) {
-		igt_describe(subtests[i].description);
-		igt_subtest_f("%s", subtests[i].name)
-			subtests[i].run(dev, fresh(targets));
-	}
+	for (i = 0; i < ARRAY_SIZE(subtests); i++)
+		vcm_subtest(subtests[i].name, subtests[i].run(dev, fresh(targets)),
+			    subtests[i].description);
 
 	igt_fixture() {
 		vcm_totals_assert_back(&before);

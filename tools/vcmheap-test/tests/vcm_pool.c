@@ -602,7 +602,6 @@ static void test_memory_policy(void)
 	dmabuf = alloc(total + SIZE_2M, SIZE_2M);
 	vcm_pool_assert_empty();
 	vcm_buffer_assert_zero(dmabuf);
-	close(dmabuf);
 }
 
 int igt_main()
@@ -616,13 +615,13 @@ int igt_main()
 		    "What a buffer was made of is in the pool, and makes the next one");
 
 	for (i = 0; i < ARRAY_SIZE(readers); i++) {
-		igt_describe("A recycled buffer is zero before the worker was there");
-		igt_subtest_f("zero-%s-dirty", readers[i].name)
-			test_zero(&readers[i], false);
+		vcm_subtest_f(test_zero(&readers[i], false),
+			      "A recycled buffer is zero before the worker was there",
+			      "zero-%s-dirty", readers[i].name);
 
-		igt_describe("A recycled buffer is zero when the worker was there");
-		igt_subtest_f("zero-%s-clean", readers[i].name)
-			test_zero(&readers[i], true);
+		vcm_subtest_f(test_zero(&readers[i], true),
+			      "A recycled buffer is zero when the worker was there",
+			      "zero-%s-clean", readers[i].name);
 	}
 
 	vcm_subtest("zero-thousands", test_zero_thousands(),

@@ -102,7 +102,4 @@ int igt_main()
 	vcm_subtest("no-refill", test_no_refill(),
 		    "No mark makes the heap take something in advance");
 	vcm_subtest("zero", test_zero(), "Buffers are zero");
-
-	igt_fixture()
-		close(dev);
 }

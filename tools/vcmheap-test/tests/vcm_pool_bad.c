@@ -194,11 +194,10 @@ int igt_main()
 		setup();
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		for (state = USED; state < STATES; state++) {
-			igt_describe("A chunk with a page that was given up is not used again");
-			igt_subtest_f("%s-%s", sizes[i].name, states[state])
-				test_bad(sizes[i].size, state);
-		}
+		for (state = USED; state < STATES; state++)
+			vcm_subtest_f(test_bad(sizes[i].size, state),
+				      "A chunk with a page that was given up is not used again",
+				      "%s-%s", sizes[i].name, states[state]);
 	}
 
 	igt_fixture()

@@ -374,11 +374,10 @@ int igt_main()
 	vcm_subtest("before-the-oom-killer", test_before_oom(),
 		    "A process gets the pool's memory before another would have to die");
 
-	for (i = 0; i < ARRAY_SIZE(conversions); i++) {
-		igt_describe("Memory that the pool has in other chunks is had, too");
-		igt_subtest_f("other-sizes-%s", conversions[i].name)
-			test_other_sizes(conversions[i].pooled, conversions[i].wanted);
-	}
+	for (i = 0; i < ARRAY_SIZE(conversions); i++)
+		vcm_subtest_f(test_other_sizes(conversions[i].pooled, conversions[i].wanted),
+			      "Memory that the pool has in other chunks is had, too",
+			      "other-sizes-%s", conversions[i].name);
 
 	vcm_subtest("other-sizes-together", test_other_sizes_together(),
 		    "Two processes get what the pool has in other chunks");

@@ -246,8 +246,6 @@ int igt_main()
 	vcm_subtest("beside-an-eater", test_beside_an_eater(),
 		    "Whoever takes memory meanwhile is not killed, and the reserve is left");
 
-	igt_fixture() {
+	igt_fixture()
 		vcm_totals_assert_back(&before);
-		close(dev);
-	}
 }

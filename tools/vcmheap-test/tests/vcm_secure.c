@@ -144,9 +144,6 @@ static void test_buffer_passed_on(int heap)
 		use_passed_on(writable, readable);
 	igt_waitchildren();
 	vcm_assert_filled(ptr, KIB(64), 2);
-	vcm_buffer_unmap(ptr, KIB(64));
-	close(readable);
-	close(writable);
 }
 
 /* --- Addresses --------------------------------------------------------- */
@@ -801,7 +798,6 @@ static void test_overflow_map(int heap)
 	}
 	assert_not_mapped(dmabuf, page, KIB(64));
 	assert_not_mapped(dmabuf, KIB(64), page);
-	close(dmabuf);
 }
 
 static void transfer_offset(int importer, uint32_t handle, uint64_t value)
@@ -856,7 +852,6 @@ static void test_overflow_transfer(int heap, int importer)
 		probe_any(importer, limits[i]);
 	}
 	vcm_importer_release(importer, handle);
-	close(dmabuf);
 }
 
 /* What comes to be is no larger than it was asked for. */
@@ -965,11 +960,4 @@ int igt_main()
 		    "The same for offsets and lengths that a device is given");
 	vcm_subtest("overflow-space", test_overflow_space(heap, importers[0]),
 		    "The same for the windows of address spaces");
-
-	igt_fixture() {
-		close(importers[1]);
-		close(importers[0]);
-		close(heap);
-		close(dev);
-	}
 }

@@ -21,7 +21,6 @@ static void test_fork_mapping(int heap)
 	}
 	igt_waitchildren();
 	vcm_assert_filled(ptr, SIZE, 2);
-	vcm_buffer_unmap(ptr, SIZE);
 }
 
 static void test_fork_fd(int heap)
@@ -44,8 +43,6 @@ static void test_fork_fd(int heap)
 	}
 	igt_waitchildren();
 	vcm_assert_filled(ptr, SIZE, 2);
-	vcm_buffer_unmap(ptr, SIZE);
-	close(dmabuf);
 }
 
 /* A message of one byte that carries one file descriptor. */
@@ -122,11 +119,6 @@ static void test_socket(int heap)
 	send_fd(pair[0], dmabuf);
 	igt_waitchildren();
 	vcm_assert_filled(ptr, SIZE, 2);
-
-	vcm_buffer_unmap(ptr, SIZE);
-	close(dmabuf);
-	close(pair[0]);
-	close(pair[1]);
 }
 
 static void test_socket_only_reference(int heap)
@@ -147,10 +139,6 @@ static void test_socket_only_reference(int heap)
 	dmabuf = receive_fd(pair[1]);
 	ptr = vcm_buffer_map(dmabuf);
 	vcm_assert_filled(ptr, SIZE, 1);
-	vcm_buffer_unmap(ptr, SIZE);
-	close(dmabuf);
-	close(pair[0]);
-	close(pair[1]);
 }
 
 static void test_mapping_outlives_fd(int heap)
@@ -182,8 +170,6 @@ static void test_duplicate_outlives_fd(int heap)
 	ptr = vcm_buffer_map(duplicate);
 	vcm_fill(ptr, SIZE, 1);
 	vcm_assert_filled(ptr, SIZE, 1);
-	vcm_buffer_unmap(ptr, SIZE);
-	close(duplicate);
 }
 
 static void test_exit_releases(int heap)
@@ -263,7 +249,4 @@ int igt_main()
 		igt_fixture()
 			vcm_totals_assert_back(&before);
 	}
-
-	igt_fixture()
-		close(heap);
 }

@@ -85,7 +85,6 @@ static void test_create(void)
 		igt_assert_eq(__vcm_space_op(importer, 1, VCM_EDU_SPACE_ACTIVATE), -ENOENT);
 	}
 	vcm_spaces_assert_none();
-	close(importer);
 }
 
 static void test_create_many_times(int dev, int importer)
@@ -103,7 +102,6 @@ static void test_create_many_times(int dev, int importer)
 		if (i % 2)
 			kept = space;
 	}
-	vcm_importer_destroy_space(importer, kept);
 }
 
 static void assert_shown(const struct vcm_space_info *info)
@@ -174,7 +172,6 @@ static void test_window(int dev, int importer)
 	for (i = 0; i < n; i++)
 		vcm_importer_release(importer, import[i].handle);
 	igt_assert_eq_u64(read_space().mapped, 0);
-	close(dmabuf);
 }
 
 static void assert_import_refused(int dev, int importer, uint32_t space, uint64_t length,
@@ -232,17 +229,6 @@ static void pair_init(struct pair *pair, int dev, int importer)
 	igt_assert_eq_u64(pair->buffer[0].import.iova, pair->buffer[1].import.iova);
 }
 
-/* With neither space active. */
-static void pair_fini(struct pair *pair)
-{
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		vcm_space_buffer_fini(&pair->buffer[i]);
-		vcm_importer_destroy_space(pair->importer, pair->space[i]);
-	}
-}
-
 /* A transfer takes 100 ms, so that only every 50th round has some. */
 static void test_same_address(int dev, int importer)
 {
@@ -257,8 +243,6 @@ static void test_same_address(int dev, int importer)
 		if (i % 50 == 49 || i % 50 == 0)
 			vcm_space_assert_dma(&pair.buffer[i & 1], i + 1);
 	}
-	vcm_importer_deactivate(importer, pair.space[1]);
-	pair_fini(&pair);
 }
 
 /* All interrupts that are the importer's, of all its devices. */
@@ -297,8 +281,6 @@ static void test_interrupts(int dev, int importer)
 	vcm_importer_switch(importer, pair.space[1]);
 	vcm_space_assert_dma(&pair.buffer[1], 2);
 	igt_assert_lte_u64(before + 4, count_interrupts());
-	vcm_importer_deactivate(importer, pair.space[1]);
-	pair_fini(&pair);
 }
 
 /* --- What a device does not reach -------------------------------------- */
@@ -319,9 +301,6 @@ static void test_hides_other_space(int dev, int importer)
 	vcm_space_assert_dma(&victim, 1);
 	vcm_importer_switch(importer, one);
 	vcm_space_assert_unreached(&desk, &victim, FIXED);
-	vcm_importer_deactivate(importer, one);
-	vcm_space_buffer_fini(&desk);
-	vcm_space_buffer_fini(&victim);
 }
 
 static void test_hides_default(int dev, int importer)
@@ -339,9 +318,6 @@ static void test_hides_default(int dev, int importer)
 	igt_assert(victim.import.iova >= START + LENGTH || victim.import.iova < START);
 	vcm_importer_activate(importer, space);
 	vcm_space_assert_unreached(&desk, &victim, victim.import.iova);
-	vcm_importer_deactivate(importer, space);
-	vcm_space_buffer_fini(&desk);
-	vcm_space_buffer_fini(&victim);
 }
 
 static void test_hides_inactive(int dev, int importer)
@@ -361,8 +337,6 @@ static void test_hides_inactive(int dev, int importer)
 	vcm_space_assert_dma(&victim, 1);
 	vcm_importer_deactivate(importer, space);
 	vcm_space_assert_unreached(&desk, &victim, victim.import.iova);
-	vcm_space_buffer_fini(&desk);
-	vcm_space_buffer_fini(&victim);
 }
 
 static void test_hides_released(int dev, int importer)
@@ -387,9 +361,6 @@ static void test_hides_released(int dev, int importer)
 	vcm_space_assert_dma(&victim, 1);
 	vcm_space_buffer_release(&victim);
 	vcm_space_assert_unreached(&desk, &victim, FIXED);
-	vcm_importer_deactivate(importer, space);
-	vcm_space_buffer_fini(&desk);
-	vcm_space_buffer_fini(&victim);
 }
 
 /* --- The device's own addresses ---------------------------------------- */
@@ -411,8 +382,6 @@ static void test_default_restored(int dev, int importer)
 		vcm_importer_deactivate(importer, space);
 		vcm_space_assert_dma(&own, 3 + i);
 	}
-	vcm_space_buffer_fini(&own);
-	vcm_space_buffer_fini(&other);
 }
 
 static void test_default_meanwhile(int dev, int importer)
@@ -433,8 +402,6 @@ static void test_default_meanwhile(int dev, int importer)
 	vcm_importer_deactivate(importer, space);
 	vcm_space_assert_dma(&meanwhile, 1);
 	vcm_space_assert_unreached(&meanwhile, &before, before.import.iova);
-	vcm_space_buffer_fini(&before);
-	vcm_space_buffer_fini(&meanwhile);
 }
 
 /* --- One memory -------------------------------------------------------- */
@@ -463,8 +430,6 @@ static void test_freed_while_inactive(int dev, int importer)
 	vcm_importer_switch(importer, other);
 	vcm_importer_release(importer, handle);
 	igt_assert(!__vcm_buffer_info_read(ino, &info));
-	vcm_importer_destroy_space(importer, space);
-	vcm_importer_deactivate(importer, other);
 }
 
 static void test_three_and_default(int dev, int importer)
@@ -499,9 +464,6 @@ static void test_three_and_default(int dev, int importer)
 	vcm_importer_activate(importer, space[2]);
 	buffer.import = import[2];
 	vcm_space_assert_dma(&buffer, 9);
-	vcm_importer_deactivate(importer, space[2]);
-	vcm_importer_release(importer, import[0].handle);
-	vcm_space_buffer_fini(&buffer);
 }
 
 /* Its exporter calls the DMA API, as all do, and that is served. */
@@ -534,7 +496,6 @@ static void test_other_heap(int dev, int importer)
 	vcm_space_buffer_fini(&buffer);
 	for (i = 0; i < 2; i++)
 		vcm_importer_destroy_space(importer, space[i]);
-	close(heap);
 }
 
 static void test_two_devices(int dev, int importer)
@@ -561,11 +522,6 @@ static void test_two_devices(int dev, int importer)
 	vcm_importer_deactivate(importer, one);
 	vcm_space_assert_dma(&second, 4);
 	vcm_importer_deactivate(other, two);
-
-	vcm_space_buffer_fini(&own);
-	vcm_space_buffer_fini(&first);
-	vcm_space_buffer_fini(&second);
-	close(other);
 }
 
 /* --- What a space tells ------------------------------------------------ */
@@ -617,9 +573,6 @@ static void test_translation(int dev, int importer)
 
 	igt_assert_eq(try_check(importer, own.import.handle, 0, &matches), -EINVAL);
 	igt_assert_eq(try_check(importer, NEVER, 0, &matches), -ENOENT);
-	vcm_space_buffer_fini(&buffer);
-	vcm_space_buffer_fini(&fixed);
-	vcm_space_buffer_fini(&own);
 }
 
 static void test_probe_needs_root(int dev, int importer)
@@ -754,11 +707,6 @@ static void test_fixed_dma(int dev, int importer)
 	vcm_importer_probe(importer, VCM_EDU_FROM_DEVICE, FIXED + FIXED_LENGTH - 8, 8, 0);
 	igt_assert_eq_u64(last.words[KIB(64) / 8 - 1], first.words[0]);
 	vcm_space_assert_unreached(&first, &free, FIXED + MIXED);
-
-	vcm_importer_deactivate(importer, space);
-	vcm_space_buffer_fini(&first);
-	vcm_space_buffer_fini(&last);
-	vcm_space_buffer_fini(&free);
 }
 
 /*
@@ -853,10 +801,6 @@ static void test_fixed_overlap(int dev, int importer)
 	vcm_space_assert_dma(&before, 1);
 	vcm_space_assert_dma(&behind, 2);
 	vcm_space_assert_dma(&buffer, 3);
-	vcm_importer_deactivate(importer, space);
-	vcm_space_buffer_fini(&before);
-	vcm_space_buffer_fini(&behind);
-	vcm_space_buffer_fini(&buffer);
 }
 
 static void test_fixed_range(int dev, int importer)
@@ -881,8 +825,6 @@ static void test_fixed_range(int dev, int importer)
 	space = vcm_importer_create_space(importer, START, LENGTH);
 	assert_fixed_refused(dev, importer, space, dmabuf, START, -ERANGE);
 	assert_fixed_refused(dev, importer, space, dmabuf, 0, -ERANGE);
-	close(dmabuf);
-	close(large);
 }
 
 static void test_fixed_misaligned(int dev, int importer)
@@ -909,8 +851,6 @@ static void test_fixed_misaligned(int dev, int importer)
 	for (i = 0; i < ARRAY_SIZE(coarse); i++)
 		assert_fixed_refused(dev, importer, space, dmabuf, coarse[i], -EINVAL);
 	vcm_space_import_at(importer, space, dmabuf, FIXED + MIB(1), &import);
-	vcm_importer_release(importer, import.handle);
-	close(dmabuf);
 }
 
 /* Tries a space of the second device, which has 32 bits, with a page at @iova. */
@@ -955,7 +895,6 @@ static void test_fixed_reserved(int dev, int importer)
 	}
 	fclose(file);
 	igt_assert_lt(0, tried);
-	close(other);
 }
 
 static void test_fixed_kept_free(int dev, int importer)
@@ -984,7 +923,6 @@ static void test_fixed_kept_free(int dev, int importer)
 	for (i = 0; i < n; i += 2)
 		vcm_importer_release(importer, import[i].handle);
 	vcm_space_import_at(importer, space, dmabuf, args.fixed_start, &fixed);
-	close(dmabuf);
 }
 
 /* The driver has no reference of its own, nor has anybody else. */
@@ -1012,7 +950,6 @@ static void test_fixed_keeps(int dev, int importer)
 
 	vcm_importer_release(importer, import.handle);
 	igt_assert(!__vcm_buffer_info_read(ino, &info));
-	vcm_importer_destroy_space(importer, space);
 }
 
 static void test_fixed_again(int dev, int importer)
@@ -1028,8 +965,6 @@ static void test_fixed_again(int dev, int importer)
 	}
 	igt_assert_eq_u64(read_space().mapped, 0);
 	igt_assert_eq(read_space().fixed, 0);
-	vcm_space_buffer_fini(&buffer);
-	vcm_importer_destroy_space(importer, space);
 }
 
 /* --- Alignment --------------------------------------------------------- */
@@ -1146,13 +1081,6 @@ static void huge_init(struct huge *huge, unsigned int count)
 	igt_require_f(huge->ptr != MAP_FAILED, "too few huge pages: %s\n", strerror(errno));
 }
 
-static void huge_fini(struct huge *huge)
-{
-	munmap(huge->ptr, huge->count * MIB(2));
-	close(huge->memfd);
-	vcm_file_assert_write("/proc/sys/vm/nr_hugepages", "0");
-}
-
 /* A buffer of two pieces of the pages, given by offset and length. */
 static int huge_buffer(const struct huge *huge, uint64_t first, uint64_t first_len,
 		       uint64_t second, uint64_t second_len)
@@ -1210,9 +1138,6 @@ static void test_align_refuses(int dev, int importer)
 	vcm_space_import(importer, space, wasteful, &import);
 	vcm_importer_release(importer, import.handle);
 	igt_assert_eq_u64(read_space().refused, 0);
-	close(wasteful);
-	close(good);
-	huge_fini(&huge);
 }
 
 /* --- Limits ------------------------------------------------------------ */
@@ -1249,8 +1174,6 @@ static void test_as_many_as_allowed(int dev, int importer)
 	for (i = 0; i < VCM_SPACES_MAX; i++)
 		vcm_importer_destroy_space(i % 2 ? importer : second, space[i]);
 	vcm_spaces_assert_none();
-	close(second);
-	close(other);
 }
 
 /* --- What is refused --------------------------------------------------- */
@@ -1368,7 +1291,6 @@ static void test_refuses_import(int dev, int importer)
 	igt_assert_eq(import_args(importer, dev, space, fixed, 0), -EINVAL);
 	igt_assert_eq(attachments(dev, dmabuf), 0);
 	igt_assert_eq_u64(read_space().mapped, 0);
-	close(dmabuf);
 }
 
 static void test_refuses_activate(int dev, int importer)
@@ -1389,9 +1311,6 @@ static void test_refuses_activate(int dev, int importer)
 
 	/* To switch from none is to activate. */
 	vcm_importer_switch(importer, one);
-	vcm_importer_destroy_space(importer, two);
-	vcm_importer_deactivate(importer, one);
-	vcm_importer_destroy_space(importer, one);
 }
 
 static int try_dma(const struct vcm_space_buffer *buffer)
@@ -1418,8 +1337,6 @@ static void test_refuses_dma(int dev, int importer)
 	igt_assert_eq(try_dma(&pair.buffer[1]), 0);
 	vcm_importer_deactivate(importer, pair.space[1]);
 	igt_assert_eq(try_dma(&own), 0);
-	vcm_space_buffer_fini(&own);
-	pair_fini(&pair);
 }
 
 /* --- The end of a space that is in use --------------------------------- */
@@ -1473,7 +1390,6 @@ static void test_destroy_active(int dev, int importer)
 	igt_assert_eq(attachments(dev, victim.dmabuf), 1);
 	vcm_space_buffer_release(&victim);
 	igt_assert_eq(attachments(dev, victim.dmabuf), 0);
-	vcm_space_buffer_fini(&victim);
 }
 
 static void test_destroy_mapped(int dev, int importer)
@@ -1512,9 +1428,6 @@ static void test_destroy_mapped(int dev, int importer)
 	vcm_space_buffer_release(&buffer[2]);
 	/* The second import of it is there still. */
 	igt_assert(__vcm_buffer_info_read(ino, &(struct vcm_buffer_info){}));
-
-	vcm_space_buffer_fini(&buffer[0]);
-	vcm_space_buffer_fini(&buffer[1]);
 }
 
 static void test_destroy_fixed(int dev, int importer)
@@ -1586,7 +1499,6 @@ static void test_destroy_other_heap(int dev, int importer)
 	igt_assert_eq(count_groups(), groups + 1);
 	vcm_importer_release(importer, second.handle);
 	wait_for_groups(groups);
-	close(heap);
 }
 
 /* Somebody is in the DMA API for the space's device before, meanwhile and after. */
@@ -1676,8 +1588,6 @@ static void test_other_file(int dev, int importer)
 	/* The other's end is not ours. */
 	close(other);
 	vcm_space_assert_dma(&buffer, 1);
-	vcm_importer_deactivate(importer, ours);
-	vcm_space_buffer_fini(&buffer);
 }
 
 /* One buffer in a space, in all ways in which it can be. Returns 0 or -errno. */
@@ -1798,10 +1708,6 @@ static void test_domain_type(int dev, int importer)
 	vcm_space_buffer_release(&meanwhile);
 	igt_assert_eq_u64(read_space().mapped, MIXED);
 	vcm_space_assert_unreached(&buffer, &meanwhile, iova);
-	vcm_importer_deactivate(importer, space);
-	vcm_space_buffer_fini(&buffer);
-	vcm_space_buffer_fini(&meanwhile);
-	vcm_importer_destroy_space(importer, space);
 }
 
 /* Its DMA is claimed; the driver core forgets all the same who it was. */
@@ -1831,10 +1737,6 @@ static void test_foreign_driver(int dev, int importer)
 	vcm_space_buffer_import(&later, importer, space);
 	vcm_importer_activate(importer, space);
 	vcm_space_assert_dma(&later, 1);
-	vcm_importer_deactivate(importer, space);
-	vcm_space_buffer_fini(&buffer);
-	vcm_space_buffer_fini(&later);
-	vcm_importer_destroy_space(importer, space);
 }
 
 /* --- The subtests ------------------------------------------------------ */
@@ -1950,7 +1852,7 @@ static void run(int dev, int i)
 	importer = vcm_importer_open(0);
 	vcm_spaces_assert_none();
 	subtests[i].run(dev, importer);
-	close(importer);
+	vcm_subtest_end();
 	importer = -1;
 	vcm_spaces_assert_none();
 }
@@ -1977,11 +1879,8 @@ int igt_main()
 			close(importer);
 		}
 
-		for (i = 0; i < ARRAY_SIZE(subtests); i++) {
-			igt_describe(subtests[i].description);
-			igt_subtest_f("%s", subtests[i].name)
-				run(dev, i);
-		}
+		for (i = 0; i < ARRAY_SIZE(subtests); i++)
+			vcm_subtest(subtests[i].name, run(dev, i), subtests[i].description);
 
 		vcm_subtest("close-destroys", test_close_destroys(dev),
 			    "Closing the file destroys its spaces, whatever is in them");
@@ -1992,6 +1891,5 @@ int igt_main()
 	igt_fixture() {
 		vcm_spaces_assert_none();
 		vcm_totals_assert_back(&before);
-		close(dev);
 	}
 }

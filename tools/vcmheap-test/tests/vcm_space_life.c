@@ -199,10 +199,6 @@ static void test_managed_gap(int dev)
 	vcm_space_buffer_fini(&desk);
 	vcm_importer_destroy_space(importer, space);
 	vcm_space_assert_dma(&own, 3);
-	vcm_space_buffer_fini(&own);
-	vcm_space_buffer_fini(&other);
-	close(importer);
-	close(second);
 }
 
 /* Who asks the driver for DMA in the gap is not told, but nothing is moved. */
@@ -239,9 +235,6 @@ static void test_managed_until_last(int dev)
 	vcm_spaces_assert_none();
 	vcm_space_assert_dma(&own, 1);
 	vcm_space_assert_dma(&meanwhile, 2);
-	vcm_space_buffer_fini(&own);
-	vcm_space_buffer_fini(&meanwhile);
-	close(importer);
 }
 
 static void test_managed_switch(int dev)
@@ -265,9 +258,6 @@ static void test_managed_switch(int dev)
 		if (i % 3 == 0)
 			vcm_importer_deactivate(importer, space[i & 1]);
 	}
-	for (i = 0; i < 2; i++)
-		vcm_space_buffer_fini(&buffer[i]);
-	close(importer);
 }
 
 /* --- The driver goes --------------------------------------------------- */
@@ -329,7 +319,6 @@ static void test_managed_unbind(int dev)
 	unbind_once(dev, true);
 	importer = vcm_importer_open(0);
 	assert_works(dev, importer);
-	close(importer);
 }
 
 /*
@@ -378,7 +367,6 @@ static void test_unbind(int dev)
 	unbind_once(dev, false);
 	importer = vcm_importer_open(0);
 	assert_works(dev, importer);
-	close(importer);
 }
 
 static void test_unbind_many_times(int dev)
@@ -410,7 +398,6 @@ static void test_unbind_one_of_two(int dev)
 	vcm_importer_deactivate(second, space);
 	vcm_space_buffer_fini(&buffer);
 	assert_works(dev, second);
-	close(second);
 }
 
 /* Makes, uses and destroys spaces until the device is gone. */
@@ -467,7 +454,6 @@ static void test_unbind_busy(int dev)
 		rest_assert_back(&before);
 		vcm_driver_bind(vcm_edu_device[0]);
 	}
-	close(shared);
 }
 
 static void test_close_after_bind(int dev)
@@ -547,7 +533,6 @@ static void test_remove(int dev)
 
 	importer = vcm_importer_open(0);
 	assert_works(dev, importer);
-	close(importer);
 }
 
 /* --- The modules go ---------------------------------------------------- */
@@ -567,8 +552,6 @@ static void test_unload_refused(int dev)
 	igt_assert_eq(__vcm_module_unload("vcm_heap"), -EBUSY);
 	vcm_space_assert_dma(&buffer, 1);
 	vcm_importer_deactivate(importer, space);
-	vcm_space_buffer_fini(&buffer);
-	close(importer);
 }
 
 static void test_unload(int dev)
@@ -595,7 +578,6 @@ static void test_unload(int dev)
 	}
 	importer = vcm_importer_open(0);
 	assert_works(dev, importer);
-	close(importer);
 }
 
 /* --- Many at once ------------------------------------------------------ */
@@ -776,6 +758,7 @@ static void run(int dev, int i)
 	vcm_edu_restore();
 	vcm_spaces_assert_none();
 	subtests[i].run(dev);
+	vcm_subtest_end();
 	vcm_edu_restore();
 	vcm_spaces_assert_none();
 }
@@ -792,16 +775,12 @@ int igt_main()
 		vcm_totals_read(&before);
 	}
 
-	for (i = 0; i < ARRAY_SIZE(subtests); i++) {
-		igt_describe(subtests[i].description);
-		igt_subtest_f("%s", subtests[i].name)
-			run(dev, i);
-	}
+	for (i = 0; i < ARRAY_SIZE(subtests); i++)
+		vcm_subtest(subtests[i].name, run(dev, i), subtests[i].description);
 
 	igt_fixture() {
 		vcm_edu_restore();
 		vcm_spaces_assert_none();
 		vcm_totals_assert_back(&before);
-		close(dev);
 	}
 }

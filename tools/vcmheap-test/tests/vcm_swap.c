@@ -198,18 +198,14 @@ int igt_main()
 		vcm_totals_read(&before);
 	}
 
-	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-		igt_describe("Nobody dies of buffers that memory is too little for");
-		igt_subtest(kinds[i].name)
-			test_swap(kinds[i].device, vcm_ram_size() / 2, kinds[i].part,
-				  kinds[i].cache);
-	}
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		vcm_subtest(kinds[i].name, test_swap(kinds[i].device, vcm_ram_size() / 2,
+						     kinds[i].part, kinds[i].cache),
+			    "Nobody dies of buffers that memory is too little for");
 
 	vcm_subtest("pool-with-swap", test_pool(),
 		    "Chunks of the pool are memory like others: they leave the reserve, too");
 
-	igt_fixture() {
+	igt_fixture()
 		vcm_totals_assert_back(&before);
-		close(dev);
-	}
 }

@@ -18,7 +18,6 @@ static void test_legal(int heap)
 		vcm_buffer_begin(dmabuf, accesses[i]);
 		vcm_buffer_end(dmabuf, accesses[i]);
 	}
-	close(dmabuf);
 }
 
 static void test_unpaired(int heap)
@@ -34,7 +33,6 @@ static void test_unpaired(int heap)
 	for (i = 0; i < ARRAY_SIZE(accesses); i++)
 		vcm_buffer_end(dmabuf, accesses[i]);
 	vcm_buffer_begin(dmabuf, DMA_BUF_SYNC_RW);
-	close(dmabuf);
 }
 
 static void test_illegal(int heap)
@@ -48,7 +46,6 @@ static void test_illegal(int heap)
 		igt_assert_eq(__vcm_buffer_sync(dmabuf, DMA_BUF_SYNC_RW | 1ull << bit), -EINVAL);
 	igt_assert_eq(ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, NULL), -1);
 	igt_assert_eq(errno, EFAULT);
-	close(dmabuf);
 }
 
 static void test_any_access_mode(int heap)
@@ -107,7 +104,6 @@ static void test_name(int heap)
 		vcm_buffer_set_name(dmabuf, names[i]);
 		assert_name(dmabuf, names[i]);
 	}
-	close(dmabuf);
 }
 
 static void test_name_refused(int heap)
@@ -119,7 +115,6 @@ static void test_name_refused(int heap)
 	igt_assert_eq(__vcm_buffer_set_name(dmabuf, LONGEST "1"), -EINVAL);
 	igt_assert_eq(__vcm_buffer_set_name(dmabuf, NULL), -EFAULT);
 	assert_name(dmabuf, "kept");
-	close(dmabuf);
 }
 
 static void test_fdinfo(int heap)
@@ -131,7 +126,6 @@ static void test_fdinfo(int heap)
 	igt_assert_eq_u64(strtoull(value, NULL, 10), vcm_buffer_size(dmabuf));
 	read_fdinfo(dmabuf, "exp_name", value, sizeof(value));
 	igt_assert_f(!strcmp(value, DMA_HEAP_VCM_NAME), "exporter is \"%s\"\n", value);
-	close(dmabuf);
 }
 
 static void test_seek(int heap)
@@ -143,7 +137,6 @@ static void test_seek(int heap)
 	igt_assert(lseek(dmabuf, 1, SEEK_SET) == -1 && errno == EINVAL);
 	igt_assert(lseek(dmabuf, -1, SEEK_END) == -1 && errno == EINVAL);
 	igt_assert(lseek(dmabuf, 0, SEEK_CUR) == -1 && errno == EINVAL);
-	close(dmabuf);
 }
 
 static void test_no_read_write(int heap)
@@ -155,7 +148,6 @@ static void test_no_read_write(int heap)
 	igt_assert(write(dmabuf, &byte, 1) == -1 && errno == EINVAL);
 	igt_assert(ftruncate(dmabuf, MIB(1)) == -1);
 	igt_assert_eq_u64(vcm_buffer_size(dmabuf), KIB(4));
-	close(dmabuf);
 }
 
 static void test_idle(int heap)
@@ -165,7 +157,6 @@ static void test_idle(int heap)
 
 	igt_assert_eq(poll(&poll_fd, 1, 0), 1);
 	igt_assert_eq(poll_fd.revents, POLLIN | POLLOUT);
-	close(dmabuf);
 }
 
 static void test_unknown_ioctl(int heap)
@@ -175,7 +166,6 @@ static void test_unknown_ioctl(int heap)
 
 	igt_assert_eq(ioctl(dmabuf, _IOW(DMA_BUF_BASE, 0x7f, arg), &arg), -1);
 	igt_assert_eq(errno, ENOTTY);
-	close(dmabuf);
 }
 
 int igt_main()
@@ -205,7 +195,4 @@ int igt_main()
 	vcm_subtest("idle", test_idle(heap), "A buffer that no device works on is ready");
 	vcm_subtest("unknown-ioctl", test_unknown_ioctl(heap),
 		    "Requests that nobody defined are refused");
-
-	igt_fixture()
-		close(heap);
 }

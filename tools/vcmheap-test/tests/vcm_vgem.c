@@ -44,7 +44,6 @@ static void test_import(int heap, int vgem)
 	gem_close(vgem, handle);
 	vcm_buffer_info_read(dmabuf, &info);
 	igt_assert_eq(info.attachments, 0);
-	close(dmabuf);
 }
 
 static void test_contents(int heap, int vgem)
@@ -65,7 +64,6 @@ static void test_contents(int heap, int vgem)
 	vcm_buffer_unmap(imported, SIZE);
 	vcm_buffer_unmap(ptr, SIZE);
 	gem_close(vgem, handle);
-	close(dmabuf);
 }
 
 static void test_same_handle(int heap, int vgem)
@@ -78,7 +76,6 @@ static void test_same_handle(int heap, int vgem)
 	vcm_buffer_info_read(dmabuf, &info);
 	igt_assert_eq(info.attachments, 1);
 	gem_close(vgem, handle);
-	close(dmabuf);
 }
 
 static void test_two_files(int heap, int vgem)
@@ -98,7 +95,6 @@ static void test_two_files(int heap, int vgem)
 	vcm_assert_filled(ptr_two, SIZE, 1);
 	vcm_buffer_unmap(ptr_two, SIZE);
 	gem_close(other, two);
-	close(other);
 }
 
 static void test_outlives_fd(int heap, int vgem)
@@ -163,9 +159,6 @@ int igt_main()
 	vcm_subtest("close-releases", test_close_releases(heap),
 		    "Closing the DRM file lets go of what is still imported");
 
-	igt_fixture() {
+	igt_fixture()
 		vcm_totals_assert_back(&before);
-		close(vgem);
-		close(heap);
-	}
 }

@@ -262,13 +262,13 @@ int igt_main()
 	}
 
 	for (i = 0; i < ARRAY_SIZE(buffers); i++) {
-		igt_describe("The kernel reads what the CPU wrote");
-		igt_subtest_f("read-%s", buffers[i].name)
-			test_read(heap, importer, buffers[i].len);
+		vcm_subtest_f(test_read(heap, importer, buffers[i].len),
+			      "The kernel reads what the CPU wrote",
+			      "read-%s", buffers[i].name);
 
-		igt_describe("The CPU reads what the kernel wrote");
-		igt_subtest_f("write-%s", buffers[i].name)
-			test_write(heap, importer, buffers[i].len);
+		vcm_subtest_f(test_write(heap, importer, buffers[i].len),
+			      "The CPU reads what the kernel wrote",
+			      "write-%s", buffers[i].name);
 	}
 
 	vcm_subtest("large", test_large(heap, importer),
@@ -282,9 +282,6 @@ int igt_main()
 	vcm_subtest("two-importers", test_two_importers(heap, importer),
 		    "Two importers that map one buffer see each other's writes");
 
-	igt_fixture() {
+	igt_fixture()
 		vcm_totals_assert_back(&before);
-		close(importer);
-		close(heap);
-	}
 }

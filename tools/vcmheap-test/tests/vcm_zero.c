@@ -158,7 +158,4 @@ int igt_main()
 
 	vcm_subtest("tail", test_tail(heap),
 		    "The bytes from the length asked for to the end of the page are zero");
-
-	igt_fixture()
-		close(heap);
 }
