@@ -6,6 +6,7 @@
 #include <kunit/test.h>
 #include <linux/device.h>
 #include <linux/dma-mapping.h>
+#include <linux/limits.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
@@ -273,11 +274,27 @@ static void no_room_for_another_table_is_an_error(struct kunit *test)
 }
 #endif
 
+/* An entry of a list has no more than 4 GB, less one byte. */
+static void no_run_is_longer_than_an_entry(struct kunit *test)
+{
+	struct vcm_iova_mapping map = {
+		.runs = 1, .table.orig_nents = 2, .len = UINT_MAX,
+	};
+
+	KUNIT_EXPECT_TRUE(test, vcm_table_is_cut(&map));
+	map.len++;
+	KUNIT_EXPECT_FALSE(test, map.len && vcm_table_is_cut(&map));
+	map.len = SZ_1M;
+	map.runs = 2;
+	KUNIT_EXPECT_FALSE(test, vcm_table_is_cut(&map));
+}
+
 static struct kunit_case table_test_cases[] = {
 	KUNIT_CASE(segments_respect_the_device),
 	KUNIT_CASE(segments_of_a_run_are_a_run),
 	KUNIT_CASE(each_limit_that_changes_is_noticed),
 	KUNIT_CASE(a_buffer_of_nothing_is_refused),
+	KUNIT_CASE(no_run_is_longer_than_an_entry),
 #ifdef VCM_HAVE_FAIL_NTH
 	KUNIT_CASE(no_room_for_the_table_is_an_error),
 	KUNIT_CASE(no_room_for_another_table_is_an_error),
