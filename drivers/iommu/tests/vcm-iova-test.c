@@ -918,6 +918,17 @@ static void no_slab_is_reserved_where_no_gap_is(struct kunit *test)
 	vcm_iova_put(vdev);
 }
 
+/* A bus may end in the middle of a page; a buffer does not. */
+static void a_part_of_a_page_is_no_gap(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+
+	vdev->dev->bus_dma_limit = NARROW - 1;
+	KUNIT_EXPECT_LE(test, allocations_in_vain(test, vdev, 254 * SZ_1M),
+			FEW_ALLOCATIONS);
+	vcm_iova_put(vdev);
+}
+
 /* The guard behind a buffer in slabs is not there for others either. */
 static void a_guard_is_no_gap(struct kunit *test)
 {
@@ -1900,6 +1911,7 @@ static struct kunit_case iova_test_cases[] = {
 	KUNIT_CASE(what_is_as_long_as_the_boundary_goes_in_slabs),
 #ifdef VCM_HAVE_FAIL_NTH
 	KUNIT_CASE(no_slab_is_reserved_where_no_gap_is),
+	KUNIT_CASE(a_part_of_a_page_is_no_gap),
 	KUNIT_CASE(a_guard_is_no_gap),
 #endif
 	KUNIT_CASE(a_power_of_two_is_a_reservation_of_its_own),
