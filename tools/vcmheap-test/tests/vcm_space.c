@@ -1710,6 +1710,29 @@ static void test_domain_type(int dev, int importer)
 	vcm_space_assert_unreached(&buffer, &meanwhile, iova);
 }
 
+/* -1 for none: of a platform device on none there is no such file. */
+static long read_node(const char *bus, const char *name)
+{
+	char path[128], *text;
+	long node;
+
+	snprintf(path, sizeof(path), "/sys/bus/%s/devices/%s/numa_node", bus, name);
+	text = vcm_file_read(path);
+	node = text ? strtol(text, NULL, 10) : -1;
+	free(text);
+	return node;
+}
+
+static void test_same_node(int dev, int importer)
+{
+	uint32_t space = create(importer);
+	char name[32];
+
+	snprintf(name, sizeof(name), "vcm-space.%u", read_space().number);
+	igt_assert_eq(read_node("platform", name), read_node("pci", device));
+	vcm_importer_destroy_space(importer, space);
+}
+
 /* Its DMA is claimed; the driver core forgets all the same who it was. */
 static void test_foreign_driver(int dev, int importer)
 {
@@ -1784,6 +1807,8 @@ static const struct {
 	  "A driver's own memory in a space is what the device finds there" },
 	{ "probe-needs-root", test_probe_needs_root,
 	  "DMA at any address is for root, whoever has got the device's file" },
+	{ "same-node", test_same_node,
+	  "What the kernel allocates for a space is on the node of the device" },
 	{ "foreign-driver", test_foreign_driver,
 	  "Who binds another driver to a space's device is refused, and does no harm" },
 	{ "fault-handler", test_fault_handler,
