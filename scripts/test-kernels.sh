@@ -11,7 +11,7 @@ set -euo pipefail
 
 readonly CONFIGS=$VCM_TOP/scripts/configs
 # Where the project's files are in a kernel tree.
-readonly DIRS=(drivers/iommu/ drivers/dma-buf/heaps/ samples/vcm/)
+readonly DIRS=(drivers/iommu/ drivers/dma-buf/heaps/ samples/)
 KSRC=${KSRC:-}
 
 # NAME|ARCH of the build|what make is told of the compiler|FRAGMENT...
@@ -19,7 +19,7 @@ readonly KERNELS=(
 	'arm64-4k|arm64|CROSS_COMPILE=aarch64-linux-gnu-|compile pages-4k'
 	'arm64-16k|arm64|CROSS_COMPILE=aarch64-linux-gnu-|compile pages-16k'
 	'arm64-64k|arm64|CROSS_COMPILE=aarch64-linux-gnu-|compile pages-64k'
-	'riscv64|riscv|CROSS_COMPILE=riscv64-linux-gnu-|compile'
+	'riscv64|riscv|CROSS_COMPILE=riscv64-linux-gnu-|compile riscv64'
 	'clang|x86|LLVM=1|compile x86_64'
 )
 
@@ -42,7 +42,8 @@ configure() {
 	done >"$build/asked"
 	"$VCM_TOP/scripts/overlay.sh" "$tree/src" 2>/dev/null
 	{
-		printf 'CONFIG_%s=y\n' IOMMU_API IOMMU_DMA VCM_IOVA VCM_IOMMU DMABUF_HEAPS_VCM SAMPLES SAMPLE_VCM_EDU
+		printf 'CONFIG_%s=y\n' IOMMU_API IOMMU_DMA VCM_IOVA VCM_IOMMU DMABUF_HEAPS_VCM SAMPLES
+		echo CONFIG_SAMPLE_VCM_EDU=m
 		find "$VCM_TOP/drivers" -name .kunitconfig.vcm -exec cat {} + | grep -E '^CONFIG_.*VCM.*=y$'
 	} | sort -u >>"$build/asked"
 	run_make KCONFIG_ALLCONFIG="$build/asked" allnoconfig
@@ -52,11 +53,13 @@ run_make() {
 	nice make -C "$tree/src" O="$build" ARCH="$kernel_arch" "$compiler" LOCALVERSION= -j"$(nproc)" "$@"
 }
 
-# All sources of the project that are not for user-mode Linux alone have an object.
+# All sources of the project have an object, but for tests that Kconfig leaves out: what
+# they make up of an IOMMU is not for all architectures.
 all_compiled() {
 	local file missing=()
 
 	while read -r file; do
+		[[ $kernel_arch != riscv || $file != drivers/iommu/tests/* ]] || continue
 		[[ -f $build/${file%.c}.o ]] || missing+=("$file")
 	done < <(project_files | grep '\.c$')
 	[[ ${#missing[@]} -eq 0 ]] || { echo "not compiled: ${missing[*]}"; return 1; }
