@@ -241,38 +241,6 @@ void vcm_devices_exit(void)
 /* --- Their mappings ---------------------------------------------------- */
 
 /**
- * vcm_device_add_mapping - a buffer is attached
- * @vdev: the device
- * @map: the buffer, not mapped
- *
- * Context: Process context, may sleep.
- */
-void vcm_device_add_mapping(struct vcm_iova_device *vdev,
-			    struct vcm_iova_mapping *map)
-{
-	mutex_lock(&vdev->mappings_lock);
-	hlist_add_head(&map->node, &vdev->mappings);
-	vdev->nr_mappings++;
-	mutex_unlock(&vdev->mappings_lock);
-}
-
-/**
- * vcm_device_del_mapping - undo vcm_device_add_mapping()
- * @vdev: the device
- * @map: the buffer, not mapped
- *
- * Context: Process context, may sleep.
- */
-void vcm_device_del_mapping(struct vcm_iova_device *vdev,
-			    struct vcm_iova_mapping *map)
-{
-	mutex_lock(&vdev->mappings_lock);
-	hlist_del(&map->node);
-	vdev->nr_mappings--;
-	mutex_unlock(&vdev->mappings_lock);
-}
-
-/**
  * vcm_device_add_live - a buffer is mapped
  * @vdev: the device, VCM_DEVICE_UNOWNED
  * @map: the buffer
@@ -359,7 +327,8 @@ static bool vcm_domain_emptied(struct vcm_iova_device *vdev,
 
 	map = list_first_entry_or_null(&vdev->live, struct vcm_iova_mapping,
 				       live_node);
-	return map && iommu_iova_to_phys(domain, map->iova) != map->phys;
+	return map && iommu_iova_to_phys(domain, map->iova) !=
+		      map->runs->phys;
 }
 
 /**

@@ -121,6 +121,38 @@ static inline bool vcm_device_lost(const struct vcm_iova_device *vdev)
 }
 
 /**
+ * vcm_device_add_mapping - a buffer is attached
+ * @vdev: the device
+ * @map: the buffer, not mapped
+ *
+ * Context: Process context, may sleep.
+ */
+static inline void vcm_device_add_mapping(struct vcm_iova_device *vdev,
+					  struct vcm_iova_mapping *map)
+{
+	mutex_lock(&vdev->mappings_lock);
+	hlist_add_head(&map->node, &vdev->mappings);
+	vdev->nr_mappings++;
+	mutex_unlock(&vdev->mappings_lock);
+}
+
+/**
+ * vcm_device_del_mapping - undo vcm_device_add_mapping()
+ * @vdev: the device
+ * @map: the buffer, not mapped
+ *
+ * Context: Process context, may sleep.
+ */
+static inline void vcm_device_del_mapping(struct vcm_iova_device *vdev,
+					  struct vcm_iova_mapping *map)
+{
+	mutex_lock(&vdev->mappings_lock);
+	hlist_del(&map->node);
+	vdev->nr_mappings--;
+	mutex_unlock(&vdev->mappings_lock);
+}
+
+/**
  * struct vcm_device_counts - what is mapped for a device
  * @mappings: how many
  * @reservations: slabs, and addresses that a mapping has to itself
@@ -136,10 +168,6 @@ struct vcm_device_counts {
 
 void vcm_device_count(struct vcm_iova_device *vdev,
 		      struct vcm_device_counts *counts);
-void vcm_device_add_mapping(struct vcm_iova_device *vdev,
-			    struct vcm_iova_mapping *map);
-void vcm_device_del_mapping(struct vcm_iova_device *vdev,
-			    struct vcm_iova_mapping *map);
 void vcm_device_add_live(struct vcm_iova_device *vdev,
 			 struct vcm_iova_mapping *map);
 void vcm_device_del_live(struct vcm_iova_device *vdev,

@@ -205,16 +205,14 @@ static int vcm_link_run(struct vcm_iova_mapping *map, struct vcm_link *link,
 
 static int vcm_link_runs(struct vcm_iova_mapping *map, struct vcm_link *link)
 {
-	struct scatterlist *sg = map->table.sgl;
+	const struct vcm_iova_run *run = map->runs;
+	unsigned long nr = map->nr_runs;
 	int ret = 0;
 
 	lockdep_assert_held(&map->lock);
 
-	while (sg && !ret) {
-		phys_addr_t phys = sg_phys(sg);
-
-		ret = vcm_link_run(map, link, phys, vcm_table_next_run(&sg));
-	}
+	for (; nr && !ret; nr--, run++)
+		ret = vcm_link_run(map, link, run->phys, run->len);
 	return ret;
 }
 
@@ -241,7 +239,7 @@ static int vcm_link_one(struct vcm_iova_mapping *map)
 
 	lockdep_assert_held(&map->lock);
 
-	ret = dma_iova_link(dev, piece->state, map->phys, piece->offset,
+	ret = dma_iova_link(dev, piece->state, map->runs->phys, piece->offset,
 			    piece->len, map->dir, VCM_LINK_ATTRS);
 	if (unlikely(ret))
 		return ret;
@@ -289,7 +287,7 @@ static int vcm_map_linked(struct vcm_iova_mapping *map)
 		return ret;
 
 	vcm_gate_enter(map->vdev);
-	if (map->runs == 1 && map->nr_pieces == 1)
+	if (map->nr_runs == 1 && map->nr_pieces == 1)
 		ret = vcm_link_one(map);
 	else
 		ret = vcm_link(map);
@@ -645,7 +643,9 @@ int vcm_mapping_attach(struct vcm_iova_mapping *map,
 	map->translated = vdev->translated;
 	map->linked = vdev->linked;
 	map->needs_sync = !vdev->linked || !vdev->coherent;
-	map->memory = *memory;
+	map->runs = memory->runs;
+	map->nr_runs = memory->nr_runs;
+	map->len = memory->len;
 	map->gfp = gfp;
 	map->mapped = false;
 	map->live = false;
@@ -673,7 +673,7 @@ EXPORT_SYMBOL_IF_KUNIT(vcm_mapping_attach);
  * vcm_iova_attach - attach a buffer to a device
  * @map: filled in for the importer and for the other calls
  * @dev: the device that will do the DMA; its segment limits are set
- * @memory: what the buffer is made of; constant until vcm_iova_detach()
+ * @memory: what the buffer is made of; the runs stay until vcm_iova_detach()
  * @policy: where it is to be mapped
  * @gfp: what a table is allocated with
  *

@@ -636,8 +636,8 @@ static bool vcm_is_packed(u64 len, u64 align)
  */
 static u64 vcm_head_align(const struct vcm_iova_mapping *map)
 {
-	u64 phys = map->phys;
-	u64 most = min(phys & -phys, (u64)map->head);
+	u64 phys = map->runs->phys;
+	u64 most = min(phys & -phys, (u64)map->runs->len);
 
 	if (most >= VCM_IOVA_ALIGN_MAX)
 		return VCM_IOVA_ALIGN_MAX;

@@ -2,11 +2,11 @@
 /*
  * The importer's table
  *
- * An exporter tells its runs of memory. They are cut here, once, into segments
+ * An exporter has a list of its runs of memory. They are cut here, once, into segments
  * that the device takes; the same limits cut the range of IOVAs, once there is one,
  * into the DMA segments of the same table.
  *
- * A table of one entry is in the mapping itself.
+ * A table of few entries is in the mapping itself.
  */
 
 #include <linux/align.h>
@@ -14,6 +14,7 @@
 #include <linux/minmax.h>
 #include <linux/overflow.h>
 #include <linux/scatterlist.h>
+#include <linux/string.h>
 
 #include "vcm-table.h"
 
@@ -80,45 +81,70 @@ static unsigned long vcm_run_cut(const struct vcm_iova_limits *limits,
 	return nents;
 }
 
-/* All runs */
-static unsigned long vcm_runs_cut(struct vcm_iova_mapping *map,
+/* All runs, into as many entries as there are at @sg. Returns how many it takes. */
+static unsigned long vcm_runs_cut(const struct vcm_iova_mapping *map,
 				  struct scatterlist *sg)
 {
-	const struct vcm_iova_memory *memory = &map->memory;
-	unsigned long at = 0, nents = 0;
-	phys_addr_t phys;
+	const struct vcm_iova_run *run = map->runs;
+	unsigned long nr = map->nr_runs, nents = 0;
 	u64 offset = 0;
-	size_t len;
 
-	for (map->runs = 0; offset < memory->len; map->runs++) {
-		len = memory->next(memory->data, &at, &phys);
-		nents += vcm_run_cut(&map->limits, phys, offset, len, &sg);
-		offset += len;
+	for (; nr; nr--, run++) {
+		nents += vcm_run_cut(&map->limits, run->phys, offset, run->len,
+				     &sg);
+		offset += run->len;
 	}
 	return nents;
 }
 
-/* The first run, which may be all there is, in one segment. */
-static bool vcm_table_is_one(struct vcm_iova_mapping *map)
+/* A single run, in a single segment */
+static bool vcm_table_is_one(const struct vcm_iova_mapping *map)
 {
-	const struct vcm_iova_memory *memory = &map->memory;
-	unsigned long at = 0;
-
-	map->head = memory->next(memory->data, &at, &map->phys);
-	return map->head == memory->len &&
-	       vcm_seg_len(&map->limits, map->phys, 0, map->head) == map->head;
+	return map->nr_runs == 1 &&
+	       vcm_seg_len(&map->limits, map->runs->phys, 0, map->len) ==
+	       map->len;
 }
 
 static void vcm_table_set_one(struct vcm_iova_mapping *map)
 {
-	struct scatterlist *sg = &map->one;
+	phys_addr_t phys = map->runs->phys;
+	struct scatterlist *sg = map->few;
 
 	*sg = (struct scatterlist){};
 	sg_init_marker(sg, 1);
-	sg_set_page(sg, phys_to_page(map->phys), map->len,
-		    offset_in_page(map->phys));
+	sg_set_page(sg, phys_to_page(phys), map->len, offset_in_page(phys));
 	map->table = (struct sg_table){ sg, 1, 1 };
-	map->runs = 1;
+}
+
+static int vcm_table_alloc(struct vcm_iova_mapping *map, unsigned long nents)
+{
+	if (overflows_type(nents, map->table.nents))
+		return -ENOMEM;
+	if (nents > ARRAY_SIZE(map->few))
+		return sg_alloc_table(&map->table, nents, map->gfp);
+	sg_init_table(map->few, nents);
+	map->table = (struct sg_table){ map->few, nents, nents };
+	return 0;
+}
+
+/* As many segments as runs are what it mostly takes. */
+static int vcm_table_set_many(struct vcm_iova_mapping *map)
+{
+	unsigned long room = map->nr_runs, nents;
+	int ret;
+
+	ret = vcm_table_alloc(map, room);
+	if (ret)
+		return ret;
+	nents = vcm_runs_cut(map, map->table.sgl);
+	if (nents == room)
+		return 0;
+
+	vcm_table_free(map);
+	ret = vcm_table_alloc(map, nents);
+	if (!ret)
+		vcm_runs_cut(map, map->table.sgl);
+	return ret;
 }
 
 /**
@@ -130,26 +156,13 @@ static void vcm_table_set_one(struct vcm_iova_mapping *map)
  */
 int vcm_table_init(struct vcm_iova_mapping *map)
 {
-	unsigned long nents;
-	int ret;
-
-	map->len = map->memory.len;
 	if (!map->len)
 		return -EINVAL;
 
 	vcm_limits_get(map);
-	if (vcm_table_is_one(map)) {
-		vcm_table_set_one(map);
-		return 0;
-	}
-
-	nents = vcm_runs_cut(map, NULL);
-	if (overflows_type(nents, map->table.nents))
-		return -ENOMEM;
-	ret = sg_alloc_table(&map->table, nents, map->gfp);
-	if (ret)
-		return ret;
-	vcm_runs_cut(map, map->table.sgl);
+	if (!vcm_table_is_one(map))
+		return vcm_table_set_many(map);
+	vcm_table_set_one(map);
 	return 0;
 }
 
@@ -161,7 +174,7 @@ int vcm_table_init(struct vcm_iova_mapping *map)
  */
 void vcm_table_free(struct vcm_iova_mapping *map)
 {
-	if (map->table.sgl != &map->one)
+	if (map->table.sgl != map->few)
 		sg_free_table(&map->table);
 }
 
@@ -177,18 +190,19 @@ int vcm_table_cut_again(struct vcm_iova_mapping *map)
 	struct vcm_iova_limits limits = map->limits;
 	unsigned int max = map->max_seg_size;
 	struct sg_table table = map->table;
-	struct scatterlist one = map->one;
+	struct scatterlist few[VCM_IOVA_FEW];
 	int ret;
 
+	memcpy(few, map->few, sizeof(few));
 	ret = vcm_table_init(map);
 	if (ret) {
 		map->limits = limits;
 		map->max_seg_size = max;
 		map->table = table;
-		map->one = one;
+		memcpy(map->few, few, sizeof(few));
 		return ret;
 	}
-	if (table.sgl != &map->one)
+	if (table.sgl != map->few)
 		sg_free_table(&table);
 	return 0;
 }

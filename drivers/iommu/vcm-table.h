@@ -49,7 +49,7 @@ static inline int vcm_table_update(struct vcm_iova_mapping *map)
  */
 static inline bool vcm_table_is_cut(const struct vcm_iova_mapping *map)
 {
-	return map->runs < map->table.orig_nents && map->len <= UINT_MAX;
+	return map->nr_runs < map->table.orig_nents && map->len <= UINT_MAX;
 }
 
 /**

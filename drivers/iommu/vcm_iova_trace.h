@@ -51,7 +51,7 @@ TRACE_EVENT(vcm_iova_link,
 		__assign_str(dev);
 		__entry->iova = map->iova;
 		__entry->len = map->len;
-		__entry->runs = map->runs;
+		__entry->runs = map->nr_runs;
 		__entry->segs = map->segs;
 	),
 	TP_printk("dev=%s iova=0x%llx length=%zu runs=%u segs=%u",

@@ -54,16 +54,24 @@ struct vcm_iova_policy {
 #define VCM_IOVA_ALIGN_MAX	0x200000
 
 /**
+ * struct vcm_iova_run - memory that is physically contiguous
+ * @phys: where it is
+ * @len: bytes, whole pages
+ */
+struct vcm_iova_run {
+	phys_addr_t phys;
+	size_t len;
+};
+
+/**
  * struct vcm_iova_memory - what a buffer is made of
- * @next: tells the runs of memory that make up the buffer one after the other.
- *	@data is that below. @at is 0 for the first run and else as @next left it.
- *	*@phys is set to where the run is. Returns its length in whole pages
- * @data: for @next
+ * @runs: the runs that make it up, one after the other, no two of which touch
+ * @nr_runs: how many
  * @len: bytes in all of them
  */
 struct vcm_iova_memory {
-	size_t (*next)(const void *data, unsigned long *at, phys_addr_t *phys);
-	const void *data;
+	const struct vcm_iova_run *runs;
+	unsigned long nr_runs;
 	size_t len;
 };
 
@@ -77,6 +85,9 @@ struct vcm_iova_limits {
 	size_t max;
 	unsigned long boundary;
 };
+
+/* So many segments need no memory of their own. */
+#define VCM_IOVA_FEW		4
 
 /**
  * struct vcm_iova_piece - the part of a mapping that is in one reservation
@@ -124,9 +135,9 @@ struct vcm_iova_mapping {
 	/* private: constant from vcm_iova_attach() to vcm_iova_detach() */
 	struct vcm_iova_device *vdev;
 	struct hlist_node node;		/* in the device's list of mappings */
-	struct vcm_iova_memory memory;
+	const struct vcm_iova_run *runs;	/* the exporter's, @len bytes */
+	unsigned long nr_runs;
 	gfp_t gfp;			/* ... that @table was allocated with */
-	phys_addr_t phys;		/* of the first byte */
 	u64 need;			/* @len and @guard; U64_MAX: too much */
 	u64 wide_align;			/* @align where there is much room */
 	u64 narrow_align;		/* ... where there is not */
@@ -135,12 +146,10 @@ struct vcm_iova_mapping {
 	bool greedy;			/* the policy asks for more than @len */
 	bool strict;			/* ... and nothing less will do */
 
-	/* private: the table, of one entry or many, see vcm-table.c */
+	/* private: the table, of few entries or many, see vcm-table.c */
 	struct vcm_iova_limits limits;	/* ... that it was cut to */
 	unsigned int max_seg_size;	/* ... as the device's driver set it */
-	struct scatterlist one;
-	size_t head;			/* bytes in the first run */
-	unsigned int runs;
+	struct scatterlist few[VCM_IOVA_FEW];
 
 	/* private: these, and @mapped and what follows, are under @lock */
 	struct mutex lock;

@@ -42,11 +42,6 @@ static int vcm_buffer_attach(struct dma_buf *dmabuf,
 			     struct dma_buf_attachment *attachment)
 {
 	struct vcm_buffer *buffer = dmabuf->priv;
-	const struct vcm_iova_memory memory = {
-		.next = vcm_chunks_next_run,
-		.data = &buffer->chunks,
-		.len = buffer->len,
-	};
 	struct vcm_attachment *a;
 	int ret;
 
@@ -54,8 +49,8 @@ static int vcm_buffer_attach(struct dma_buf *dmabuf,
 	if (!a)
 		return -ENOMEM;
 
-	ret = vcm_iova_attach(&a->map, attachment->dev, &memory,
-			      &buffer->policy, VCM_GFP_META);
+	ret = vcm_iova_attach(&a->map, attachment->dev,
+			      &buffer->chunks.memory, &buffer->policy, VCM_GFP_META);
 	if (ret) {
 		kfree(a);
 		return ret;

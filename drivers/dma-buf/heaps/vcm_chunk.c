@@ -39,7 +39,7 @@
  * @nr: how many
  * @nr_of: ... of each size
  * @left: bytes that it has still to get
- * @array: pages for the array of chunks, at most
+ * @array: pages for the arrays of chunks and of runs, at most
  * @claim: its claim to memory
  */
 struct vcm_fill {
@@ -50,6 +50,9 @@ struct vcm_fill {
 	unsigned long array;
 	struct vcm_claim claim;
 };
+
+/* Bytes in the arrays for each chunk, which may be a run. */
+#define VCM_CHUNK_ARRAYS (sizeof(struct page *) + sizeof(struct vcm_iova_run))
 
 static unsigned long vcm_fill_pages_left(const struct vcm_fill *fill)
 {
@@ -66,7 +69,7 @@ static int vcm_fill_begin(struct vcm_fill *fill, size_t len)
 	fill->nr = 0;
 	memset(fill->nr_of, 0, sizeof(fill->nr_of));
 	fill->left = len;
-	fill->array = nr_pages * sizeof(struct page *) / PAGE_SIZE + 1;
+	fill->array = nr_pages * VCM_CHUNK_ARRAYS / PAGE_SIZE + 1;
 	return vcm_memory_claim(&fill->claim, vcm_fill_pages_left(fill));
 }
 
@@ -251,35 +254,55 @@ static bool vcm_chunks_adjacent(const struct vcm_chunks *chunks,
 	       page_to_pfn(prev) + compound_nr(prev) == page_to_pfn(page);
 }
 
-static unsigned long vcm_chunks_count_runs(const struct vcm_chunks *chunks)
+/* Fill in the runs that the chunks make up; returns how many. */
+static unsigned long vcm_chunks_join(const struct vcm_chunks *chunks,
+				     struct vcm_iova_run *runs)
 {
-	unsigned long i, runs = 1;
+	struct vcm_iova_run *run = runs;
+	unsigned long i;
 
-	for (i = 1; i < chunks->nr; i++)
-		runs += !vcm_chunks_adjacent(chunks, i);
-	return runs;
+	*run = (struct vcm_iova_run){ page_to_phys(chunks->pages[0]),
+				      page_size(chunks->pages[0]) };
+	for (i = 1; i < chunks->nr; i++) {
+		struct page *page = chunks->pages[i];
+
+		if (vcm_chunks_adjacent(chunks, i))
+			run->len += page_size(page);
+		else
+			*++run = (struct vcm_iova_run){ page_to_phys(page),
+							page_size(page) };
+	}
+	return run - runs + 1;
 }
 
-/* What was collected becomes the chunks of a buffer. */
-static int vcm_chunks_init(struct vcm_chunks *chunks, struct vcm_fill *fill)
+/*
+ * What was collected becomes the chunks of a buffer. Constant as they are, their runs
+ * are found out once; the array of these is in front of that of the chunks.
+ */
+static int vcm_chunks_init(struct vcm_chunks *chunks, struct vcm_fill *fill,
+			   size_t len)
 {
+	struct vcm_iova_run *runs = &chunks->single_run;
 	unsigned long i = 0;
 	struct page *page;
 
 	chunks->nr = fill->nr;
 	memcpy(chunks->nr_of, fill->nr_of, sizeof(chunks->nr_of));
 	chunks->pages = &chunks->single;
-	if (chunks->nr > 1)
-		chunks->pages = vcm_memory_array(chunks->nr,
-						 sizeof(*chunks->pages));
-	if (!chunks->pages)
-		return -ENOMEM;
+	if (chunks->nr > 1) {
+		runs = vcm_memory_array(chunks->nr, VCM_CHUNK_ARRAYS);
+		if (!runs)
+			return -ENOMEM;
+		chunks->pages = (struct page **)(runs + chunks->nr);
+	}
 
 	/* The list is not looked at any more. */
 	list_for_each_entry(page, &fill->list, lru)
 		chunks->pages[i++] = page;
 	vcm_chunks_sort(chunks);
-	chunks->nr_runs = vcm_chunks_count_runs(chunks);
+	chunks->memory.runs = runs;
+	chunks->memory.nr_runs = vcm_chunks_join(chunks, runs);
+	chunks->memory.len = len;
 	return 0;
 }
 
@@ -307,7 +330,7 @@ int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes)
 
 	ret = vcm_fill(&fill, sizes);
 	if (!ret)
-		ret = vcm_chunks_init(chunks, &fill);
+		ret = vcm_chunks_init(chunks, &fill, len);
 	if (ret)
 		vcm_fill_free(&fill);
 	vcm_memory_unclaim(&fill.claim);
@@ -370,8 +393,8 @@ void vcm_chunks_free(struct vcm_chunks *chunks)
 		vcm_chunks_to_pool(chunks);
 	else
 		vcm_chunks_to_buddy(chunks);
-	if (chunks->pages != &chunks->single)
-		kvfree(chunks->pages);
+	if (chunks->memory.runs != &chunks->single_run)
+		kvfree(chunks->memory.runs);
 }
 
 /**
@@ -401,32 +424,4 @@ unsigned long vcm_chunks_find(const struct vcm_chunks *chunks,
 	}
 	*first = 0;
 	return chunks->nr;
-}
-
-/**
- * vcm_chunks_next_run - tell the runs of the chunks, one after the other
- * @data: the chunks
- * @at: index of the first chunk of the run, moved to that of the next
- * @phys: set to the address of the run
- *
- * Context: Any.
- * Return: bytes in the run; 0 behind the last one.
- */
-size_t vcm_chunks_next_run(const void *data, unsigned long *at,
-			   phys_addr_t *phys)
-{
-	const struct vcm_chunks *chunks = data;
-	unsigned long i = *at;
-	size_t len = 0;
-
-	if (i == chunks->nr)
-		return 0;
-
-	*phys = page_to_phys(chunks->pages[i]);
-	do {
-		len += page_size(chunks->pages[i]);
-		i++;
-	} while (i < chunks->nr && vcm_chunks_adjacent(chunks, i));
-	*at = i;
-	return len;
 }

@@ -6,6 +6,7 @@
 #define _VCM_CHUNK_H
 
 #include <linux/types.h>
+#include <linux/vcm-iova.h>
 
 #include "vcm_chunk_size.h"
 
@@ -18,7 +19,8 @@ struct page;
  * @single: what @pages points to if there is one chunk only
  * @nr: number of chunks
  * @nr_of: number of chunks of each size
- * @nr_runs: number of physically contiguous runs that the chunks make up
+ * @memory: the same as the physically contiguous runs that the chunks make up
+ * @single_run: what that points to if there is one chunk only
  *
  * Constant from vcm_chunks_alloc() to vcm_chunks_free(), and not to be copied.
  */
@@ -27,14 +29,13 @@ struct vcm_chunks {
 	struct page *single;
 	unsigned long nr;
 	unsigned long nr_of[VCM_NR_CHUNK_SIZES];
-	unsigned long nr_runs;
+	struct vcm_iova_memory memory;
+	struct vcm_iova_run single_run;
 };
 
 int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes);
 void vcm_chunks_free(struct vcm_chunks *chunks);
 unsigned long vcm_chunks_find(const struct vcm_chunks *chunks,
 			      unsigned long pgoff, unsigned long *first);
-size_t vcm_chunks_next_run(const void *data, unsigned long *at,
-			   phys_addr_t *phys);
 
 #endif /* _VCM_CHUNK_H */

@@ -113,7 +113,7 @@ static void vcm_buffer_show(struct seq_file *s, struct vcm_buffer *buffer)
 	seq_printf(s, "ino=%lu length=%zu 2M=%lu 1M=%lu 64K=%lu page=%lu runs=%lu",
 		   buffer->ino, buffer->len, chunks->nr_of[VCM_CHUNK_2M],
 		   chunks->nr_of[VCM_CHUNK_1M], chunks->nr_of[VCM_CHUNK_64K],
-		   chunks->nr_of[VCM_CHUNK_PAGE], chunks->nr_runs);
+		   chunks->nr_of[VCM_CHUNK_PAGE], chunks->memory.nr_runs);
 	vcm_buffer_name_show(s, buffer->dmabuf);
 
 	mutex_lock(&buffer->lock);

@@ -179,7 +179,7 @@ static void vcm_query_fill(struct vcm_buffer *buffer,
 		.out_align = buffer->policy.align,
 		.out_guard = buffer->policy.guard,
 		.out_flags = buffer->policy.flags,
-		.out_nr_runs = buffer->chunks.nr_runs,
+		.out_nr_runs = buffer->chunks.memory.nr_runs,
 		.attachments = query->attachments,
 		.nr_attachments = query->nr_attachments,
 	};

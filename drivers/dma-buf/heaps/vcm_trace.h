@@ -32,7 +32,7 @@ TRACE_EVENT(vcm_heap_alloc,
 		__entry->nr_1m = buffer->chunks.nr_of[VCM_CHUNK_1M];
 		__entry->nr_64k = buffer->chunks.nr_of[VCM_CHUNK_64K];
 		__entry->nr_page = buffer->chunks.nr_of[VCM_CHUNK_PAGE];
-		__entry->runs = buffer->chunks.nr_runs;
+		__entry->runs = buffer->chunks.memory.nr_runs;
 		__entry->ns = ns;
 	),
 	TP_printk("ino=%lu length=%zu 2M=%lu 1M=%lu 64K=%lu page=%lu runs=%lu ns=%llu",

@@ -878,7 +878,7 @@ static unsigned int allocations_in_vain(struct kunit *test,
 	KUNIT_EXPECT_EQ(test, ret, -ENOSPC);
 	if (!ret)
 		vcm_iova_unmap(&map);
-	vcm_iova_detach(&map);
+	vcm_test_detach(&map);
 	return VCM_FAIL_NTH_MAX - left;
 }
 

@@ -15,32 +15,24 @@
 #include "../vcm-table.h"
 #include "vcm-fail-nth.h"
 
-/**
- * struct run - a part of a buffer's memory; that of the kernel is not touched
- * @phys: where it is
- * @len: bytes
+/*
+ * All of a buffer, whose memory is not touched; the last one has no length.
  */
-struct run {
-	phys_addr_t phys;
-	size_t len;
-};
-
-/* All of a buffer; the last one has no length. */
-static const struct run chunks[] = {
+static const struct vcm_iova_run chunks[] = {
 	{ SZ_4M, SZ_2M }, { SZ_16M + SZ_1M, SZ_1M }, { SZ_8M, SZ_64K },
 	{ SZ_1M + PAGE_SIZE, PAGE_SIZE }, {}
 };
 
-static const struct run one_run[] = {
+static const struct vcm_iova_run one_run[] = {
 	{ SZ_2M + 3 * PAGE_SIZE, SZ_2M + SZ_1M + SZ_64K + PAGE_SIZE }, {}
 };
 
-static const struct run small_runs[] = {
+static const struct vcm_iova_run small_runs[] = {
 	{ SZ_64K, PAGE_SIZE }, { SZ_1M, 3 * PAGE_SIZE },
 	{ SZ_2M - PAGE_SIZE, SZ_64K }, { SZ_8M + SZ_64K, SZ_128K }, {}
 };
 
-static const struct run * const buffers[] = { chunks, one_run, small_runs };
+static const struct vcm_iova_run * const buffers[] = { chunks, one_run, small_runs };
 
 /**
  * struct table_case - limits of a device
@@ -82,17 +74,8 @@ struct table_test {
 	struct vcm_iova_mapping map;
 };
 
-static size_t next_run(const void *data, unsigned long *at, phys_addr_t *phys)
-{
-	const struct run *run = (const struct run *)data + *at;
-
-	*phys = run->phys;
-	++*at;
-	return run->len;
-}
-
 static struct vcm_iova_mapping *new_map(struct kunit *test,
-					const struct run *buffer,
+					const struct vcm_iova_run *buffer,
 					const struct table_case *c)
 {
 	struct table_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
@@ -104,9 +87,9 @@ static struct vcm_iova_mapping *new_map(struct kunit *test,
 	t->vdev.dev = &t->dev;
 	t->map.vdev = &t->vdev;
 	t->map.gfp = GFP_KERNEL;
-	t->map.memory = (struct vcm_iova_memory){ next_run, buffer };
-	for (; buffer->len; buffer++)
-		t->map.memory.len += buffer->len;
+	t->map.runs = buffer;
+	for (; buffer->len; buffer++, t->map.nr_runs++)
+		t->map.len += buffer->len;
 	return &t->map;
 }
 
@@ -136,7 +119,7 @@ static void check_seg(struct kunit *test, struct device *dev, u64 phys,
 			  crosses(offset, len + 1, boundary));
 }
 
-static void check_table(struct kunit *test, const struct run *run,
+static void check_table(struct kunit *test, const struct vcm_iova_run *run,
 			const struct table_case *c)
 {
 	struct vcm_iova_mapping *map = new_map(test, run, c);
@@ -146,8 +129,6 @@ static void check_table(struct kunit *test, const struct run *run,
 	int i;
 
 	KUNIT_ASSERT_EQ(test, vcm_table_init(map), 0);
-	KUNIT_EXPECT_EQ(test, map->phys, run->phys);
-	KUNIT_EXPECT_EQ(test, map->head, run->len);
 	for_each_sgtable_sg(&map->table, sg, i) {
 		KUNIT_EXPECT_EQ(test, sg_phys(sg), run->phys + in);
 		check_seg(test, map->vdev->dev, sg_phys(sg), offset,
@@ -178,11 +159,10 @@ static void segments_of_a_run_are_a_run(struct kunit *test)
 {
 	const struct table_case c = { .max = SZ_64K };
 	struct vcm_iova_mapping *map = new_map(test, chunks, &c);
-	const struct run *run = chunks;
+	const struct vcm_iova_run *run = chunks;
 	struct scatterlist *sg;
 
 	KUNIT_ASSERT_EQ(test, vcm_table_init(map), 0);
-	KUNIT_EXPECT_EQ(test, map->runs, ARRAY_SIZE(chunks) - 1);
 	for (sg = map->table.sgl; sg; run++) {
 		KUNIT_EXPECT_EQ(test, sg_phys(sg), run->phys);
 		KUNIT_EXPECT_EQ(test, vcm_table_next_run(&sg), run->len);
@@ -209,7 +189,7 @@ static void each_limit_that_changes_is_noticed(struct kunit *test)
 
 static void a_buffer_of_nothing_is_refused(struct kunit *test)
 {
-	static const struct run nothing[] = { {} };
+	static const struct vcm_iova_run nothing[] = { {} };
 	struct vcm_iova_mapping *map = new_map(test, nothing, &table_cases[0]);
 
 	KUNIT_EXPECT_EQ(test, vcm_table_init(map), -EINVAL);

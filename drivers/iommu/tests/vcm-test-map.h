@@ -6,26 +6,35 @@
 #define _VCM_TEST_MAP_H
 
 #include <linux/scatterlist.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 
 #include "../vcm-device.h"
 #include "../vcm-mapping.h"
 
-/* The runs of a table, whose entries *@at points to. */
-static inline size_t vcm_test_next_run(const void *data, unsigned long *at,
-				       phys_addr_t *phys)
+/* The runs of a table, for kfree(), or NULL. */
+static inline struct vcm_iova_run *
+vcm_test_runs(struct sg_table *sgt, struct vcm_iova_memory *memory)
 {
-	const struct sg_table *sgt = data;
-	struct scatterlist *sg = *at ? (struct scatterlist *)*at : sgt->sgl;
-	size_t len = 0;
+	struct vcm_iova_run *runs = kmalloc_objs(*runs, sgt->orig_nents), *run;
+	phys_addr_t end = PHYS_ADDR_MAX;
+	struct scatterlist *sg;
+	int i;
 
-	*phys = sg_phys(sg);
-	do {
-		len += sg->length;
-		sg = sg_next(sg);
-	} while (sg && sg_phys(sg) == *phys + len);
-	*at = (unsigned long)sg;
-	return len;
+	*memory = (struct vcm_iova_memory){ runs };
+	if (!runs)
+		return NULL;
+	run = runs;
+	for_each_sgtable_sg(sgt, sg, i) {
+		if (sg_phys(sg) == end)
+			run[-1].len += sg->length;
+		else
+			*run++ = (struct vcm_iova_run){ sg_phys(sg), sg->length };
+		end = sg_phys(sg) + sg->length;
+		memory->len += sg->length;
+	}
+	memory->nr_runs = run - runs;
+	return runs;
 }
 
 /* To this very device, though it may have gone. */
@@ -34,16 +43,27 @@ static inline int vcm_test_attach(struct vcm_iova_device *vdev,
 				  const struct vcm_iova_policy *policy,
 				  struct vcm_iova_mapping *map)
 {
-	struct vcm_iova_memory memory = { vcm_test_next_run, sgt };
-	struct scatterlist *sg;
-	int i;
+	struct vcm_iova_memory memory;
+	struct vcm_iova_run *runs = vcm_test_runs(sgt, &memory);
+	int ret;
 
-	for_each_sgtable_sg(sgt, sg, i)
-		memory.len += sg->length;
+	if (!runs)
+		return -ENOMEM;
 	/* Nothing in it is looked at. */
 	memset(map, 0x5a, sizeof(*map));
 	kref_get(&vdev->ref);
-	return vcm_mapping_attach(map, vdev, &memory, policy, GFP_KERNEL);
+	ret = vcm_mapping_attach(map, vdev, &memory, policy, GFP_KERNEL);
+	if (ret)
+		kfree(runs);
+	return ret;
+}
+
+static inline void vcm_test_detach(struct vcm_iova_mapping *map)
+{
+	const struct vcm_iova_run *runs = map->runs;
+
+	vcm_iova_detach(map);
+	kfree(runs);
 }
 
 static inline int vcm_test_map(struct vcm_iova_device *vdev,
@@ -58,14 +78,14 @@ static inline int vcm_test_map(struct vcm_iova_device *vdev,
 		return ret;
 	ret = vcm_iova_map(map, dir);
 	if (ret)
-		vcm_iova_detach(map);
+		vcm_test_detach(map);
 	return ret;
 }
 
 static inline void vcm_test_unmap(struct vcm_iova_mapping *map)
 {
 	vcm_iova_unmap(map);
-	vcm_iova_detach(map);
+	vcm_test_detach(map);
 }
 
 static inline void vcm_test_count_device(struct vcm_iova_device *vdev,

@@ -67,7 +67,7 @@ static void check_chunks(struct kunit *test, const struct vcm_chunks *chunks,
 					   j, i);
 	}
 	KUNIT_EXPECT_EQ(test, sum, len);
-	KUNIT_EXPECT_EQ(test, chunks->nr_runs, runs);
+	KUNIT_EXPECT_EQ(test, chunks->memory.nr_runs, runs);
 	for (size = 0; size < VCM_NR_CHUNK_SIZES; size++)
 		KUNIT_EXPECT_EQ(test, chunks->nr_of[size], nr[size]);
 }
@@ -220,6 +220,7 @@ static void one_chunk_needs_no_array(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, SZ_64K,
 					       vcm_chunk_sizes()), 0);
 	KUNIT_EXPECT_PTR_EQ(test, chunks.pages, &chunks.single);
+	KUNIT_EXPECT_PTR_EQ(test, chunks.memory.runs, &chunks.single_run);
 	vcm_chunks_free(&chunks);
 	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, SZ_4M, SZ_2M), 0);
 	KUNIT_EXPECT_PTR_NE(test, chunks.pages, &chunks.single);
@@ -234,7 +235,7 @@ static void note_claim(void)
 		first_claim = atomic_long_read(&vcm_memory_claimed);
 }
 
-static void the_array_is_claimed_with_the_pages(struct kunit *test)
+static void the_arrays_are_claimed_with_the_pages(struct kunit *test)
 {
 	unsigned long nr = SZ_4M >> PAGE_SHIFT;
 	struct vcm_chunks chunks;
@@ -243,7 +244,8 @@ static void the_array_is_claimed_with_the_pages(struct kunit *test)
 	vcm_fake_buddy.on_alloc = note_claim;
 	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, SZ_4M, PAGE_SIZE), 0);
 	KUNIT_EXPECT_EQ(test, first_claim,
-			nr + nr * sizeof(struct page *) / PAGE_SIZE + 1);
+			nr + 1 + nr * (sizeof(struct page *) +
+					sizeof(struct vcm_iova_run)) / PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, atomic_long_read(&vcm_memory_claimed), 0);
 	vcm_chunks_free(&chunks);
 }
@@ -437,7 +439,7 @@ static void neighbours_become_runs_in_any_order(struct kunit *test)
 	give_split_pages(test, perm, ARRAY_SIZE(perm));
 	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, ARRAY_SIZE(perm) *
 					       PAGE_SIZE, PAGE_SIZE), 0);
-	KUNIT_EXPECT_EQ(test, chunks.nr_runs, 4);
+	KUNIT_EXPECT_EQ(test, chunks.memory.nr_runs, 4);
 	check_chunks(test, &chunks, ARRAY_SIZE(perm) * PAGE_SIZE);
 	vcm_chunks_free(&chunks);
 }
@@ -450,7 +452,7 @@ static void one_run_is_one_run(struct kunit *test)
 	give_split_pages(test, perm, ARRAY_SIZE(perm));
 	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, 4 * PAGE_SIZE,
 					       PAGE_SIZE), 0);
-	KUNIT_EXPECT_EQ(test, chunks.nr_runs, 1);
+	KUNIT_EXPECT_EQ(test, chunks.memory.nr_runs, 1);
 	check_chunks(test, &chunks, 4 * PAGE_SIZE);
 	vcm_chunks_free(&chunks);
 }
@@ -505,28 +507,29 @@ static void nothing_is_found_behind_the_end(struct kunit *test)
 
 static void check_runs(struct kunit *test, size_t len, u64 sizes)
 {
-	unsigned long at = 0, runs = 0, chunk = 0, first;
+	const struct vcm_iova_run *run;
+	unsigned long chunk, first;
 	struct vcm_chunks chunks;
-	phys_addr_t phys;
+	phys_addr_t end = 0;
 	u64 offset = 0;
-	size_t run;
 
 	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc(&chunks, len, sizes), 0);
-	while ((run = vcm_chunks_next_run(&chunks, &at, &phys))) {
+	for (run = chunks.memory.runs;
+	     run < chunks.memory.runs + chunks.memory.nr_runs; run++) {
 		chunk = vcm_chunks_find(&chunks, offset >> PAGE_SHIFT, &first);
 		KUNIT_EXPECT_EQ(test, first, 0);
-		KUNIT_EXPECT_EQ(test, phys, page_to_phys(chunks.pages[chunk]));
-		offset += run;
-		runs++;
+		KUNIT_EXPECT_EQ(test, run->phys,
+				page_to_phys(chunks.pages[chunk]));
+		KUNIT_EXPECT_NE(test, run->phys, end);
+		end = run->phys + run->len;
+		offset += run->len;
 	}
 	KUNIT_EXPECT_EQ(test, offset, len);
-	KUNIT_EXPECT_EQ(test, runs, chunks.nr_runs);
-	/* ... and it stays so. */
-	KUNIT_EXPECT_EQ(test, vcm_chunks_next_run(&chunks, &at, &phys), 0);
+	KUNIT_EXPECT_EQ(test, chunks.memory.len, len);
 	vcm_chunks_free(&chunks);
 }
 
-static void runs_are_told_one_after_the_other(struct kunit *test)
+static void runs_are_listed_one_after_the_other(struct kunit *test)
 {
 	const size_t len = SZ_2M + SZ_1M + SZ_64K + PAGE_SIZE;
 
@@ -662,7 +665,7 @@ static struct kunit_case chunk_test_cases[] = {
 	KUNIT_CASE(a_size_that_failed_is_not_tried_again),
 	KUNIT_CASE(the_pool_gives_up_no_more_than_is_missing),
 	KUNIT_CASE(one_chunk_needs_no_array),
-	KUNIT_CASE(the_array_is_claimed_with_the_pages),
+	KUNIT_CASE(the_arrays_are_claimed_with_the_pages),
 	KUNIT_CASE(few_pages_are_not_kept),
 	KUNIT_CASE(what_is_not_kept_wakes_nobody),
 	KUNIT_CASE(taking_wakes_the_worker_to_refill_alone),
@@ -673,7 +676,7 @@ static struct kunit_case chunk_test_cases[] = {
 	KUNIT_CASE(one_run_is_one_run),
 	KUNIT_CASE(every_page_is_found_in_its_chunk),
 	KUNIT_CASE(nothing_is_found_behind_the_end),
-	KUNIT_CASE(runs_are_told_one_after_the_other),
+	KUNIT_CASE(runs_are_listed_one_after_the_other),
 	KUNIT_CASE(more_than_the_machine_has_fails_at_once),
 	KUNIT_CASE(what_others_need_is_not_taken),
 	KUNIT_CASE(an_allocation_gives_back_what_others_need),

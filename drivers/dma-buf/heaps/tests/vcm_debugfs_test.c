@@ -116,7 +116,7 @@ static void a_buffer_has_a_line(struct kunit *test)
 	start = vcm_text(test,
 			 "ino=%llu length=131072 2M=0 1M=0 64K=2 page=0 runs=%lu name=a\\040\\133b\\135\\012\\134",
 			 file_inode(dmabuf->file)->i_ino,
-			 buffer->chunks.nr_runs);
+			 buffer->chunks.memory.nr_runs);
 	KUNIT_EXPECT_STREQ(test, vcm_show(test, vcm_buffers_show),
 			   vcm_text(test, "%s attachments=0\n", start));
 

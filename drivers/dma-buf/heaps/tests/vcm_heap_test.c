@@ -345,7 +345,7 @@ static void check_vmap(struct kunit *test, struct dma_buf *dmabuf)
 
 	/* A run has an address already. */
 	KUNIT_EXPECT_EQ(test, is_vmalloc_addr(map.vaddr),
-			buffer->chunks.nr_runs > 1);
+			buffer->chunks.memory.nr_runs > 1);
 	dma_buf_begin_cpu_access(dmabuf, DMA_BIDIRECTIONAL);
 	for (off = 0; off < dmabuf->size; off += PAGE_SIZE) {
 		unsigned long first, i;
@@ -576,7 +576,7 @@ static void out_of_memory_leaves_no_mapping(struct kunit *test)
 		.pages = pages,
 		.nr = 2,
 		.nr_of[VCM_CHUNK_PAGE] = 2,
-		.nr_runs = 2,
+		.memory.nr_runs = 2,
 	};
 	unsigned int n = 0;
 	void *vaddr;

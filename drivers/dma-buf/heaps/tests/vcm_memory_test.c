@@ -355,8 +355,8 @@ static void what_is_freed_is_let_go_of(struct kunit *test)
 	}
 }
 
-/* A buffer takes its memory, and an array of its chunks. */
-static void the_array_of_a_buffer_is_claimed_too(struct kunit *test)
+/* A buffer takes its memory, and arrays of its chunks and runs. */
+static void the_arrays_of_a_buffer_are_claimed_too(struct kunit *test)
 {
 	struct estimate_case c = { .managed = 50000 };
 	struct vcm_chunks chunks;
@@ -365,7 +365,8 @@ static void the_array_of_a_buffer_is_claimed_too(struct kunit *test)
 	if (num_node_state(N_MEMORY) > 1 || get_nr_swap_pages())
 		kunit_skip(test, "what there is adds up");
 	need = SZ_8M / PAGE_SIZE +
-	       SZ_8M / PAGE_SIZE * sizeof(void *) / PAGE_SIZE + 1;
+	       SZ_8M / PAGE_SIZE * (sizeof(struct page *) +
+				    sizeof(struct vcm_iova_run)) / PAGE_SIZE + 1;
 	made_up = kunit_kzalloc(test, sizeof(*made_up), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, made_up);
 	vcm_memory_reserve_mb = 0;
@@ -406,7 +407,7 @@ static struct kunit_case memory_test_cases[] = {
 	KUNIT_CASE(a_claim_that_fails_leaves_nothing),
 	KUNIT_CASE(arrays_of_any_size_can_be_had),
 	KUNIT_CASE(so_much_can_be_claimed),
-	KUNIT_CASE(the_array_of_a_buffer_is_claimed_too),
+	KUNIT_CASE(the_arrays_of_a_buffer_are_claimed_too),
 	KUNIT_CASE(so_much_can_be_spared),
 	KUNIT_CASE(swap_adds_what_could_move_there),
 	KUNIT_CASE(what_is_not_allowed_is_not_there),
