@@ -8,8 +8,8 @@
  *
  * VCM_EDU_IOC_IMPORT: &struct vcm_edu_import.space is from VCM_EDU_IOC_SPACE_CREATE,
  * or 0 for the device's own addresses; ENOENT if there is no such space, ENOSPC if the
- * file has as many imports as it may have. With the flag
- * below &struct vcm_edu_import.iova is where to map the buffer, and the errors are
+ * file has as many imports as it may have. With VCM_EDU_IMPORT_FIXED
+ * &struct vcm_edu_import.iova is where to map the buffer, and the errors are
  * those of vcm_space_map_at().
  * VCM_EDU_IOC_DMA: does not wait for others; ENXIO if the device is not in the space
  * that the buffer was imported to.
@@ -23,6 +23,9 @@
 
 /* Map the buffer at an address in the fixed window of the space. */
 #define VCM_EDU_IMPORT_FIXED	(1u << 0)
+/* The device only reads, or only writes. Not both flags; without one it does both. */
+#define VCM_EDU_IMPORT_READS	(1u << 1)
+#define VCM_EDU_IMPORT_WRITES	(1u << 2)
 
 /**
  * struct vcm_edu_access - copy through a kernel mapping of the buffer

@@ -30,6 +30,7 @@
 
 #define EDU_NAME	"vcm-edu-test"
 #define EDU_MAX_IMPORTS	1024
+#define EDU_IMPORT_ONE_WAY	(VCM_EDU_IMPORT_READS | VCM_EDU_IMPORT_WRITES)
 
 /*
  * What a user asks for is charged to the user, who gets an error when there is no
@@ -107,6 +108,7 @@ struct edu_file {
  * @sgt: DMA addresses for the device
  * @space: the space it is mapped in, NULL, or EDU_NO_SPACE
  * @fixed_iova: address in the fixed window of @space
+ * @dir: direction it is mapped in
  */
 struct edu_import {
 	struct dma_buf *dmabuf;
@@ -114,6 +116,7 @@ struct edu_import {
 	struct sg_table *sgt;
 	struct vcm_space *space;
 	u64 fixed_iova;
+	enum dma_data_direction dir;
 };
 
 /**
@@ -218,12 +221,19 @@ static int edu_import_map(struct edu_import *import, struct device *dev)
 		return PTR_ERR(import->attachment);
 
 	import->sgt = dma_buf_map_attachment_unlocked(import->attachment,
-						      DMA_BIDIRECTIONAL);
+						      import->dir);
 	if (IS_ERR(import->sgt)) {
 		dma_buf_detach(dmabuf, import->attachment);
 		return PTR_ERR(import->sgt);
 	}
 	return 0;
+}
+
+static enum dma_data_direction edu_import_dir(u32 flags)
+{
+	if (flags & VCM_EDU_IMPORT_READS)
+		return DMA_TO_DEVICE;
+	return flags & VCM_EDU_IMPORT_WRITES ? DMA_FROM_DEVICE : DMA_BIDIRECTIONAL;
 }
 
 static struct edu_import *edu_import_create(struct device *dev,
@@ -239,6 +249,7 @@ static struct edu_import *edu_import_create(struct device *dev,
 
 	import->space = space;
 	import->fixed_iova = args->iova;
+	import->dir = edu_import_dir(args->flags);
 	import->dmabuf = dma_buf_get(args->fd);
 	if (IS_ERR(import->dmabuf)) {
 		ret = PTR_ERR(import->dmabuf);
@@ -247,7 +258,7 @@ static struct edu_import *edu_import_create(struct device *dev,
 
 	if (args->flags & VCM_EDU_IMPORT_FIXED)
 		ret = vcm_space_map_at(space, args->iova, import->dmabuf,
-				       DMA_BIDIRECTIONAL);
+				       import->dir);
 	else
 		ret = edu_import_map(import, space ? vcm_space_dev(space) : dev);
 	if (ret)
@@ -265,7 +276,7 @@ static void edu_import_destroy(struct edu_import *import)
 {
 	if (import->attachment) {
 		dma_buf_unmap_attachment_unlocked(import->attachment, import->sgt,
-						  DMA_BIDIRECTIONAL);
+						  import->dir);
 		dma_buf_detach(import->dmabuf, import->attachment);
 	} else if (import->space != EDU_NO_SPACE) {
 		WARN_ON(vcm_space_unmap_at(import->space, import->fixed_iova));
@@ -301,8 +312,9 @@ static int edu_import(struct edu_file *file, struct vcm_edu_import *args)
 	struct edu_import *import;
 	int ret;
 
-	if (args->flags & ~VCM_EDU_IMPORT_FIXED || args->reserved ||
-	    (args->flags && !args->space))
+	if (args->flags & ~(VCM_EDU_IMPORT_FIXED | EDU_IMPORT_ONE_WAY) ||
+	    (args->flags & EDU_IMPORT_ONE_WAY) == EDU_IMPORT_ONE_WAY ||
+	    (args->flags & VCM_EDU_IMPORT_FIXED && !args->space) || args->reserved)
 		return -EINVAL;
 	if (args->space) {
 		edu_space = xa_load(&file->spaces, args->space);
@@ -731,7 +743,9 @@ static phys_addr_t edu_table_phys(struct sg_table *sgt, u64 offset)
 /* A buffer at a fixed address shows its pages to who attaches besides. */
 static phys_addr_t edu_fixed_phys(struct edu_import *import, u64 offset)
 {
-	struct edu_import besides = { .dmabuf = import->dmabuf };
+	struct edu_import besides = {
+		.dmabuf = import->dmabuf, .dir = DMA_BIDIRECTIONAL,
+	};
 	phys_addr_t phys;
 
 	if (edu_import_map(&besides, vcm_space_dev(import->space)))

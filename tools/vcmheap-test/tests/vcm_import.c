@@ -325,6 +325,8 @@ static void test_refuses_import(int heap, int importer)
 
 	igt_assert(null >= 0);
 	assert_import_refused(importer, dmabuf, 1, -EINVAL);
+	assert_import_refused(importer, dmabuf, VCM_EDU_IMPORT_READS | VCM_EDU_IMPORT_WRITES,
+			      -EINVAL);
 	assert_import_refused(importer, dmabuf, 1u << 31, -EINVAL);
 	assert_import_refused(importer, -1, 0, -EBADF);
 	assert_import_refused(importer, INT32_MAX, 0, -EBADF);
