@@ -18,8 +18,9 @@ PLATFORMS = {
     "x86_64 AMD": ("amd",),
     "x86_64 virtio": ("virtio", "edu-virtio"),
     "x86_64 no IOMMU": ("none", "edu-none"),
-    "arm64 SMMUv3": ("smmuv3", "smmuv3-edu"),
-    "arm64 SMMUv3 non-coherent": ("smmuv3-non-coherent", "smmuv3-edu-non-coherent"),
+    "arm64 SMMUv3": ("smmuv3", "smmuv3-caches", "smmuv3-edu"),
+    "arm64 SMMUv3 non-coherent": ("smmuv3-non-coherent", "smmuv3-caches-non-coherent",
+                                  "smmuv3-edu-non-coherent"),
     "arm64 virtio": ("arm64-virtio",),
     "arm64 no IOMMU": ("arm64-none",),
 }

@@ -23,6 +23,8 @@ KSELFTEST=$TESTS/kselftest
 # The sample importer is tested in the guests "edu"; others have the tests' own.
 # With "kunit" no allocation but the tests' own is there to fail, kmemleak would have one
 # for each of them; nor are devices but theirs, the sample would have a space for each.
+# What the heap "system" does with the direction of an access dma-debug objects to, so that
+# it is off where the two heaps are compared ("caches").
 # The kernel itself must not zero pages (init_on_alloc), or a heap that forgets
 # to would pass.
 readonly BOOTS=(
@@ -54,6 +56,8 @@ readonly BOOTS=(
 	"smmuv3-non-coherent stock --arch arm64 --iommu smmuv3 --non-coherent --module vcm-edu-test --module vgem"
 	"smmuv3-edu stock --arch arm64 --iommu smmuv3 --module vgem"
 	"smmuv3-edu-non-coherent stock --arch arm64 --iommu smmuv3 --non-coherent --module vgem"
+	"smmuv3-caches stock --arch arm64 --iommu smmuv3 --module vcm-edu-test --append dma_debug=off"
+	"smmuv3-caches-non-coherent stock --arch arm64 --iommu smmuv3 --non-coherent --module vcm-edu-test --append dma_debug=off"
 	"arm64-virtio stock --arch arm64 --iommu virtio --module vcm-edu-test --module vgem"
 	"arm64-none stock --arch arm64 --iommu none --module vcm-edu-test --module vgem"
 )
@@ -97,6 +101,8 @@ readonly SUITES=(
 	"smmuv3-non-coherent $(programs alloc zero share sync vgem import dma vmap policy space)"
 	"smmuv3-edu $(programs alloc edu)"
 	"smmuv3-edu-non-coherent $(programs alloc edu)"
+	"smmuv3-caches $(programs coherence)"
+	"smmuv3-caches-non-coherent $(programs coherence)"
 	"arm64-virtio $(programs dma policy gone space space_life secure)"
 	"arm64-none $(programs noiommu)"
 )

@@ -728,7 +728,7 @@ report_pattern() {
 		'watchdog: BUG: ' 'INFO: task .* blocked for more than' 'INFO: .*detected stall' \
 		'rcu: INFO: .*stall' 'INFO: possible recursive' 'INFO: trying to register non-static key' \
 		'UBSAN: ' 'KASAN: ' 'KFENCE: ' 'kmemleak: [0-9]+ new suspected' 'possible circular locking' \
-		'suspicious RCU usage' 'DMA-API: [^ ]+ [^ ]+: ' 'DMA-API: .*(disab|out of memory)' \
+		'suspicious RCU usage' 'DMA-API: [^ ]+ [^ ]+: ' 'DMA-API: .*(disabling|debug disab|out of memory)' \
 		'INFO: lockdep is turned off' 'ODEBUG: [^s]' 'refcount_t: ' \
 		'kmemleak: (Cannot allocate a kmemleak_object|Memory pool empty|Kmemleak disabled)' \
 		'kobject: .*tried to init an initialized' 'sysfs: cannot create duplicate'
