@@ -27,7 +27,7 @@ declare -rA PACKAGES=(
 	[bench]="python3 gnuplot-nox"
 	[coverage]="gcc python3 gcovr"
 	[mutate]="coccinelle python3 rsync"
-	[kernels]="clang lld llvm gcc-riscv64-linux-gnu rsync"
+	[kernels]="clang-19 lld-19 llvm-19 gcc-riscv64-linux-gnu rsync"
 )
 
 # What it needs besides for guests of an architecture that is not this machine's.
