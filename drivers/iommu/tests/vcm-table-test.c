@@ -258,14 +258,14 @@ static void no_room_for_another_table_is_an_error(struct kunit *test)
 static void no_run_is_longer_than_an_entry(struct kunit *test)
 {
 	struct vcm_iova_mapping map = {
-		.runs = 1, .table.orig_nents = 2, .len = UINT_MAX,
+		.nr_runs = 1, .table.orig_nents = 2, .len = UINT_MAX,
 	};
 
 	KUNIT_EXPECT_TRUE(test, vcm_table_is_cut(&map));
 	map.len++;
 	KUNIT_EXPECT_FALSE(test, map.len && vcm_table_is_cut(&map));
 	map.len = SZ_1M;
-	map.runs = 2;
+	map.nr_runs = 2;
 	KUNIT_EXPECT_FALSE(test, vcm_table_is_cut(&map));
 }
 
