@@ -229,9 +229,7 @@ static void vcm_domain_free(struct iommu_domain *iommu_domain)
 {
 	struct vcm_domain *domain = to_vcm_domain(iommu_domain);
 
-	/* Until its DMA is claimed, the device may be given another one. */
-	if (domain->space->domain == domain)
-		domain->space->domain = NULL;
+	domain->space->domain = NULL;
 	if (domain->emptied)
 		atomic_dec(&vcm_domains_ending);
 	vcm_backing_free(domain->backing);
@@ -276,11 +274,12 @@ static void vcm_domain_set_window(struct vcm_domain *domain,
  * @parent: its parent
  * @regions: addresses of @parent that are no IOVAs
  *
- * If there is none, the space is told why, as the IOMMU core is silent of it.
+ * It has one for as long as it is. If there is none, the space is told why, as the
+ * IOMMU core is silent of it.
  *
  * Context: Process context, sleeps.
- * Return: the domain, or -ENOMEM or what the driver of the parent's IOMMU
- *	returns.
+ * Return: the domain, or -EBUSY (it has one), -ENOMEM, or what the driver of the
+ *	parent's IOMMU returns.
  */
 struct iommu_domain *vcm_domain_alloc(struct vcm_space *space,
 				      struct device *parent,
@@ -288,6 +287,9 @@ struct iommu_domain *vcm_domain_alloc(struct vcm_space *space,
 {
 	struct vcm_domain *domain;
 	int ret;
+
+	if (space->domain)
+		return ERR_PTR(-EBUSY);
 
 	domain = kzalloc_obj(*domain);
 	if (!domain) {

@@ -94,14 +94,27 @@ struct fwnode_handle *vcm_space_fwnode(void)
 	return vcm_iommu_device.fwnode;
 }
 
+/**
+ * vcm_space_has_device - is a device one that was made for a space
+ * @dev: the device
+ *
+ * Context: Any, once the driver is registered.
+ * Return: whether it is.
+ */
+bool vcm_space_has_device(struct device *dev)
+{
+	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
+
+	/* Not by the domain, which nobody keeps for us on other devices. */
+	return fwspec && fwspec->iommu_fwnode == vcm_space_fwnode();
+}
+
 /* What placement has to respect for a space's device. */
 static void vcm_space_rules(struct device *dev, struct vcm_iova_rules *rules)
 {
-	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
 	struct vcm_space *space;
 
-	/* Not by the domain, which nobody keeps for us on other devices. */
-	if (!fwspec || fwspec->iommu_fwnode != vcm_space_fwnode())
+	if (!vcm_space_has_device(dev))
 		return;
 
 	space = vcm_space_of(dev);

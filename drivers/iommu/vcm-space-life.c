@@ -178,7 +178,7 @@ static int vcm_space_link(struct vcm_space *space)
  *	-ERANGE (fixed window outside the window, outside of what @parent
  *	addresses or the IOMMU translates, or where addresses of @parent are
  *	reserved),
- *	-EOPNOTSUPP (no IOMMU, or no DMA mask),
+ *	-EOPNOTSUPP (no IOMMU, no DMA mask, or @parent is the device of a space),
  *	-EACCES (@parent is not trusted: it is only given whole pages that
  *	nothing else is in, which the DMA API does for PCI devices alone),
  *	-EXDEV (other devices are in the IOMMU group of @parent, and would
@@ -202,7 +202,8 @@ struct vcm_space *vcm_space_create(struct device *parent,
 	ret = vcm_space_args_check(args);
 	if (ret)
 		return ERR_PTR(ret);
-	if (!device_iommu_mapped(parent) || !parent->dma_mask)
+	if (!device_iommu_mapped(parent) || !parent->dma_mask ||
+	    vcm_space_has_device(parent))
 		return ERR_PTR(-EOPNOTSUPP);
 
 	vcm_domains_settle();

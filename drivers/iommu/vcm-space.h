@@ -96,6 +96,7 @@ static inline void vcm_space_leave(struct vcm_space *space)
 
 /* vcm-iommu.c: the IOMMU driver */
 struct fwnode_handle *vcm_space_fwnode(void);
+bool vcm_space_has_device(struct device *dev);
 
 /* vcm-space-dev.c: its device */
 int vcm_space_add_device(struct vcm_space *space);

@@ -230,6 +230,24 @@ static void there_is_no_space_without_iommu(struct kunit *test)
 			    ERR_PTR(-EOPNOTSUPP));
 }
 
+/* Whatever somebody else wants with its device, the space stays as it is. */
+static void a_space_has_one_domain(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed), *sdev;
+	struct vcm_space *space = new_space(test, dev);
+	struct vcm_domain *domain = space->domain;
+
+	sdev = vcm_space_dev(space);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(sdev, &usual),
+			    ERR_PTR(-EOPNOTSUPP));
+	KUNIT_EXPECT_PTR_EQ(test, (void *)iommu_paging_domain_alloc(sdev),
+			    ERR_PTR(-EBUSY));
+	KUNIT_EXPECT_PTR_EQ(test, space->domain, domain);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), 0);
+	vcm_space_deactivate(space);
+	vcm_space_destroy(space);
+}
+
 static void there_is_a_limit(struct kunit *test)
 {
 	struct device *dev = vcm_fake_device(test, &managed);
@@ -1564,6 +1582,7 @@ static void out_of_memory_leaves_no_fixed_mapping(struct kunit *test)
 static struct kunit_case space_test_cases[] = {
 	KUNIT_CASE(arguments_are_checked),
 	KUNIT_CASE(there_is_no_space_without_iommu),
+	KUNIT_CASE(a_space_has_one_domain),
 	KUNIT_CASE(there_is_a_limit),
 	KUNIT_CASE(a_space_is_like_its_parent),
 	KUNIT_CASE(a_keeper_is_not_like_its_parent),
