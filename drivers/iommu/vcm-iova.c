@@ -98,19 +98,32 @@ VISIBLE_IF_KUNIT void vcm_sync_list(struct vcm_iova_mapping *map,
 		dma_sync_sg_for_cpu(map->vdev->dev, sgl, nents, dir);
 }
 
+static void vcm_list_runs(struct scatterlist *sg,
+			  const struct vcm_iova_run *run, unsigned int nr)
+{
+	sg_init_table(sg, nr);
+	for (; nr; nr--, sg++, run++)
+		sg_set_page(sg, phys_to_page(run->phys), run->len,
+			    offset_in_page(run->phys));
+}
+
 /* The segments of a run are one for the caches, as they are in vcm_link_runs(). */
 static void vcm_sync_runs(struct vcm_iova_mapping *map,
 			  enum dma_data_direction dir, bool for_device)
 {
-	struct scatterlist runs[VCM_SYNC_RUNS];
-	struct scatterlist *sg = map->table.sgl;
-	unsigned int nr;
+	const struct vcm_iova_run *run = map->runs;
+	struct scatterlist list[VCM_SYNC_RUNS];
+	unsigned long left = map->nr_runs;
 
 	lockdep_assert_held(&map->lock);
 
-	while (sg) {
-		nr = vcm_table_list_runs(&sg, runs, ARRAY_SIZE(runs));
-		vcm_sync_list(map, runs, nr, dir, for_device);
+	while (left) {
+		unsigned int nr = min(left, ARRAY_SIZE(list));
+
+		vcm_list_runs(list, run, nr);
+		vcm_sync_list(map, list, nr, dir, for_device);
+		run += nr;
+		left -= nr;
 	}
 }
 

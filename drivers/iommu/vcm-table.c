@@ -207,51 +207,6 @@ int vcm_table_cut_again(struct vcm_iova_mapping *map)
 	return 0;
 }
 
-/**
- * vcm_table_next_run - join the segments of a run again
- * @sg: where it begins; moved to the next one
- *
- * Context: Any.
- * Return: bytes that are physically contiguous.
- */
-size_t vcm_table_next_run(struct scatterlist **sg)
-{
-	phys_addr_t end = sg_phys(*sg);
-	size_t len = 0;
-
-	do {
-		len += (*sg)->length;
-		end += (*sg)->length;
-		*sg = sg_next(*sg);
-	} while (*sg && sg_phys(*sg) == end);
-	return len;
-}
-
-/**
- * vcm_table_list_runs - list the runs of a table whose segments are parts of them
- * @sg: where the first one begins; moved behind the last one that is listed
- * @runs: set to the runs, a list of their own
- * @max: how many there is room for, at least 1
- *
- * Context: Any.
- * Return: how many are listed.
- */
-unsigned int vcm_table_list_runs(struct scatterlist **sg,
-				 struct scatterlist *runs, unsigned int max)
-{
-	unsigned int nr;
-
-	for (nr = 0; *sg && nr < max; nr++) {
-		struct scatterlist *first = *sg;
-		size_t len = vcm_table_next_run(sg);
-
-		runs[nr] = (struct scatterlist){};
-		sg_set_page(&runs[nr], sg_page(first), len, first->offset);
-	}
-	sg_mark_end(&runs[nr - 1]);
-	return nr;
-}
-
 /* --- Segments of addresses --------------------------------------------- */
 
 /**

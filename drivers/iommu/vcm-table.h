@@ -17,9 +17,6 @@
 int vcm_table_init(struct vcm_iova_mapping *map);
 int vcm_table_cut_again(struct vcm_iova_mapping *map);
 void vcm_table_free(struct vcm_iova_mapping *map);
-size_t vcm_table_next_run(struct scatterlist **sg);
-unsigned int vcm_table_list_runs(struct scatterlist **sg,
-				 struct scatterlist *runs, unsigned int max);
 void vcm_table_set_segments(struct vcm_iova_mapping *map);
 
 /**
@@ -40,11 +37,11 @@ static inline int vcm_table_update(struct vcm_iova_mapping *map)
 }
 
 /**
- * vcm_table_is_cut - can vcm_table_list_runs() list less than the table has
+ * vcm_table_is_cut - is a list of the runs shorter than the table
  * @map: the buffer
  *
  * Context: Any.
- * Return: whether it can; not so for a buffer in which a run could have more bytes
+ * Return: whether it is; not so for a buffer in which a run could have more bytes
  *	than an entry of a list can.
  */
 static inline bool vcm_table_is_cut(const struct vcm_iova_mapping *map)

@@ -155,22 +155,6 @@ static void segments_respect_the_device(struct kunit *test)
 			check_table(test, buffers[i], &table_cases[j]);
 }
 
-static void segments_of_a_run_are_a_run(struct kunit *test)
-{
-	const struct table_case c = { .max = SZ_64K };
-	struct vcm_iova_mapping *map = new_map(test, chunks, &c);
-	const struct vcm_iova_run *run = chunks;
-	struct scatterlist *sg;
-
-	KUNIT_ASSERT_EQ(test, vcm_table_init(map), 0);
-	for (sg = map->table.sgl; sg; run++) {
-		KUNIT_EXPECT_EQ(test, sg_phys(sg), run->phys);
-		KUNIT_EXPECT_EQ(test, vcm_table_next_run(&sg), run->len);
-	}
-	KUNIT_EXPECT_EQ(test, run->len, 0);
-	vcm_table_free(map);
-}
-
 static void each_limit_that_changes_is_noticed(struct kunit *test)
 {
 	const struct table_case c = { .max = SZ_64K };
@@ -271,7 +255,6 @@ static void no_run_is_longer_than_an_entry(struct kunit *test)
 
 static struct kunit_case table_test_cases[] = {
 	KUNIT_CASE(segments_respect_the_device),
-	KUNIT_CASE(segments_of_a_run_are_a_run),
 	KUNIT_CASE(each_limit_that_changes_is_noticed),
 	KUNIT_CASE(a_buffer_of_nothing_is_refused),
 	KUNIT_CASE(no_run_is_longer_than_an_entry),
