@@ -86,8 +86,11 @@ static vm_fault_t vcm_vm_huge_fault(struct vm_fault *vmf, unsigned int order)
 	    !vcm_part_find(chunks, vmf->vma, vmf->address, &part) ||
 	    !vcm_part_is_huge(part))
 		return VM_FAULT_FALLBACK;
-	return vmf_insert_pfn_pmd(vmf, part.pfn,
-				  vmf->flags & FAULT_FLAG_WRITE);
+	/*
+	 * As if it was written to already, if it may be: nobody asks, and where the
+	 * CPU does not note that by itself the first write would be a fault more.
+	 */
+	return vmf_insert_pfn_pmd(vmf, part.pfn, vmf->vma->vm_flags & VM_WRITE);
 }
 #else
 static bool vcm_part_is_huge(struct vcm_part part)
