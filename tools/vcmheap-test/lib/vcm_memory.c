@@ -196,7 +196,10 @@ uint64_t vcm_reserve(const struct vcm_usable *usable)
 	return usable->ram / 32 > MIB(32) ? usable->ram / 32 : MIB(32);
 }
 
-/* Returns bytes that buffers may take without swap, whole chunks of 2 MiB. */
+/* A buffer needs that much more for each page, if all are single ones that do not touch. */
+#define ARRAYS_PER_PAGE 24
+
+/* Returns bytes that a buffer may take without swap, whole chunks of 2 MiB. */
 uint64_t vcm_spare(unsigned long nodes)
 {
 	struct vcm_usable usable;
@@ -204,6 +207,7 @@ uint64_t vcm_spare(unsigned long nodes)
 
 	vcm_usable_read(&usable, nodes);
 	spare = usable.available - (int64_t)vcm_reserve(&usable);
+	spare -= spare / (int64_t)vcm_page_size() * ARRAYS_PER_PAGE;
 	return spare > 0 ? spare & -(int64_t)MIB(2) : 0;
 }
 
