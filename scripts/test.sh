@@ -59,7 +59,7 @@ readonly BOOTS=(
 	"smmuv3-caches stock --arch arm64 --iommu smmuv3 --module vcm-edu-test --append dma_debug=off"
 	"smmuv3-caches-non-coherent stock --arch arm64 --iommu smmuv3 --non-coherent --module vcm-edu-test --append dma_debug=off"
 	"arm64-virtio stock --arch arm64 --iommu virtio --module vcm-edu-test --module vgem"
-	"arm64-none stock --arch arm64 --iommu none --module vcm-edu-test --module vgem"
+	"arm64-none stock --arch arm64 --iommu none --module vcm-edu-test --module vgem --append dma_debug=off"
 )
 
 programs() { printf " $TESTS/vcm_%s" "$@"; }
