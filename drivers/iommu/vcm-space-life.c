@@ -62,21 +62,22 @@ static void vcm_space_free(struct vcm_space *space)
 	kfree(space);
 }
 
-/* A space without mappings, which nobody uses and the parent is not attached to */
-static void vcm_space_end(struct vcm_space *space)
-{
-	vcm_iova_revoke(space->vdev);
-	vcm_space_remove_device(space);
-	vcm_iova_put(space->vdev);
-	vcm_space_free(space);
-}
-
+/* Nothing is mapped in it, nor can be, and the parent is not attached to it. */
 static void vcm_space_emptied(struct work_struct *work)
 {
 	struct vcm_space *space = container_of(work, struct vcm_space, emptied);
 
 	vcm_space_quiesce(space);
-	vcm_space_end(space);
+	vcm_space_remove_device(space);
+	vcm_iova_put(space->vdev);
+	vcm_space_free(space);
+}
+
+/* It ends when whoever has something mapped in it has unmapped that. */
+static void vcm_space_abandon(struct vcm_space *space)
+{
+	vcm_iova_revoke(space->vdev);
+	vcm_domain_abandon(space->domain, &space->emptied);
 }
 
 /* A space with its device, of which nobody knows yet. */
@@ -219,19 +220,19 @@ struct vcm_space *vcm_space_create(struct device *parent,
 
 	ret = vcm_space_add_keeper(space);
 	if (ret)
-		goto end_space;
+		goto abandon_space;
 
 	/* Last: from here on it can be found. */
 	ret = vcm_space_link(space);
 	if (ret)
-		goto end_keeper;
+		goto abandon_keeper;
 	return space;
 
-end_keeper:
+abandon_keeper:
 	if (space->keeper)
-		vcm_space_end(space->keeper);
-end_space:
-	vcm_space_end(space);
+		vcm_space_abandon(space->keeper);
+abandon_space:
+	vcm_space_abandon(space);
 put_parent:
 	vcm_parent_put(vparent);
 	return ERR_PTR(ret);
@@ -252,13 +253,6 @@ static void vcm_space_unlink(struct vcm_space *space)
 	list_del(&space->node);
 	parent->nr_spaces--;
 	mutex_unlock(&parent->lock);
-}
-
-/* It ends when whoever has something mapped in it has unmapped that. */
-static void vcm_space_abandon(struct vcm_space *space)
-{
-	vcm_iova_revoke(space->vdev);
-	vcm_domain_abandon(space->domain, &space->emptied);
 }
 
 /**
