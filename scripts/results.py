@@ -51,13 +51,16 @@ class Suite:
         self.name, self.where, self.igt = name, where, igt
         self.outer, self.inner = Group(name), None
         self.seen, self.failed, self.recent = set(), False, []
+        # Said once for all that is skipped one after the other.
+        self.why = ""
 
     def read(self, line):
         """Takes one line."""
         if self.igt:
             line = igt_to_ktap(line, self.outer.got + 1)
             if "# SKIP " in line:
-                line = f"{line.split('# SKIP ')[0]}# SKIP {skip_reason(self.recent)}"
+                self.why = skip_reason(self.recent) or self.why
+                line = f"{line.split('# SKIP ')[0]}# SKIP {self.why}"
         self.recent = self.recent[1 - SHOWN:] + [line]
         text = line.lstrip(" ")
         # Below a case are its parameters, which are one result together.
@@ -103,6 +106,8 @@ class Suite:
         """Prints the line of a result."""
         print(f"{state} {self.where}{name}{f' ({words})' if words else ''}", flush=True)
         self.seen.add(name)
+        if state != "SKIP":
+            self.why = ""
         if state == "FAIL":
             self.failed = True
             print("".join(f"    {line}\n" for line in self.recent), end="", file=sys.stderr)

@@ -553,9 +553,10 @@ test_example_module_refused() {
 
 # ---- results ---------------------------------------------------------------
 
-# What igt prints of a subtest that it skips is the reason.
+# What igt prints of a subtest that it skips is the reason, also for those that it skips
+# right behind it.
 test_skip_reason() {
-	echo "vcm_x one" >"$dir/expected"
+	echo "vcm_x one two three four" >"$dir/expected"
 	output=$("$TOP/scripts/results.py" --boot "$dir" --where arm/ 2>&1 <<-'END'
 		@@begin igt vcm_x
 		Starting subtest: one
@@ -563,10 +564,17 @@ test_skip_reason() {
 		Test requirement: !access(path, F_OK)
 		no such IOMMU
 		Subtest one: SKIP (0.001s)
+		Subtest two: SKIP (0.000s)
+		Starting subtest: three
+		Subtest three: SUCCESS (0.001s)
+		Subtest four: SKIP (0.000s)
 		@@end 77
 	END
 	)
-	check test "$output" = "SKIP arm/vcm_x@one (no such IOMMU)"
+	check says "SKIP arm/vcm_x@one (no such IOMMU)"
+	check says "SKIP arm/vcm_x@two (no such IOMMU)"
+	check says "PASS arm/vcm_x@three (0.001 s)"
+	check test "$(tail -n 1 <<<"$output")" = "SKIP arm/vcm_x@four"
 }
 
 test_matrix() {
