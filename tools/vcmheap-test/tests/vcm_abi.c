@@ -288,10 +288,30 @@ static void test_compat(int dev)
 	munmap(arg, page);
 }
 
+/* Of each request */
+static const struct {
+	const char *name;
+	void (*run)(int dev, const struct request *request);
+	const char *description;
+} subtests[] = {
+	{ "size-short", test_size_short,
+	  "Structures shorter than the first version are refused" },
+	{ "size-exact", test_size_exact,
+	  "No byte outside the structure is touched" },
+	{ "size-long", test_size_long,
+	  "Longer structures with zeros at the end are taken" },
+	{ "size-dirty", test_size_dirty,
+	  "Longer structures with anything else at the end are refused" },
+	{ "bad-pointer", test_bad_pointer,
+	  "Unreadable memory is an error and leaves nothing behind" },
+	{ "copy-back", test_copy_back,
+	  "Memory that cannot be written leaves nothing behind" },
+};
+
 int igt_main()
 {
 	static struct vcm_totals before;
-	static int dev, i;
+	static int dev, i, j;
 
 	igt_fixture() {
 		dev = vcm_dev_open();
@@ -299,33 +319,10 @@ int igt_main()
 		vcm_totals_read(&before);
 	}
 
-	for (i = 0; i < ARRAY_SIZE(requests); i++) {
-		const struct request *request = &requests[i];
-
-		vcm_subtest_f(test_size_short(dev, request),
-			      "Structures shorter than the first version are refused",
-			      "size-short-%s", request->name);
-
-		vcm_subtest_f(test_size_exact(dev, request),
-			      "No byte outside the structure is touched",
-			      "size-exact-%s", request->name);
-
-		vcm_subtest_f(test_size_long(dev, request),
-			      "Longer structures with zeros at the end are taken",
-			      "size-long-%s", request->name);
-
-		vcm_subtest_f(test_size_dirty(dev, request),
-			      "Longer structures with anything else at the end are refused",
-			      "size-dirty-%s", request->name);
-
-		vcm_subtest_f(test_bad_pointer(dev, request),
-			      "Unreadable memory is an error and leaves nothing behind",
-			      "bad-pointer-%s", request->name);
-
-		vcm_subtest_f(test_copy_back(dev, request),
-			      "Memory that cannot be written leaves nothing behind",
-			      "copy-back-%s", request->name);
-	}
+	for (i = 0; i < ARRAY_SIZE(requests); i++)
+		for (j = 0; j < ARRAY_SIZE(subtests); j++)
+			vcm_subtest_f(subtests[j].run(dev, &requests[i]), subtests[j].description,
+				      "%s-%s", subtests[j].name, requests[i].name);
 
 	vcm_subtest("first-query", test_first_query(dev),
 		    "A query of the first version is answered as far as it goes");
