@@ -1870,13 +1870,17 @@ static const struct {
 	  "The kernel's switch for the type of domain does no harm to a space" },
 };
 
-/* Each subtest has a file of its own; whatever is left in it goes with it. */
+/*
+ * Each subtest has a file of its own; whatever is left in it goes with it. That of one
+ * that failed goes before it is noted what is open: the next has the same number.
+ */
 static void run(int dev, int i)
 {
 	static int importer = -1;
 
 	if (importer >= 0)
 		close(importer);
+	vcm_subtest_begin();
 	importer = vcm_importer_open(0);
 	vcm_spaces_assert_none();
 	subtests[i].run(dev, importer);
