@@ -80,7 +80,7 @@ test: modules tests ## set up everything and run the tests in a guest
 test-arm64: tests arm64 ## run the tests in guests of arm64 (cold: 10 minutes more)
 	@scripts/test.sh --arch arm64 $(if $(BOOT),--boot '$(BOOT)') $(TESTS)
 
-test-matrix: modules tests arm64 ## the same tests on all platforms, and a table of them (an hour)
+test-matrix: modules tests arm64 ## the same tests on all platforms, and a table of them (warm: 12 minutes)
 	@scripts/matrix.sh $(TESTS)
 
 kunit: ## run the KUnit tests in user-mode Linux (cold: 9 minutes)
