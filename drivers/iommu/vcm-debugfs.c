@@ -55,7 +55,7 @@ static unsigned long vcm_shown_collect(struct vcm_iova_device *vdev,
 	lockdep_assert_held(&vdev->mappings_lock);
 
 	hlist_for_each_entry(map, &vdev->mappings, node) {
-		if (!vcm_iova_info(map, &shown[n].info) ||
+		if (!vcm_iova_get_info(map, &shown[n].info) ||
 		    !READ_ONCE(map->live))
 			continue;
 		shown[n].len = map->len;

@@ -836,14 +836,14 @@ void vcm_iova_sync_for_device(struct vcm_iova_mapping *map,
 EXPORT_SYMBOL_NS_GPL(vcm_iova_sync_for_device, "VCM_IOVA");
 
 /**
- * vcm_iova_info - how is a buffer mapped
+ * vcm_iova_get_info - how is a buffer mapped
  * @map: the buffer, attached
  * @info: filled in if it is mapped
  *
  * Context: Process context, may sleep.
  * Return: whether it is mapped.
  */
-bool vcm_iova_info(struct vcm_iova_mapping *map, struct vcm_iova_info *info)
+bool vcm_iova_get_info(struct vcm_iova_mapping *map, struct vcm_iova_info *info)
 {
 	bool mapped;
 
@@ -860,4 +860,4 @@ bool vcm_iova_info(struct vcm_iova_mapping *map, struct vcm_iova_info *info)
 	mutex_unlock(&map->lock);
 	return mapped;
 }
-EXPORT_SYMBOL_NS_GPL(vcm_iova_info, "VCM_IOVA");
+EXPORT_SYMBOL_NS_GPL(vcm_iova_get_info, "VCM_IOVA");

@@ -119,7 +119,7 @@ struct vcm_iova_piece {
  *
  * To be read only. What follows @mapped means something while it is mapped, and
  * can be read by who keeps it from being unmapped; for others there is
- * vcm_iova_info().
+ * vcm_iova_get_info().
  */
 struct vcm_iova_mapping {
 	struct sg_table table;
@@ -195,7 +195,7 @@ void vcm_iova_sync_for_cpu(struct vcm_iova_mapping *map,
 			   enum dma_data_direction dir);
 void vcm_iova_sync_for_device(struct vcm_iova_mapping *map,
 			      enum dma_data_direction dir);
-bool vcm_iova_info(struct vcm_iova_mapping *map, struct vcm_iova_info *info);
+bool vcm_iova_get_info(struct vcm_iova_mapping *map, struct vcm_iova_info *info);
 
 /**
  * struct vcm_iova_rules - what mapping for a device has to respect

@@ -73,7 +73,7 @@ static void vcm_attachment_show(struct seq_file *s, struct vcm_buffer *buffer,
 	lockdep_assert_held(&buffer->lock);
 
 	seq_printf(s, " [%s", a->name);
-	if (!vcm_iova_info(&a->map, &info)) {
+	if (!vcm_iova_get_info(&a->map, &info)) {
 		seq_puts(s, " unmapped]");
 		return;
 	}

@@ -160,7 +160,7 @@ static void vcm_query_attachments(struct vcm_buffer *buffer,
 
 	mutex_lock(&buffer->lock);
 	list_for_each_entry(a, &buffer->attachments, node) {
-		bool mapped = vcm_iova_info(&a->map, &info);
+		bool mapped = vcm_iova_get_info(&a->map, &info);
 
 		query->out_nr_attachments++;
 		query->out_nr_mapped += mapped;
@@ -195,7 +195,7 @@ static void vcm_query_attachment(struct vcm_buffer *buffer,
 
 	lockdep_assert_held(&buffer->lock);
 
-	if (!vcm_iova_info(&a->map, &info))
+	if (!vcm_iova_get_info(&a->map, &info))
 		return;
 	out->flags = DMA_HEAP_VCM_MAPPED;
 	out->nr_segs = info.segs;
