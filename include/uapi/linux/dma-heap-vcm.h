@@ -59,55 +59,50 @@
  */
 
 /**
- * DOC: constants
- *
- * ``DMA_HEAP_VCM_NAME``: "vcm", the name of the heap below /dev/dma_heap/.
- *
- * ``DMA_HEAP_VCM_CHUNK_2M``, ``DMA_HEAP_VCM_CHUNK_1M``,
- * ``DMA_HEAP_VCM_CHUNK_64K``: chunk sizes in bytes, each a power of two, so that a
- * set of sizes is the OR of them.
- *
- * ``DMA_HEAP_VCM_NR_CHUNK_SIZES``: 4, sizes that a buffer can have, at most.
- *
- * ``DMA_HEAP_VCM_NAME_LEN``: 32, bytes in the name of a buffer, the terminating
- * zero included.
- *
- * ``DMA_HEAP_VCM_VERSION``: 2, the version of the interface. The second one has the
- * list of attachments in &struct dma_heap_vcm_query.
- *
- * ``DMA_HEAP_VCM_STRICT``: flag of a buffer. Fail to map it for a device rather
- * than in a way that the policy does not allow.
- *
- * ``DMA_HEAP_VCM_MAPPED``, ``DMA_HEAP_VCM_DEGRADED``: flags of an attachment, see
- * &struct dma_heap_vcm_attachment.
- *
- * ``DMA_HEAP_VCM_IOCTL_ALLOC``, ``DMA_HEAP_VCM_IOCTL_QUERY``,
- * ``DMA_HEAP_VCM_IOCTL_INFO``: the requests, with a pointer to the structure of
- * that name.
+ * define DMA_HEAP_VCM_NAME - the name of the heap below /dev/dma_heap/
  */
-
-/* The name of the heap below /dev/dma_heap/. */
 #define DMA_HEAP_VCM_NAME	"vcm"
 
-/*
- * Chunk sizes in bytes, in the order in which they are preferred; each is a
- * power of two, so that a set of sizes is the OR of them. The fourth and last
- * size is the page of the running kernel.
+/**
+ * define DMA_HEAP_VCM_CHUNK_2M - the chunk size that is preferred, in bytes
+ *
+ * Each size is a power of two, so that a set of sizes is the OR of them.
  */
 #define DMA_HEAP_VCM_CHUNK_2M	0x200000
+
+/**
+ * define DMA_HEAP_VCM_CHUNK_1M - the second chunk size, in bytes
+ */
 #define DMA_HEAP_VCM_CHUNK_1M	0x100000
+
+/**
+ * define DMA_HEAP_VCM_CHUNK_64K - the third chunk size, in bytes
+ *
+ * The fourth and last one is the page of the running kernel.
+ */
 #define DMA_HEAP_VCM_CHUNK_64K	0x10000
 
-/* Sizes that a buffer can have, at most. */
+/**
+ * define DMA_HEAP_VCM_NR_CHUNK_SIZES - chunk sizes that a buffer can have, at most
+ */
 #define DMA_HEAP_VCM_NR_CHUNK_SIZES	4
 
-/* Bytes in the name of a buffer, the terminating zero included. */
+/**
+ * define DMA_HEAP_VCM_NAME_LEN - bytes in the name of a buffer, with the terminating zero
+ */
 #define DMA_HEAP_VCM_NAME_LEN	32
 
-/* Interface version: &struct dma_heap_vcm_info.out_version */
+/**
+ * define DMA_HEAP_VCM_VERSION - version of the interface
+ *
+ * It is in &struct dma_heap_vcm_info.out_version. The second version has the list of
+ * attachments in &struct dma_heap_vcm_query.
+ */
 #define DMA_HEAP_VCM_VERSION	2
 
-/*
+/**
+ * define DMA_HEAP_VCM_STRICT - flag of a buffer: its policy, or nothing
+ *
  * Fail to map the buffer for a device rather than map it in a way that the
  * policy does not allow: the importer's call fails with EOPNOTSUPP.
  */
@@ -160,8 +155,14 @@ struct dma_heap_vcm_chunks {
 	__aligned_u64 count;
 };
 
-/* What &struct dma_heap_vcm_attachment.flags says. */
+/**
+ * define DMA_HEAP_VCM_MAPPED - flag of an attachment: the device has the buffer mapped
+ */
 #define DMA_HEAP_VCM_MAPPED	(1U << 0)
+
+/**
+ * define DMA_HEAP_VCM_DEGRADED - flag of an attachment: not as the policy says
+ */
 #define DMA_HEAP_VCM_DEGRADED	(1U << 1)
 
 /**
@@ -251,10 +252,26 @@ struct dma_heap_vcm_info {
 	__aligned_u64 out_guard_max;
 };
 
-/* The size of a structure travels in the structure: no _IOWR(). */
+/**
+ * define DMA_HEAP_VCM_IOC_MAGIC - what the requests are made of
+ *
+ * The size of a structure travels in the structure, and is no part of the request.
+ */
 #define DMA_HEAP_VCM_IOC_MAGIC		0xEA
+
+/**
+ * define DMA_HEAP_VCM_IOCTL_ALLOC - allocate a buffer: &struct dma_heap_vcm_alloc
+ */
 #define DMA_HEAP_VCM_IOCTL_ALLOC	_IO(DMA_HEAP_VCM_IOC_MAGIC, 0)
+
+/**
+ * define DMA_HEAP_VCM_IOCTL_QUERY - ask about a buffer: &struct dma_heap_vcm_query
+ */
 #define DMA_HEAP_VCM_IOCTL_QUERY	_IO(DMA_HEAP_VCM_IOC_MAGIC, 1)
+
+/**
+ * define DMA_HEAP_VCM_IOCTL_INFO - ask about the heap: &struct dma_heap_vcm_info
+ */
 #define DMA_HEAP_VCM_IOCTL_INFO		_IO(DMA_HEAP_VCM_IOC_MAGIC, 2)
 
 #endif /* _UAPI_LINUX_DMA_HEAP_VCM_H */
