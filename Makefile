@@ -47,7 +47,7 @@ load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) $(addprefix --arch=,
 ## Targets:
 .DEFAULT_GOAL := modules
 .PHONY: all modules setup tests arm64 demo test test-arm64 test-matrix kunit debug-kernel test-debug soak fuzz \
-	shell coverage mutate test-kernels patches deps check bench bench-count bench-iova bench-space help clean \
+	shell coverage mutate test-kernels patches deps check htmldocs bench bench-count bench-iova bench-space help clean \
 	distclean
 
 all: modules ## the same as modules
@@ -114,8 +114,11 @@ patches: ## write the project as a patch series into out/patches (cold: 5 minute
 deps: modules ## which file of the drivers needs which; there is to be no circle
 	@scripts/deps.sh
 
-check: ## checkpatch, kernel-doc, sparse, W=1, headers, shellcheck
+check: ## checkpatch, kernel-doc, sparse, W=1, headers, shellcheck, documentation
 	@scripts/check.sh
+
+htmldocs: ## the documentation as HTML, into out/html
+	@scripts/htmldocs.sh
 
 bench: modules ## measure the heap beside the other heaps: tables and pictures
 	@scripts/bench.sh heap

@@ -17,8 +17,9 @@ usage() {
 usage: scripts/check.sh
 
 Checks the sources with the kernel's own tools: checkpatch, kernel-doc, sparse with
-W=1, the layout of structures, the uapi headers alone; with shellcheck; and that files
-need each other in one direction (scripts/deps.sh) and have their patch (scripts/series).
+W=1, the layout of structures, the uapi headers alone; with shellcheck; that files need
+each other in one direction (scripts/deps.sh) and have their patch (scripts/series); and
+that the documentation can be built (scripts/htmldocs.sh).
 A line for each, and what is wrong below it. Exit status 0 when nothing is. What sparse
 says is in out/check/.
 USAGE
@@ -162,7 +163,7 @@ check_layout() {
 main() {
 	no_args "$@"
 	cd "$VCM_TOP"
-	load_kernel_env x86_64 build check
+	load_kernel_env x86_64 build check docs
 	[[ -x $KSRC/scripts/checkpatch.pl ]] || die "no kernel source in $KSRC: give KSRC="
 	need_tools sparse shellcheck g++ pahole
 	lock_output check
@@ -177,6 +178,7 @@ main() {
 	run_check "uapi headers alone as C++98" check_uapi g++ c++ c++98
 	run_check "shellcheck" check_shellcheck
 	run_check "each file has its patch" check_series
+	run_check "documentation without a warning" "$VCM_TOP/scripts/htmldocs.sh"
 	print_checks
 }
 

@@ -134,9 +134,10 @@ is_selected() {
 	return 1
 }
 
-# What the project has for a kernel tree, and not what builds leave.
+# What the project has for a kernel tree, and not what builds leave. The first pages of
+# the documentation are the project's alone.
 project_files() {
-	(cd "$VCM_TOP" && find drivers include samples Documentation -type f \
+	(cd "$VCM_TOP" && find drivers include samples Documentation/*/ -type f \
 		\( -name '*.[ch]' -o -name '*.vcm' -o -name '*.rst' \) ! -name '*.mod.c') |
 		LC_ALL=C sort
 }

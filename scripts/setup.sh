@@ -27,6 +27,7 @@ declare -rA PACKAGES=(
 	[bench]="python3 gnuplot-nox"
 	[coverage]="gcc python3 gcovr"
 	[mutate]="coccinelle python3 rsync"
+	[docs]="python3-sphinx"
 	[kernels]="clang-19 lld-19 llvm-19 gcc-riscv64-linux-gnu rsync"
 )
 
@@ -48,7 +49,7 @@ usage: scripts/setup.sh [--for PURPOSE]... [--arch x86_64|arm64] [--quiet] [--pr
             kernel built from the same source, because Debian's has no heaps (cold: 6
             minutes)
   --source  without a kernel built from the source
-  --for     build (default), guest, tests, check, bench, coverage, mutate, kernels or all:
+  --for     build (default), guest, tests, check, bench, coverage, mutate, docs, kernels or all:
             the packages of that purpose; those of build too while there is no kernel
   --quiet   say nothing when there is nothing to do
   --print   set up, then print KDIR, KIMAGE, KMODULES, KSRC and the like as assignments
