@@ -46,22 +46,20 @@ mount_tmp() {
 module_params() {
 	# shellcheck disable=SC2154 # what is in the options
 	case $1 in
-	*-vcm_edu_test.ko) echo "dma_bits=$dma_bits" ;;
+	vcm_edu_test) echo "dma_bits=$dma_bits" ;;
 	esac
 	# What the caller asks for comes later, and is what counts.
-	name=${1##*/[0-9][0-9]-}
-	cat "/.vcm/params/${name%.ko}" 2>/dev/null
+	cat "/.vcm/params/$1" 2>/dev/null
 }
 
 load_modules() {
-	for ko in /.vcm/modules/*.ko; do
-		[ -e "$ko" ] || continue
+	while read -r module; do
 		# shellcheck disable=SC2046
-		if ! err=$(insmod "$ko" $(module_params "$ko") 2>&1); then
-			mark FAIL "${ko##*/[0-9][0-9]-}: $err"
+		if ! err=$(insmod "/.vcm/modules/$module.ko" $(module_params "$module") 2>&1); then
+			mark FAIL "$module.ko: $err"
 			reboot -f
 		fi
-	done
+	done </.vcm/modules/order
 }
 
 # Standard output and error leave through a serial port each, and are pipes for
@@ -145,6 +143,21 @@ drain() {
 	done
 }
 
+# The port through which pictures of the screen are asked for, see vm.sh.
+find_screen() {
+	# shellcheck disable=SC2154 # what is in the options
+	[ -n "$screen" ] || return
+	port=$(grep -lx vcm.screen /sys/class/virtio-ports/*/name) || return
+	port=${port%/name}
+	ln -s "${port##*/}" /dev/vcm-screen
+}
+
+# The answer begins when the picture is there; the rest of it nobody needs.
+take_last_picture() {
+	[ -c /dev/vcm-screen ] || return
+	{ echo end >&0 && read -r _; } <>/dev/vcm-screen
+}
+
 # A kernel that can, looks for memory that nothing points to any more. It takes
 # an object for lost when that is 5 seconds old.
 check_leaks() {
@@ -165,8 +178,10 @@ nonce=$(cat /.vcm/nonce)
 # shellcheck disable=SC2154
 port0=/dev/ttyS$first_port port1=/dev/ttyS$((first_port + 1)) port2=/dev/ttyS$((first_port + 2))
 [ -z "$load" ] || load_modules
+find_screen
 mark START 0
 run_command
 status=$?
+take_last_picture
 check_leaks
 finish $status

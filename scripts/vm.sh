@@ -44,9 +44,15 @@ usage: scripts/vm.sh [OPTION]... -- COMMAND [ARG]...
                             one of the project's; repeatable
   --device QEMU_DEVICE      a further device (-device of QEMU); repeatable
   --disk SIZE               an empty disk, /dev/vda and so on; repeatable
+  --screen FILE.png         a picture of what the first display among the devices shows:
+                            each time COMMAND writes a line to /dev/vcm-screen, of
+                            which the last one stays, or else at the end. COMMAND must
+                            read the answer: the picture as PPM (P6), or a line
+                            "error: ..." in its place
   --shell                   a shell: on a terminal to type into, else one that reads
                             standard input; COMMAND may be left out
-  --no-load                 load no modules; their files are in /.vcm/modules
+  --no-load                 load no modules; their files are /.vcm/modules/<name>.ko,
+                            with _ for -, and in /.vcm/modules/order their names
   --timeout SEC             time for the whole run (default 600; 3000 with
                             a kernel that checks)
 
@@ -75,6 +81,7 @@ files=()
 modules=()
 devices=()
 disks=()
+screen=
 command=()
 timeout=${VCM_VM_TIMEOUT:-}
 slowness=1
@@ -87,6 +94,7 @@ work=
 qemu_pid=
 readers=()
 feeder=
+photographer=
 # The kernel, set by load_kernel.
 KDIR=${KDIR:-} KIMAGE=${KIMAGE:-} KMODULES=${KMODULES:-}
 
@@ -100,7 +108,7 @@ parse_args() {
 		-h | --help) usage; exit 0 ;;
 		--) shift; command=("$@"); break ;;
 		--arch | --iommu | --kernel | --mem | --append | --file | --module | --device | \
-			--disk | --timeout)
+			--disk | --screen | --timeout)
 			[[ $# -ge 2 ]] || die "$1 needs a value (see --help)"
 			set_option "${1#--}" "$2"
 			shift
@@ -134,20 +142,20 @@ choose_input() {
 
 # What there is of an architecture: its IOMMUs, the default first; its kernels, those that
 # check everything, and are slow, last. And where things are in its machine: the options
-# for the CPU, for a serial port, and the number that Linux gives to the first port of the
-# command.
+# for the CPU, for a serial port, the bus of virtio devices, and the number that Linux gives
+# to the first port of the command.
 set_machine() {
 	case $arch in
 	x86_64)
 		iommus=(intel amd virtio none)
 		kernels=(stock bench) slow_kernels=(debug debug-m debug-hide kcsan gcov)
-		cpu=max serial=isa-serial first_port=1
+		cpu=max serial=isa-serial virtio=pci first_port=1
 		default_modules=$VCM_TOP/out/modules make_modules='make'
 		;;
 	arm64)
 		iommus=(smmuv3 virtio none)
 		kernels=(stock builtin) slow_kernels=()
-		cpu=cortex-a72 serial=pci-serial first_port=0
+		cpu=cortex-a72 serial=pci-serial virtio=pci first_port=0
 		default_modules=$VCM_TOP/out/$arch/modules make_modules="make $arch"
 		;;
 	esac
@@ -172,6 +180,7 @@ check_options() {
 	[[ -z $terminal ]] || : "${timeout:=$((30 * 24 * 3600))}"
 	: "${timeout:=$((TIMEOUT * slowness))}"
 	check_sizes "$mem" "${disks[@]}"
+	check_screen
 	check_contents
 }
 
@@ -184,6 +193,12 @@ check_sizes() {
 	done
 	[[ $mem == *G || ${mem%M} -ge $MEM_MIN_MB ]] ||
 		die "--mem $mem: a guest needs ${MEM_MIN_MB}M or more"
+}
+
+check_screen() {
+	[[ -n $screen ]] || return 0
+	[[ $screen == *.png ]] || die "--screen $screen: a file whose name ends in .png is needed"
+	[[ -d $(dirname "$screen") && ! -d $screen ]] || die "--screen $screen: no such place"
 }
 
 # Sets host and guest in the caller from HOST[:GUEST].
@@ -304,13 +319,13 @@ declare -A loaded=()
 # Puts one module file behind those that are there; .ko.xz and others unpacked,
 # as busybox cannot.
 add_module_file() {
-	local root=$1 file=$2 name number to
+	local root=$1 file=$2 name to
 
 	name=$(module_name "$file")
 	[[ -z ${loaded[$name]:-} ]] || return 0
-	printf -v number %02d "${#loaded[@]}"
 	loaded[$name]=1
-	to=$root/.vcm/modules/$number-$name.ko
+	echo "$name" >>"$root/.vcm/modules/order"
+	to=$root/.vcm/modules/$name.ko
 	case $file in
 	*.ko) cp "$file" "$to" ;;
 	*.ko.xz) xz -dc "$file" >"$to" ;;
@@ -320,16 +335,18 @@ add_module_file() {
 	esac
 }
 
-# A module of the kernel's own, behind those it depends on. Not with the host's
-# modprobe.d: its blacklists and options are not for the guest.
+# Not with the host's modprobe.d: its blacklists and options are not for the guest.
+what_to_insert() {
+	modprobe -C /dev/null -d "$(realpath "$KMODULES/../../..")" -S "$(basename "$KMODULES")" -D "$1"
+}
+
+# A module of the kernel's own, behind those it depends on.
 add_kernel_module() {
 	local root=$1 name=$2 out verb file
 
 	[[ -z ${loaded[${name//-/_}]:-} ]] || return 0
 	[[ -n $KMODULES ]] || die "--module $name: give KMODULES=<lib/modules/VERSION of the kernel>"
-	out=$(modprobe -C /dev/null -d "$(realpath "$KMODULES/../../..")" \
-		-S "$(basename "$KMODULES")" -D "$name" 2>&1) ||
-		die "--module $name: $(head -n 1 <<<"$out")"
+	out=$(what_to_insert "$name" 2>&1) || die "--module $name: $(head -n 1 <<<"$out")"
 	while read -r verb file _; do
 		[[ $verb != insmod ]] || add_module_file "$root" "$file"
 	done <<<"$out"
@@ -352,6 +369,7 @@ add_project_module() {
 add_modules() {
 	local root=$1 name
 
+	: >"$root/.vcm/modules/order"
 	# Only one driver can have the devices.
 	[[ " ${modules[*]%%:*} " != *" vcm-edu-test "* ]] ||
 		PROJECT_MODULES=("${PROJECT_MODULES[@]/%vcm-edu/vcm-edu-test}")
@@ -363,6 +381,9 @@ add_modules() {
 		done
 	fi
 	[[ ${#disks[@]} -eq 0 ]] || add_kernel_module "$root" virtio-blk
+	# Debian's has it in the image, and no list of what is there.
+	[[ -z $screen ]] || ! what_to_insert virtio_console >/dev/null 2>&1 ||
+		add_kernel_module "$root" virtio_console
 	for name in "${modules[@]%%:*}"; do
 		is_project_module "$name" || add_kernel_module "$root" "$name"
 	done
@@ -399,7 +420,7 @@ guest_options() {
 	[[ -z $terminal ]] || read -r rows columns < <(stty size)
 	# Some terminals do not know theirs.
 	((rows > 0 && columns > 0)) || { rows=24 columns=80; }
-	echo "load=$load input=$input terminal=$terminal rows=$rows columns=$columns first_port=$first_port" \
+	echo "load=$load input=$input screen=${screen:+1} terminal=$terminal rows=$rows columns=$columns first_port=$first_port" \
 		"dma_bits=${dma_bits[0]},${dma_bits[1]}"
 }
 
@@ -562,6 +583,14 @@ port_args() {
 	[[ -z $input ]] || echo "-chardev pipe,id=in,path=$work/stdin $(port_arg 2 in)"
 }
 
+# What asks for pictures, the monitor that takes them.
+screen_args() {
+	[[ -n $screen ]] || return 0
+	echo "-chardev pipe,id=screen,path=$work/screen -device virtio-serial-$virtio"
+	echo "-device virtserialport,chardev=screen,name=vcm.screen"
+	echo "-chardev pipe,id=monitor,path=$work/monitor -mon chardev=monitor,mode=control"
+}
+
 # The console, whose log is in file $1.
 console_args() {
 	echo "-chardev file,id=con,path=$1"
@@ -587,7 +616,7 @@ start_qemu() {
 		read -r -a args <<<"$args"
 		machine+=("${args[@]}")
 	fi
-	read -r -d '' -a args <<<"$(port_args) $(console_args "$1")" || true
+	read -r -d '' -a args <<<"$(port_args) $(console_args "$1") $(screen_args)" || true
 	mapfile -t further < <(device_args)
 	"$qemu" "${machine[@]}" -no-reboot "${further[@]}" "${args[@]}" \
 		-kernel "$KIMAGE" -initrd "$work/initrd" -append "$(kernel_args)" \
@@ -608,6 +637,7 @@ cleanup() {
 	stop "$qemu_pid"
 	[[ ${#readers[@]} -eq 0 ]] || kill "${readers[@]}" 2>/dev/null || true
 	stop "$feeder"
+	stop "$photographer"
 	[[ -z $terminal ]] || stty "$terminal" 2>/dev/null || true
 	[[ -z $work ]] || rm -rf "$work"
 }
@@ -659,6 +689,15 @@ start_feeder() {
 	feeder=$!
 }
 
+# Pictures of the screen, when the guest asks for one.
+start_photographer() {
+	[[ -n $screen ]] || return 0
+	rm -f "$work"/{screen,monitor}.*
+	mkfifo "$work"/{screen,monitor}.{in,out}
+	"$VCM_TOP/scripts/vm-screen.pl" "$work" 2>"$work/screen.error" &
+	photographer=$!
+}
+
 # Standard output and error come through two FIFOs.
 start_readers() {
 	[[ -z $terminal ]] || return 0
@@ -694,11 +733,13 @@ boot_once() {
 	: >"$work/qemu.log"
 	start_readers
 	start_feeder
+	start_photographer
 	start_qemu "$console"
 	watch_qemu "$console"
 	stop "$qemu_pid"
 	stop "$feeder"
-	qemu_pid='' feeder=''
+	stop "$photographer"
+	qemu_pid='' feeder='' photographer=''
 	finish_readers
 	[[ $outcome == finished ]] || return 0
 	if [[ ! -s $console ]]; then
@@ -761,6 +802,7 @@ end_with() {
 judge() {
 	local console=$1 end
 
+	[[ ! -s $work/screen.png ]] || cp "$work/screen.png" "$screen"
 	end=$(marker "$console" END)
 	case $outcome in
 	qemu) die "QEMU did not start: $(grep -m1 . "$work/qemu.log")" ;;
@@ -775,6 +817,8 @@ judge() {
 	boot | boot-timeout | guest) end_with $EXIT_GUEST "the guest died without a report" ;;
 	esac
 	! is_tainted_badly "${end#*:}" || end_with $EXIT_KERNEL "the kernel is tainted (${end#*:})"
+	[[ -z $screen || -s $work/screen.png ]] ||
+		die "--screen: no picture: $(cat "$work/screen.error" 2>/dev/null || echo "nobody asked") (log: $console)"
 	exit "${end%%:*}"
 }
 

@@ -511,6 +511,8 @@ test_wrong_guest() {
 	refuses "'soon'" vm.sh --timeout soon -- true
 	refuses "'99999999999G' is no size" vm.sh --disk 99999999999G -- true
 	refuses "--mem needs a value" vm.sh --mem
+	refuses "--screen a.jpg" vm.sh --screen a.jpg -- true
+	refuses "no such place" vm.sh --screen "$dir/none/a.png" -- true
 }
 
 # Before anything is set up, which this machine would refuse in other words.

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <limits.h>
 #include <sys/syscall.h>
 
@@ -85,17 +84,8 @@ int vcm_module_users(const char *module)
 /* Returns whether it is where scripts/vm.sh puts modules in a guest. */
 bool vcm_module_find(const char *module, char *path)
 {
-	char pattern[PATH_MAX];
-	bool found;
-	glob_t paths;
-
-	snprintf(pattern, sizeof(pattern), "/.vcm/modules/*-%s.ko", module);
-	found = !glob(pattern, 0, NULL, &paths) && paths.gl_pathc == 1 &&
-		strlen(paths.gl_pathv[0]) < PATH_MAX;
-	if (found)
-		strcpy(path, paths.gl_pathv[0]);
-	globfree(&paths);
-	return found;
+	return snprintf(path, PATH_MAX, "/.vcm/modules/%s.ko", module) < PATH_MAX &&
+		!access(path, F_OK);
 }
 
 int __vcm_module_load(const char *path, const char *params)
