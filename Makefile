@@ -47,7 +47,7 @@ load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) $(addprefix --arch=,
 ## Targets:
 .DEFAULT_GOAL := modules
 .PHONY: all modules setup tests arm64 demo test test-arm64 test-matrix kunit debug-kernel test-debug soak fuzz \
-	shell coverage mutate test-kernels patches deps check htmldocs bench bench-count bench-iova bench-space help clean \
+	shell coverage mutate test-kernels patches deps check htmldocs bench bench-count bench-count-arm64 bench-iova bench-space help clean \
 	distclean
 
 all: modules ## the same as modules
@@ -123,11 +123,15 @@ htmldocs: ## the documentation as HTML, into out/html
 bench: modules ## measure the heap beside the other heaps: tables and pictures
 	@scripts/bench.sh heap
 
-# The worst that there is, rounded up. The table in tools/vcm-bench guards the rest.
+# The worst that there is, rounded up. The tables in tools/vcm-bench guard the rest.
 COUNT_LIMIT := 1.23
+count_options = --limit $(COUNT_LIMIT) $(if $(LARGEST),--largest $(LARGEST)) $(if $(UPDATE),--update) $(if $(PROFILE),--profile $(PROFILE))
 
 bench-count: modules ## count the instructions of each step: no ratio to system may grow
-	@scripts/bench.sh count --limit $(COUNT_LIMIT) $(if $(LARGEST),--largest $(LARGEST)) $(if $(UPDATE),--update) $(if $(PROFILE),--profile $(PROFILE))
+	@scripts/bench.sh count $(count_options)
+
+bench-count-arm64: arm64 ## the same on arm64 behind SMMUv3, with devices coherent and not
+	@scripts/bench.sh count --arch arm64 $(count_options)
 
 bench-iova: modules ## measure placement and mapping against the DMA API alone
 	@scripts/bench.sh iova

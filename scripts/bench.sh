@@ -31,7 +31,19 @@ readonly IOVA_BOOTS=(
 	"holes-31      3G holes --iommu intel --append iommu.strict=1 --module vcm-edu-test:dma_bits=28,31"
 )
 
+# The guests of count: the architecture, a name, options of vm.sh, and behind them the
+# sections of vcm-bench. By itself the kernel is lazy on x86_64 and strict on arm64.
+readonly ALL_COUNTED="count-steps count-scattered count-loop count-camera"
+readonly OF_DEVICES="count-devices count-scattered count-camera"
+readonly COUNT_BOOTS=(
+	"x86_64 lazy -- $ALL_COUNTED"
+	"x86_64 strict --append iommu.strict=1 -- $OF_DEVICES"
+	"arm64 coherent -- $ALL_COUNTED"
+	"arm64 non-coherent --non-coherent -- $OF_DEVICES count-caches"
+)
+
 KIMAGE=${KIMAGE:-} KMODULES=${KMODULES:-}
+arch=x86_64
 kernel=${VCM_BENCH_KERNEL:-stock}
 iommu=${VCM_BENCH_IOMMU:-intel}
 repeats=${VCM_BENCH_REPEATS:-15}
@@ -45,7 +57,8 @@ profile=
 usage() {
 	cat <<'USAGE'
 usage: scripts/bench.sh heap [heaps|fragments|threads]...
-       scripts/bench.sh count [--limit RATIO] [--largest MB] [--update] [--profile STEP:BYTES]
+       scripts/bench.sh count [--arch ARCH] [--limit RATIO] [--largest MB] [--update]
+                              [--profile STEP:BYTES]
        scripts/bench.sh iova [PATTERN]...
        scripts/bench.sh space [intel|amd|virtio]...
 
@@ -63,6 +76,11 @@ count: in a guest whose clock counts instructions, all steps; and in one whose I
   per step, size and peer: step, peer, bytes, instructions, and their ratio to the system
   heap's. Then the goals that are missed. Fails when a ratio is more than 2 % above that in
   tools/vcm-bench/bench-count.txt, 10 % for camera-frame, vmap and vmap-touch.
+  --arch ARCH     x86_64 (default) behind VT-d; or arm64 behind SMMUv3, where the kernel
+                  is strict by itself, with a table of its own, bench-count-arm64.txt. The
+                  second guest is one with devices that are not coherent there:
+                  non-coherent-..., and non-coherent-calls-... is how many calls reached
+                  the caches
   --limit RATIO   fail when a ratio is above this one
   --largest MB    the largest buffer (default 64)
   --update        write the table instead of comparing
@@ -92,6 +110,7 @@ USAGE
 find_module() {
 	local dir=${VCM_MODULES:-$VCM_TOP/out/modules} env file
 
+	[[ $arch == x86_64 ]] || dir=${VCM_MODULES:-$VCM_TOP/out/$arch/modules}
 	if [[ $kernel != stock ]]; then
 		env=$("$VCM_TOP/scripts/kernel.sh" --print "$kernel") || exit 1
 		eval "$env"
@@ -103,9 +122,15 @@ find_module() {
 }
 
 prepare() {
-	load_kernel_env x86_64 build guest bench
+	set_arch "$arch"
+	load_kernel_env "$arch" build tests guest bench
+	program=$OUT/vcm-bench options=()
+	if [[ $arch != x86_64 ]]; then
+		program=$OUT/$arch/vcm-bench
+		options=(CC="${cross}gcc" AR="${cross}ar" LDFLAGS=-static)
+	fi
 	mkdir -p "$OUT"
-	make -s -C "$VCM_TOP/tools" O="$OUT" vcm-bench
+	make -s -C "$VCM_TOP/tools" O="${program%/*}" "${options[@]}" vcm-bench
 	cat >"$OUT/guest.sh" <<'GUEST'
 #!/bin/sh
 insmod /vcm-bench.ko || exit
@@ -128,8 +153,8 @@ guest() {
 		shift
 	done
 	module=$(find_module vcm-bench)
-	"$VCM_TOP/scripts/vm.sh" --module vcm-edu-test "${vm[@]}" --file "$module:/vcm-bench.ko" \
-		--file "$OUT/vcm-bench:/vcm-bench" --file "$OUT/guest.sh:/guest.sh" \
+	"$VCM_TOP/scripts/vm.sh" --arch "$arch" --module vcm-edu-test "${vm[@]}" \
+		--file "$module:/vcm-bench.ko" --file "$program:/vcm-bench" --file "$OUT/guest.sh:/guest.sh" \
 		-- /guest.sh "${@:2}" >>"$log"
 }
 
@@ -211,6 +236,7 @@ parse_count() {
 	while [[ $# -gt 0 ]]; do
 		case $1 in
 		--update) update=--update; shift; continue ;;
+		--arch) set_arch "${2:?--arch needs a value}"; shift 2; continue ;;
 		--profile) [[ ${2:-} =~ ^[a-z-]+:[1-9][0-9]*$ ]] || die "--profile ${2:-}: not STEP:BYTES (see --help)" ;;
 		--limit) [[ ${2:-} =~ ^[0-9]+(\.[0-9]+)?$ ]] || die "$1 needs a number (see --help)" ;;
 		--largest) [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "--largest ${2:-} is no number of MB" ;;
@@ -229,41 +255,56 @@ machine() {
 	printf 'info\tmachine\tLinux %s, modules by %s, QEMU %s\n' \
 		"$(modinfo -F vermagic "$module" | cut -d ' ' -f 1)" \
 		"$(readelf -p .comment "$module" | sed -nE 's/^.*(GCC: .*|clang .*)$/\1/p' | head -n 1)" \
-		"$(qemu-system-x86_64 --version | sed -nE '1s/^.*version ([^ ]+).*/\1/p')"
+		"$("$qemu" --version | sed -nE '1s/^.*version ([^ ]+).*/\1/p')"
 }
 
-# count NAME KERNEL_ARGS ARG...
+# count NAME [VM_OPTION]... -- ARG...
 count() {
-	local log=$OUT/count/$1 append=$2
-	shift 2
+	local log=$dir/$1 vm=()
+	shift
 
+	while [[ $1 != -- ]]; do
+		vm+=("$1")
+		shift
+	done
+	# The kernel that is built for arm64 checks the DMA API where it is not told otherwise.
+	[[ $arch == x86_64 ]] || vm+=(--append dma_debug=off)
 	machine "$(find_module vcm-bench)" >"$log.tsv"
 	# Free memory is half of the guest's: room for a camera's buffers and the largest one.
-	VCM_ACCEL=icount guest "$log.tsv" --mem "$((1280 + 4 * largest))M" --append "$append" \
-		--timeout 1200 -- --repeats 4 --largest "$largest" "$@" 2>"$log.log" ||
+	VCM_ACCEL=icount guest "$log.tsv" --mem "$((1280 + 4 * largest))M" "${vm[@]}" \
+		--timeout 1200 -- --repeats 4 --largest "$largest" "${@:2}" 2>"$log.log" ||
 		{ tail -n 5 "$log.log" >&2; die "the guest failed (log: $log.log)"; }
 }
 
 bench_count() {
-	local lazy strict
+	local dir boot of options guests=() files=() pid table=$TOOLS/bench-count.txt
 
 	parse_count "$@"
 	need_tools python3 readelf modinfo
 	prepare
-	mkdir -p "$OUT/count"
+	dir=$OUT/count
+	if [[ $arch != x86_64 ]]; then
+		dir+=-$arch
+		table=${table%.txt}-$arch.txt
+	fi
+	mkdir -p "$dir"
 	if [[ -n $profile ]]; then
 		largest=$((${profile#*:} / 1048576 + 1))
-		count profile "" --bytes "${profile#*:}" profile
-		exec python3 "$TOOLS/profile.py" "${profile%:*}" "$OUT/count/profile.tsv"
+		count profile -- --bytes "${profile#*:}" profile
+		exec python3 "$TOOLS/profile.py" "${profile%:*}" "$dir/profile.tsv"
 	fi
-	count lazy "" count-steps count-scattered count-loop count-camera &
-	lazy=$!
-	count strict iommu.strict=1 count-devices count-scattered count-camera &
-	strict=$!
-	wait "$lazy"
-	wait "$strict"
-	python3 "$TOOLS/results.py" count ${limit:+--limit "$limit"} $update \
-		"$TOOLS/bench-count.txt" "$OUT/count/lazy.tsv" "$OUT/count/strict.tsv"
+	for boot in "${COUNT_BOOTS[@]}"; do
+		read -r of boot <<<"$boot"
+		[[ $of == "$arch" ]] || continue
+		read -ra options <<<"$boot"
+		files+=("$dir/${options[0]}.tsv")
+		count "${options[@]}" &
+		guests+=($!)
+	done
+	for pid in "${guests[@]}"; do
+		wait "$pid"
+	done
+	python3 "$TOOLS/results.py" count ${limit:+--limit "$limit"} $update "$table" "${files[@]}"
 }
 
 # --- Placement and address spaces ---------------------------------------------

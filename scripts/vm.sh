@@ -142,20 +142,20 @@ choose_input() {
 
 # What there is of an architecture: its IOMMUs, the default first; its kernels, those that
 # check everything, and are slow, last. And where things are in its machine: the options
-# for the CPU, for a serial port, the bus of virtio devices, and the number that Linux gives
-# to the first port of the command.
+# for the CPU, with what a clock takes that tells single nanoseconds, for a serial port, the
+# bus of virtio devices, and the number that Linux gives to the first port of the command.
 set_machine() {
 	case $arch in
 	x86_64)
 		iommus=(intel amd virtio none)
 		kernels=(stock bench) slow_kernels=(debug debug-m debug-hide kcsan gcov)
-		cpu=max serial=isa-serial virtio=pci first_port=1
+		cpu=max fine_clock='' serial=isa-serial virtio=pci first_port=1
 		default_modules=$VCM_TOP/out/modules make_modules='make'
 		;;
 	arm64)
 		iommus=(smmuv3 virtio none)
 		kernels=(stock builtin) slow_kernels=()
-		cpu=cortex-a72 serial=pci-serial virtio=pci first_port=0
+		cpu=cortex-a72 fine_clock=cntfrq=1000000000 serial=pci-serial virtio=pci first_port=0
 		default_modules=$VCM_TOP/out/$arch/modules make_modules="make $arch"
 		;;
 	esac
@@ -481,7 +481,7 @@ accel_args() {
 	mttcg) echo "-accel tcg,thread=multi -cpu $cpu" ;;
 	# 2 ns for each instruction of either CPU, none waited for while both are idle, and
 	# nothing of the host's: the same files run the same way to the last instruction.
-	icount) echo "-accel tcg,thread=single -cpu $cpu $ICOUNT" ;;
+	icount) echo "-accel tcg,thread=single -cpu $cpu${fine_clock:+,$fine_clock} $ICOUNT" ;;
 	kvm) echo "-accel kvm -cpu host" ;;
 	esac
 }

@@ -58,6 +58,8 @@ void section_count_scattered(const struct options *options);
 void section_count_loop(const struct options *options);
 /* A camera: its buffers are made, filled in turn, and freed. */
 void section_count_camera(const struct options *options);
+/* How many calls reach the caches for a device that does not see them. */
+void section_count_caches(const struct options *options);
 /* The functions that the steps of the largest buffer call, and what they take. */
 void section_profile(const struct options *options);
 

@@ -20,8 +20,9 @@ static const char usage[] =
 	"machine, overhead, steps, loop, frag, threads: lines of fields for a program.\n"
 	"\n"
 	"count-steps, count-devices (steps in which a device has a part), count-scattered (the\n"
-	"same where memory is in pieces), count-loop, count-camera, profile (the functions of\n"
-	"steps): lines of fields too; instructions, in a guest whose clock counts them.\n"
+	"same where memory is in pieces), count-loop, count-camera, count-caches (calls that\n"
+	"reach the caches), profile (the functions of steps): lines of fields too; instructions,\n"
+	"in a guest whose clock counts them.\n"
 	"\n"
 	"  --rounds N       how often each mapping or switch is timed (default 300)\n"
 	"  --repeats N      how often each step is timed, small buffers more (default 15)\n"
@@ -49,6 +50,7 @@ static const struct section {
 	{ "count-scattered", section_count_scattered },
 	{ "count-loop", section_count_loop },
 	{ "count-camera", section_count_camera },
+	{ "count-caches", section_count_caches },
 	{ "profile", section_profile },
 };
 
