@@ -36,6 +36,7 @@ GETS = {
     "strict buffers": ("vcm_policy@strict",),
     "address spaces that are switched": ("vcm_space@same-address", "vcm_space@hides-other-space"),
     "interrupts in an address space": ("vcm_space@interrupts",),
+    "interrupts between its address spaces": ("vcm_space_life@managed-gap",),
     "the memory itself, in as many segments as there are runs": ("vcm_noiommu@works",),
     "its own domain replaced by root while it is in use": ("vcm_gone@managed-new-domain",),
 }

@@ -132,7 +132,6 @@ readonly NOT_POSSIBLE=(
 	unload-refused unload parallel managed-unbind"
 	"pages-watched vcm_gone managed-new-domain"
 	"doorbells vcm_gone managed-new-domain"
-	"doorbells vcm_space_life managed-gap managed-until-last"
 	"64-bit-only vcm_abi compat"
 	"halves vcm_policy packed no-hole"
 	"all-in-reach vcm_noiommu out-of-reach"

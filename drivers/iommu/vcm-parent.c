@@ -26,6 +26,63 @@ LIST_HEAD(vcm_parents);
 DEFINE_MUTEX(vcm_parents_lock);
 
 /*
+ * Attach to a domain, or to none. The core does not attach one over another, and
+ * so there is a moment in which interrupt messages are lost like all else.
+ */
+static int vcm_parent_move(struct vcm_parent *parent,
+			   struct iommu_domain *domain)
+{
+	int ret;
+
+	/* Not that of the device, which warns if the group has grown. */
+	if (parent->attached)
+		iommu_detach_group(parent->attached, parent->group);
+	parent->attached = NULL;
+	if (!domain)
+		return 0;
+
+	ret = iommu_attach_device(domain, parent->dev);
+	if (!ret)
+		parent->attached = domain;
+	return ret;
+}
+
+/*
+ * The domain of the core that blocks all blocks interrupt messages too where the
+ * IOMMU translates them, and those are none of a space's business.
+ */
+static int vcm_parent_add_gap(struct vcm_parent *parent)
+{
+	struct iommu_domain *gap;
+	int ret;
+
+	if (!parent->regions.doorbell)
+		return 0;
+
+	gap = iommu_paging_domain_alloc(parent->dev);
+	if (IS_ERR(gap))
+		return PTR_ERR(gap);
+	ret = vcm_regions_map_doorbell(&parent->regions, gap);
+	if (!ret)
+		ret = vcm_parent_move(parent, gap);
+	if (ret) {
+		iommu_domain_free(gap);
+		return ret;
+	}
+	parent->gap = gap;
+	return 0;
+}
+
+static void vcm_parent_remove_gap(struct vcm_parent *parent)
+{
+	if (!parent->gap)
+		return;
+	vcm_parent_move(parent, NULL);
+	iommu_domain_free(parent->gap);
+	parent->gap = NULL;
+}
+
+/*
  * A driver that leaves its DMA to the DMA API owns it by being bound, and then
  * the claim is refused with -EPERM; driver_managed_dma in struct pci_driver or
  * struct platform_driver is how to leave it. A device with memory that has to
@@ -38,11 +95,25 @@ static int vcm_parent_claim(struct vcm_parent *parent)
 
 	vcm_iova_hold(parent->vdev);
 	ret = iommu_device_claim_dma_owner(parent->dev, parent);
+	if (ret == -EPERM || ret == -EINVAL) {
+		ret = 0;
+		goto unhold;
+	}
+	if (ret)
+		goto unhold;
+
+	ret = vcm_parent_add_gap(parent);
+	if (ret)
+		goto release;
+	parent->owned = true;
 	vcm_iova_unhold(parent->vdev);
-	if (ret && ret != -EPERM && ret != -EINVAL)
-		return ret;
-	parent->owned = !ret;
 	return 0;
+
+release:
+	iommu_device_release_dma_owner(parent->dev);
+unhold:
+	vcm_iova_unhold(parent->vdev);
+	return ret;
 }
 
 /* It is in its default domain again, and that is attached like any other. */
@@ -51,6 +122,7 @@ static void vcm_parent_unclaim(struct vcm_parent *parent)
 	if (!parent->owned)
 		return;
 	vcm_iova_hold(parent->vdev);
+	vcm_parent_remove_gap(parent);
 	iommu_device_release_dma_owner(parent->dev);
 	vcm_iova_unhold(parent->vdev);
 	parent->owned = false;
@@ -111,12 +183,12 @@ static void vcm_gate_open(struct vcm_parent *parent)
 
 /**
  * vcm_parent_attach - attach a device to one of its spaces
- * @parent: the device, attached to none
+ * @parent: the device, attached to another one or to none
  * @space: the space
  *
  * Context: Process context, with &struct vcm_parent.lock.
- * Return: 0, -EXDEV (another device is in its IOMMU group), or what
- *	iommu_attach_device() returns.
+ * Return: 0, -EXDEV (another device is in its IOMMU group, and nothing has
+ *	changed), or what iommu_attach_device() returns; then it is attached to none.
  */
 int vcm_parent_attach(struct vcm_parent *parent, struct vcm_space *space)
 {
@@ -128,10 +200,11 @@ int vcm_parent_attach(struct vcm_parent *parent, struct vcm_space *space)
 		return -EXDEV;
 
 	vcm_gate_close(parent);
-	ret = iommu_attach_device(space->domain->backing, parent->dev);
+	ret = vcm_parent_move(parent, space->domain->backing);
+	if (ret)
+		vcm_parent_move(parent, parent->gap);
 	vcm_gate_open(parent);
-	if (!ret)
-		parent->active = space;
+	parent->active = ret ? NULL : space;
 	return ret;
 }
 
@@ -139,15 +212,16 @@ int vcm_parent_attach(struct vcm_parent *parent, struct vcm_space *space)
  * vcm_parent_detach - take the space from a device that it is attached to
  * @parent: the device, attached to one
  *
+ * If it cannot be attached to the gap it is in a domain that blocks all.
+ *
  * Context: Process context, with &struct vcm_parent.lock.
  */
 void vcm_parent_detach(struct vcm_parent *parent)
 {
 	lockdep_assert_held(&parent->lock);
 
-	/* Not that of the device, which warns if the group has grown. */
 	vcm_gate_close(parent);
-	iommu_detach_group(parent->active->domain->backing, parent->group);
+	vcm_parent_move(parent, parent->gap);
 	vcm_gate_open(parent);
 	parent->active = NULL;
 }

@@ -17,6 +17,7 @@
 #include "vcm-region.h"
 
 struct device;
+struct iommu_domain;
 struct iommu_group;
 struct vcm_iova_device;
 struct vcm_space;
@@ -33,6 +34,11 @@ struct vcm_space;
  * @unbind: tells when the device loses its driver or goes away
  * @owned: the DMA of @dev is claimed: without a space it reaches nothing;
  *	constant until @dead
+ * @gap: where @dev is without a space if it is @owned and its IOMMU translates
+ *	interrupt messages: nothing is mapped there but what these go to. Else
+ *	NULL, and the IOMMU core decides. Constant as @owned is
+ * @attached: the domain that we attached @dev to, or NULL. Under @lock, and while
+ *	@dev is claimed or released by nobody else's hands
  * @regions: addresses that are no IOVAs in a space, as they were when @dev was
  *	there for sure; constant
  * @gate: held for writing while @dev is attached to a space or detached from
@@ -62,6 +68,8 @@ struct vcm_parent {
 	struct list_head node;
 	struct notifier_block unbind;
 	bool owned;
+	struct iommu_domain *gap;
+	struct iommu_domain *attached;
 	struct vcm_regions regions;
 	struct rw_semaphore gate;
 

@@ -168,17 +168,23 @@ VISIBLE_IF_KUNIT int vcm_region_message(struct pci_dev *pdev,
 	return 0;
 }
 
-/*
+/**
+ * vcm_region_doorbell - find where a device sends its interrupt messages
+ * @regions: the regions of the device, with those of the IOMMU; filled in
+ *
  * Where an IOMMU translates interrupt messages too (SMMUv3), the page that the
  * device writes them to has to lead to the same doorbell in every domain that
  * it is attached to. All vectors of a device share one page of the interrupt
  * controller. The DMA API took the page's address from the device's IOVAs.
+ *
+ * Context: Process context.
  */
-static void vcm_find_doorbell(struct vcm_regions *regions)
+VISIBLE_IF_KUNIT void vcm_region_doorbell(struct vcm_regions *regions)
 {
 	struct iommu_domain *domain = iommu_get_domain_for_dev(regions->dev);
 	struct msi_msg msg;
 
+	KUNIT_STATIC_STUB_REDIRECT(vcm_region_doorbell, regions);
 	if (!domain || !dev_is_pci(regions->dev) ||
 	    !vcm_translates_msi(regions) ||
 	    vcm_region_message(to_pci_dev(regions->dev), &msg))
@@ -189,12 +195,21 @@ static void vcm_find_doorbell(struct vcm_regions *regions)
 	regions->doorbell = iommu_iova_to_phys(domain, regions->doorbell_iova);
 }
 
-static int vcm_map_doorbell(const struct vcm_regions *regions,
-			    struct iommu_domain *backing)
+/**
+ * vcm_regions_map_doorbell - let the interrupt messages of a device through
+ * @regions: the regions of the device
+ * @domain: a new domain for it
+ *
+ * Context: Process context, sleeps.
+ * Return: 0, also if there is nothing to be done, or what iommu_map() returns;
+ *	freeing @domain undoes it.
+ */
+int vcm_regions_map_doorbell(const struct vcm_regions *regions,
+			     struct iommu_domain *domain)
 {
 	if (!regions->doorbell)
 		return 0;
-	return iommu_map(backing, regions->doorbell_iova, regions->doorbell,
+	return iommu_map(domain, regions->doorbell_iova, regions->doorbell,
 			 PAGE_SIZE, IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO,
 			 GFP_KERNEL);
 }
@@ -257,7 +272,7 @@ int vcm_regions_find(struct vcm_regions *regions, struct device *dev)
 	if (ret)
 		return ret;
 
-	vcm_find_doorbell(regions);
+	vcm_region_doorbell(regions);
 	if (!regions->doorbell)
 		return 0;
 	return vcm_region_add(regions, regions->doorbell_iova, PAGE_SIZE, 0,
@@ -313,7 +328,7 @@ int vcm_regions_map(const struct vcm_regions *regions,
 		if (ret)
 			return ret;
 	}
-	return vcm_map_doorbell(regions, backing);
+	return vcm_regions_map_doorbell(regions, backing);
 }
 
 /**

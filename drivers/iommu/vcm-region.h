@@ -32,6 +32,8 @@ int vcm_regions_find(struct vcm_regions *regions, struct device *dev);
 void vcm_regions_free(struct vcm_regions *regions);
 int vcm_regions_map(const struct vcm_regions *regions,
 		    struct iommu_domain *backing);
+int vcm_regions_map_doorbell(const struct vcm_regions *regions,
+			     struct iommu_domain *domain);
 int vcm_regions_reserve(const struct vcm_regions *regions,
 			struct list_head *list);
 int vcm_region_reserve(struct list_head *list, u64 start, u64 len);
@@ -39,6 +41,7 @@ bool vcm_regions_lose_msi(const struct vcm_regions *regions);
 bool vcm_regions_overlap(const struct vcm_regions *regions, u64 start, u64 len);
 #if IS_ENABLED(CONFIG_KUNIT)
 int vcm_region_message(struct pci_dev *pdev, struct msi_msg *msg);
+void vcm_region_doorbell(struct vcm_regions *regions);
 #endif
 
 #endif /* _VCM_REGION_H */

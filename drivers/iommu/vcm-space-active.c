@@ -6,6 +6,7 @@
  * its parent. The IOMMU core refuses to attach one domain over another. A switch
  * therefore is to detach and to attach, and in between the parent is in its
  * default domain or, if its driver lets us claim its DMA, in one that blocks all.
+ * Where it stays without a space is the gap, see vcm-parent.c.
  */
 
 #include <linux/export.h>
@@ -93,10 +94,8 @@ int vcm_space_switch(struct vcm_space *space)
 	if (ret || old == space)
 		goto unlock;
 
-	if (old)
-		vcm_parent_detach(parent);
 	ret = vcm_parent_attach(parent, space);
-	if (ret && old && vcm_parent_attach(parent, old))
+	if (ret && old && !parent->active && vcm_parent_attach(parent, old))
 		ret = -EAGAIN;
 unlock:
 	mutex_unlock(&parent->lock);
@@ -111,9 +110,9 @@ EXPORT_SYMBOL_NS_GPL(vcm_space_switch, "VCM_IOMMU");
  * The gap is where the parent is while none of its spaces is active. It is
  * blocked for a driver that sets driver_managed_dma, unless firmware has memory
  * mapped one to one for the parent. Then nothing but the active space is ever
- * reachable, and the parent's own DMA API mappings do not work while it has
- * spaces. Else it is the parent's default domain: what the DMA API has mapped
- * for it or, with iommu=pt, all memory.
+ * reachable, and where its interrupt messages go, and the parent's own DMA API
+ * mappings do not work while it has spaces. Else it is the parent's default
+ * domain: what the DMA API has mapped for it or, with iommu=pt, all memory.
  *
  * Context: Any.
  * Return: true if the gap is blocked; the same for all spaces of a parent.

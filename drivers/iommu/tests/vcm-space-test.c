@@ -7,6 +7,7 @@
  * be looked up. After each case nothing may be left of it.
  */
 
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/align.h>
 #include <linux/device.h>
@@ -529,6 +530,92 @@ static void the_gap_of_a_managed_device_is_blocked(struct kunit *test)
 	vcm_space_destroy(space);
 	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev),
 			    iommu_get_domain_for_dev(dev));
+}
+
+/* Where the device of the cases writes to for an interrupt */
+#define DOORBELL_IOVA	SZ_1G
+
+static void have_doorbell(struct vcm_regions *regions)
+{
+	regions->doorbell = SZ_2G;
+	regions->doorbell_iova = DOORBELL_IOVA;
+}
+
+/* What the device finds at the doorbell and beside it, wherever it is. */
+static void check_doorbell(struct kunit *test, struct device *dev)
+{
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, DOORBELL_IOVA), SZ_2G);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, DOORBELL_IOVA + PAGE_SIZE), 0);
+}
+
+/* In the domain that blocks all they would be lost. */
+static void interrupts_arrive_in_the_gap(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct iommu_domain *own = vcm_fake_attached(dev);
+	struct vcm_space *a, *b;
+
+	kunit_activate_static_stub(test, vcm_region_doorbell, have_doorbell);
+	a = new_space(test, dev);
+	b = new_space(test, dev);
+	KUNIT_EXPECT_TRUE(test, vcm_space_gap_blocked(a));
+	check_doorbell(test, dev);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), 0);
+	check_doorbell(test, dev);
+	KUNIT_EXPECT_EQ(test, vcm_space_switch(b), 0);
+	check_doorbell(test, dev);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), b->domain->backing);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(b), 0);
+	check_doorbell(test, dev);
+
+	/* When a space cannot be activated, and when nothing can be for a while */
+	vcm_fake_iommu.fail_attach = 1;
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), -ENOSPC);
+	check_doorbell(test, dev);
+	vcm_fake_iommu.fail_attach = 1;
+	vcm_fake_iommu.fail_attach_more = 1;
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), -ENOSPC);
+	KUNIT_EXPECT_NULL(test, vcm_fake_attached(dev));
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), 0);
+	check_doorbell(test, dev);
+
+	vcm_space_destroy(a);
+	check_doorbell(test, dev);
+	vcm_space_destroy(b);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), own);
+}
+
+static void without_a_gap_there_is_no_space(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct iommu_domain *own = vcm_fake_attached(dev);
+
+	kunit_activate_static_stub(test, vcm_region_doorbell, have_doorbell);
+	vcm_fake_iommu.fail_map = 1;
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(dev, &usual),
+			    ERR_PTR(-ENOMEM));
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), own);
+	/* To block all cannot fail. */
+	vcm_fake_iommu.fail_attach = 1;
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(dev, &usual),
+			    ERR_PTR(-ENOSPC));
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), own);
+	vcm_space_destroy(new_space(test, dev));
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), own);
+}
+
+static void the_gap_ends_with_the_device(struct kunit *test)
+{
+	struct device *dev = vcm_fake_device(test, &managed);
+	struct vcm_space *space;
+
+	kunit_activate_static_stub(test, vcm_region_doorbell, have_doorbell);
+	space = new_space(test, dev);
+	KUNIT_ASSERT_EQ(test, vcm_space_activate(space), 0);
+	vcm_fake_device_remove(test, dev);
+	KUNIT_EXPECT_NULL(test, space->parent->gap);
+	KUNIT_EXPECT_NULL(test, space->parent->attached);
+	vcm_space_destroy(space);
 }
 
 static void the_gap_of_others_is_their_default_domain(struct kunit *test)
@@ -1595,6 +1682,9 @@ static struct kunit_case space_test_cases[] = {
 #endif
 	KUNIT_CASE(spaces_of_two_parents_are_apart),
 	KUNIT_CASE(the_gap_of_a_managed_device_is_blocked),
+	KUNIT_CASE(interrupts_arrive_in_the_gap),
+	KUNIT_CASE(without_a_gap_there_is_no_space),
+	KUNIT_CASE(the_gap_ends_with_the_device),
 	KUNIT_CASE(the_gap_of_others_is_their_default_domain),
 	KUNIT_CASE(one_space_is_active_at_a_time),
 	KUNIT_CASE(what_cannot_be_attached_is_not_active),

@@ -245,7 +245,7 @@ static void test_same_address(int dev, int importer)
 	}
 }
 
-/* All interrupts that are the importer's, of all its devices. */
+/* All interrupts that are the importer's, of all its devices; all are messages. */
 static uint64_t count_interrupts(void)
 {
 	FILE *file = fopen("/proc/interrupts", "re");
@@ -258,6 +258,7 @@ static uint64_t count_interrupts(void)
 
 		if (!at || !strstr(line, "vcm-edu"))
 			continue;
+		igt_assert_f(strstr(line, "MSI"), "%s", line);
 		for (at++; ; at = end) {
 			uint64_t count = strtoull(at, &end, 10);
 
