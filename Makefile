@@ -59,7 +59,7 @@ setup: ## download and prepare the kernel, install the packages of all targets
 	@scripts/setup.sh --for all
 
 tests: ## build the test programs into out/tests
-	@$(call load_env,build tests) && $(MAKE) -C tools O="$(OUT)/tests" tests
+	@$(call load_env,build tests) && $(MAKE) -C tools O="$(OUT)/tests" tests vcm-udmabuf.so
 
 arm64: ## modules and test programs for guests of 'scripts/vm.sh --arch arm64', into out/arm64
 	@$(call load_env,build tests,$@) && \

@@ -27,6 +27,9 @@ KSELFTEST=$TESTS/kselftest
 # it is off where the two heaps are compared ("caches").
 # The kernel itself must not zero pages (init_on_alloc), or a heap that forgets
 # to would pass.
+# The displays are the kernel's own drivers alone, with one device each. The device of
+# virtio uses the DMA API only with iommu_platform, and imports only with blob.
+VIRTIO_GPU="--device virtio-gpu-pci,blob=on,disable-legacy=on,iommu_platform=on --module virtio-gpu --module vgem"
 readonly BOOTS=(
 	"host stock"
 	"intel stock,debug,debug-m,gcov,kcsan --iommu intel --module vcm-edu-test --module vgem --append init_on_alloc=0"
@@ -48,6 +51,13 @@ readonly BOOTS=(
 	"bad stock --iommu none"
 	"bounce stock,debug,gcov --iommu none --module vcm-edu-test --mem 256M --append swiotlb=8192,force --append cma=0"
 	"debug debug,gcov --iommu intel --module vcm-edu-test --module vgem"
+	"display stock --iommu intel $VIRTIO_GPU"
+	"display-amd stock --iommu amd $VIRTIO_GPU"
+	"display-virtio stock --iommu virtio $VIRTIO_GPU"
+	"display-none stock --iommu none $VIRTIO_GPU"
+	"display-bochs stock --iommu intel --device bochs-display --module bochs --module vgem"
+	"display-cirrus stock --iommu none --device cirrus-vga --module cirrus-qemu --module vgem"
+	"display-refused stock --iommu intel --device qxl-vga --device virtio-gpu-pci --module qxl --module virtio-gpu"
 	"kunit debug,gcov --iommu intel --no-load --append kmemleak=off"
 	"hide debug-hide --iommu intel --module vcm-edu-test --module vgem"
 	"load debug-m --iommu intel --no-load"
@@ -93,6 +103,13 @@ readonly SUITES=(
 	"bounce $(programs bounce)"
 	"debug $(programs failnth)"
 	"kunit $SCRIPTS/kunit.sh"
+	"display $(programs display)"
+	"display-amd $(programs display)"
+	"display-virtio $(programs display)"
+	"display-none $(programs display)"
+	"display-bochs $(programs display)"
+	"display-cirrus $(programs display)"
+	"display-refused $(programs display_refused)"
 	"hide $(programs alloc share sync vgem import dma vmap device) $SCRIPTS/dmabuf-heap.sh"
 	"load $(programs load)"
 	"smmuv3 $(programs alloc zero chunks mmap share sync vgem import dma vmap abi device)"
@@ -126,7 +143,9 @@ mapfile -t MATRIX < <(
 # doorbell of an interrupt that was requested is in the domain that the device had then,
 # and not in the one that root replaces it with; some CPUs run no 32-bit programs; virtio's
 # IOMMU has the doorbells of arm64 in the middle of what a narrow device addresses; and
-# memory that a device cannot reach there is none.
+# memory that a device cannot reach there is none. A display that copies has no addresses,
+# one that does not has some; and virtio's waits for ever when a file is closed that has
+# buffers of a display that is gone, and looks at no framebuffer's size.
 readonly NOT_POSSIBLE=(
 	"built-in vcm_space_life unbind unbind-many-times unbind-busy close-after-bind remove
 	unload-refused unload parallel managed-unbind"
@@ -135,6 +154,10 @@ readonly NOT_POSSIBLE=(
 	"64-bit-only vcm_abi compat"
 	"halves vcm_policy packed no-hole"
 	"all-in-reach vcm_noiommu out-of-reach"
+	"copies vcm_display placed"
+	"no-copies vcm_display not-mapped"
+	"virtio-gpu vcm_display too-large unbind unbind-back unplug unplug-back"
+	"untranslated vcm_display placed"
 )
 
 KSRC=${KSRC:-} KUAPI=${KUAPI:-}
@@ -212,6 +235,9 @@ is_kind_of() {
 	64-bit-only:*) [[ $arch == arm64 ]] ;;
 	doorbells:*) [[ $3 == smmuv3* ]] ;;
 	halves:*) [[ $3 == arm64-virtio ]] ;;
+	copies:*) [[ $3 == display-bochs || $3 == display-cirrus ]] ;;
+	no-copies:* | virtio-gpu:*) [[ $3 == display || $3 == display-@(amd|virtio|none) ]] ;;
+	untranslated:*) [[ $3 == display-none ]] ;;
 	all-in-reach:*) [[ $3 == arm64-none ]] ;;
 	*) return 1 ;;
 	esac
@@ -413,6 +439,7 @@ start_boot() {
 	while read -r suite program; do
 		args+=(--file "$(in_guest "$program"):/${program##*/}")
 	done <<<"$4"
+	[[ $boot != display* ]] || args+=(--screen "$dir/screen.png")
 	[[ $4 != *dmabuf-heap* ]] || args+=(--file "$KSELFTEST/dmabuf-heap")
 	"$VCM_TOP/scripts/vm.sh" "${args[@]}" --file "$dir/run.sh:/run.sh" -- /run.sh
 }
@@ -425,7 +452,7 @@ run_boot() {
 	[[ -n $suites ]] || return 0
 	# The same suite may run in several guests.
 	case $boot in
-	host | intel | edu | debug | kunit | hide | load | smmuv3) where= ;;
+	host | intel | edu | display | debug | kunit | hide | load | smmuv3) where= ;;
 	esac
 	[[ -z $matrix ]] || where=$boot/
 	if [[ $kernel != stock ]]; then

@@ -600,8 +600,26 @@ console_args() {
 	esac
 }
 
+# A display with blob resources shows the guest's own memory, however scattered.
+needs_udmabuf() {
+	[[ "${devices[*]/%/,}" == *,blob=@(on|true|yes),* ]]
+}
+
+# The kernel makes one piece of it for QEMU; where it cannot, a library does.
+find_udmabuf() {
+	local library=$VCM_TOP/out/tests/vcm-udmabuf.so
+
+	if [[ -r /dev/udmabuf && -w /dev/udmabuf ]]; then
+		echo "${LD_PRELOAD:-}"
+	elif [[ -f $library ]]; then
+		echo "$library${LD_PRELOAD:+:$LD_PRELOAD}"
+	else
+		die "--device with blob=on: no /dev/udmabuf, and no $library: run 'make tests' first"
+	fi
+}
+
 start_qemu() {
-	local args further machine=(-nodefaults -no-user-config -display none -smp 2 -m "$mem")
+	local args further preload=${LD_PRELOAD:-} machine=(-nodefaults -no-user-config -display none -smp 2 -m "$mem")
 
 	if [[ -n $terminal ]]; then
 		exec 5<&0 6>&1
@@ -611,6 +629,10 @@ start_qemu() {
 
 	read -r -d '' -a args <<<"$(accel_args "$accel") $(machine_args)" || true
 	machine+=("${args[@]}")
+	if needs_udmabuf; then
+		machine+=(-object "memory-backend-memfd,id=memory,size=$mem" -machine memory-backend=memory)
+		preload=$(find_udmabuf) || exit 1
+	fi
 	if [[ -z $coherent ]]; then
 		args=$(device_tree_args "${machine[@]}") || exit 1
 		read -r -a args <<<"$args"
@@ -618,7 +640,7 @@ start_qemu() {
 	fi
 	read -r -d '' -a args <<<"$(port_args) $(console_args "$1") $(screen_args)" || true
 	mapfile -t further < <(device_args)
-	"$qemu" "${machine[@]}" -no-reboot "${further[@]}" "${args[@]}" \
+	LD_PRELOAD=$preload "$qemu" "${machine[@]}" -no-reboot "${further[@]}" "${args[@]}" \
 		-kernel "$KIMAGE" -initrd "$work/initrd" -append "$(kernel_args)" \
 		<&5 >&6 2>>"$work/qemu.log" 5<&- 6>&- &
 	qemu_pid=$!

@@ -97,7 +97,7 @@ static uint64_t card_size(const struct drm_mode_modeinfo *mode)
 
 static void card_import(struct card *card)
 {
-	igt_assert_eq(__vcm_kms_import(&kms, card->dmabuf, &card->handle), 0);
+	card->handle = prime_fd_to_handle(kms.fd, card->dmabuf);
 	igt_assert_eq(__vcm_kms_add_fb(&kms, card->handle, card->width, card->height,
 				       card->pitch, &card->fb), 0);
 }
@@ -495,23 +495,38 @@ static void test_close_releases(void)
 /* --- What is refused --------------------------------------------------- */
 
 /* The buffer is as it was, and so is the display. */
+static void assert_fine(struct card *card)
+{
+	struct vcm_buffer_info info;
+
+	show(card);
+	vcm_buffer_info_read(card->dmabuf, &info);
+	igt_assert_eq(info.attachments, 1);
+}
+
 static void test_refused(void)
 {
-	const struct drm_mode_modeinfo *mode = &kms.mode;
-	struct vcm_buffer_info info;
 	struct card card;
 	uint32_t fb;
 
 	card_init(&card, 7);
-	igt_assert_eq(__vcm_kms_add_fb(&kms, card.handle, mode->hdisplay,
-				       card.size / card.pitch + 1, card.pitch, &fb), -EINVAL);
-	igt_assert_eq(__vcm_kms_add_fb(&kms, card.handle, mode->hdisplay, mode->vdisplay,
+	igt_assert_eq(__vcm_kms_add_fb(&kms, card.handle, card.width, card.height,
 				       card.pitch - 4, &fb), -EINVAL);
-	igt_assert_eq(__vcm_kms_add_fb(&kms, card.handle + 1000, mode->hdisplay, mode->vdisplay,
-				       card.pitch, &fb), -ENOENT);
-	show(&card);
-	vcm_buffer_info_read(card.dmabuf, &info);
-	igt_assert_eq(info.attachments, 1);
+	igt_assert_eq(__vcm_kms_add_fb(&kms, card.handle, 1 << 20, card.height, 4 << 20, &fb),
+		      -EINVAL);
+	assert_fine(&card);
+	card_fini(&card);
+}
+
+static void test_too_large(void)
+{
+	struct card card;
+	uint32_t fb;
+
+	card_init(&card, 7);
+	igt_assert_eq(__vcm_kms_add_fb(&kms, card.handle, card.width,
+				       card.size / card.pitch + 1, card.pitch, &fb), -EINVAL);
+	assert_fine(&card);
 	card_fini(&card);
 }
 
@@ -557,16 +572,27 @@ static void back_rescan(void)
 	vcm_bus_rescan();
 }
 
+enum when { BEFORE, GONE, BACK };
+
 static const struct {
-	const char *name, *what;
+	const char *name;
 	void (*go)(void);
 	void (*back)(void);
+	enum when closed;	/* when the program closes the display's file */
 } goings[] = {
-	{ "unbind", "Buffers are shown and held when the driver lets go of the display",
-	  go_unbind, back_bind },
-	{ "unplug", "Buffers are shown and held when the display is unplugged",
-	  go_remove, back_rescan },
+	{ "unbind", go_unbind, back_bind, GONE },
+	{ "unbind-back", go_unbind, back_bind, BACK },
+	{ "unbind-closed", go_unbind, back_bind, BEFORE },
+	{ "unplug", go_remove, back_rescan, GONE },
+	{ "unplug-back", go_remove, back_rescan, BACK },
+	{ "unplug-closed", go_remove, back_rescan, BEFORE },
 };
+
+static void close_if(int going, enum when when)
+{
+	if (goings[going].closed == when)
+		vcm_kms_close(&kms);
+}
 
 /* With a buffer shown, one imported, and one of which only the display knows. */
 static void test_going(int going)
@@ -583,21 +609,18 @@ static void test_going(int going)
 	close(cards[2].dmabuf);
 	show(&cards[0]);
 
+	close_if(going, BEFORE);
 	goings[going].go();
 	igt_assert_f(!__vcm_iova_read(kms.device, &iova), "%s has %u mappings left\n", kms.device,
 		     iova.mappings);
+	if (goings[going].closed != BEFORE)
+		igt_assert_eq(__vcm_kms_import(&kms, cards[1].dmabuf, &cards[1].handle), -ENODEV);
 	card_assert_drawn(&cards[0]);
 	card_assert_drawn(&cards[1]);
-	igt_assert_eq(__vcm_kms_add_fb(&kms, cards[0].handle, cards[0].width, cards[0].height,
-				       cards[0].pitch, &cards[0].fb), -ENODEV);
 	card_draw(&cards[0], 30);
-
-	/* What the file has is let go of when it is closed, now or when the display is back. */
-	if (going & 1)
-		vcm_kms_close(&kms);
+	close_if(going, GONE);
 	goings[going].back();
-	if (!(going & 1))
-		vcm_kms_close(&kms);
+	close_if(going, BACK);
 
 	vcm_kms_open(&kms);
 	for (i = 0; i < 2; i++) {
@@ -643,9 +666,12 @@ int igt_main()
 		    "A buffer that is shown stays when all its file descriptors are closed");
 	vcm_subtest("close-releases", test_close_releases(),
 		    "Closing the display lets go of what is still imported");
-	vcm_subtest("refused", test_refused(), "A framebuffer that is larger than its buffer is refused");
+	vcm_subtest("refused", test_refused(), "A framebuffer that cannot be is refused");
+	vcm_subtest("too-large", test_too_large(),
+		    "A framebuffer that is larger than its buffer is refused");
 	for (i = 0; i < ARRAY_SIZE(goings); i++)
-		vcm_subtest_f(test_going(i), goings[i].what, "%s", goings[i].name);
+		vcm_subtest_f(test_going(i), "Buffers are as they were when the display goes",
+			      "%s", goings[i].name);
 	/* With the display as it was found. */
 	vcm_subtest("modeset-again", test_modeset(), "The display that came back works");
 
