@@ -47,7 +47,7 @@ load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) $(addprefix --arch=,
 ## Targets:
 .DEFAULT_GOAL := modules
 .PHONY: all modules setup tests arm64 demo test test-arm64 test-matrix kunit debug-kernel test-debug soak fuzz \
-	shell coverage mutate test-kernels patches deps check htmldocs bench bench-count bench-count-arm64 bench-iova bench-space help clean \
+	shell coverage mutate test-kernels patches deps check htmldocs pages bench bench-count bench-count-arm64 bench-iova bench-space help clean \
 	distclean
 
 all: modules ## the same as modules
@@ -119,6 +119,9 @@ check: ## checkpatch, kernel-doc, sparse, W=1, headers, shellcheck, documentatio
 
 htmldocs: ## the documentation as HTML, into out/html
 	@scripts/htmldocs.sh
+
+pages: ## the figures and the picture in README and Documentation, from bench-count's table
+	@scripts/pages.py
 
 bench: modules ## measure the heap beside the other heaps: tables and pictures
 	@scripts/bench.sh heap

@@ -19,7 +19,8 @@ usage: scripts/check.sh
 Checks the sources with the kernel's own tools: checkpatch, kernel-doc, sparse with
 W=1, the layout of structures, the uapi headers alone; with shellcheck; that files need
 each other in one direction (scripts/deps.sh) and have their patch (scripts/series); and
-that the documentation can be built (scripts/htmldocs.sh).
+that the documentation can be built (scripts/htmldocs.sh) and has the figures that were
+counted (scripts/pages.py).
 A line for each, and what is wrong below it. Exit status 0 when nothing is. What sparse
 says is in out/check/.
 USAGE
@@ -178,6 +179,7 @@ main() {
 	run_check "uapi headers alone as C++98" check_uapi g++ c++ c++98
 	run_check "shellcheck" check_shellcheck
 	run_check "each file has its patch" check_series
+	run_check "figures of README are those that were counted" scripts/pages.py --check
 	run_check "documentation without a warning" "$VCM_TOP/scripts/htmldocs.sh"
 	print_checks
 }
