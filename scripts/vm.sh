@@ -42,7 +42,8 @@ usage: scripts/vm.sh [OPTION]... -- COMMAND [ARG]...
   --module NAME[:PARAM=VALUE]...
                             a module of the kernel's own to load, or parameters for
                             one of the project's; repeatable
-  --device QEMU_DEVICE      a further device (-device of QEMU); repeatable
+  --device QEMU_DEVICE      a further device (-device of QEMU); repeatable. One with
+                            blob=on needs /dev/udmabuf here, or 'make tests'
   --disk SIZE               an empty disk, /dev/vda and so on; repeatable
   --screen FILE.png         a picture of what the first display among the devices shows:
                             each time COMMAND writes a line to /dev/vcm-screen, of
