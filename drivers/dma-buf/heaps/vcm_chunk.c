@@ -31,6 +31,7 @@
 #include "vcm_pool.h"
 #include "vcm_pool_free.h"
 #include "vcm_pool_limit.h"
+#include "vcm_pool_node.h"
 #include "vcm_pool_work.h"
 
 /**
@@ -96,14 +97,19 @@ static bool vcm_fill_elsewhere(const struct vcm_fill *fill)
 	       fill->claim.nid != numa_mem_id();
 }
 
-/* Chunks that cost nothing; the pool gives those of the task's own node. */
+/* Is something in the pool for the task? It gives chunks of the task's own node. */
+static bool vcm_fill_has_pooled(const struct vcm_fill *fill,
+				enum vcm_chunk_size size)
+{
+	return vcm_pool_has(size) && !vcm_fill_elsewhere(fill);
+}
+
+/* Chunks that cost nothing */
 static unsigned long vcm_fill_clean(struct vcm_fill *fill,
 				    enum vcm_chunk_size size)
 {
 	size_t len = fill->left;
 
-	if (vcm_fill_elsewhere(fill))
-		return 0;
 	/* They are quick to take, and as much missed as others. */
 	if (fill->claim.hope)
 		len = min_t(size_t, len, VCM_MEMORY_STEP << PAGE_SHIFT);
@@ -111,12 +117,12 @@ static unsigned long vcm_fill_clean(struct vcm_fill *fill,
 				  &fill->list);
 }
 
-static struct page *vcm_fill_one(struct vcm_fill *fill,
+static struct page *vcm_fill_new(struct vcm_fill *fill,
 				 enum vcm_chunk_size size)
 {
 	if (vcm_fill_elsewhere(fill))
 		return vcm_memory_alloc_node(fill->claim.nid, size);
-	return vcm_pool_get(size);
+	return vcm_pool_get_new(size);
 }
 
 /* As many chunks of @size as fit and can be had. */
@@ -125,8 +131,9 @@ static int vcm_fill_size(struct vcm_fill *fill, enum vcm_chunk_size size)
 	size_t unit = vcm_chunk_bytes(size);
 
 	while (fill->left >= unit) {
-		unsigned long nr;
+		unsigned long nr = 0;
 		struct page *page;
+		bool pooled;
 		int ret;
 
 		ret = vcm_memory_check(&fill->claim, vcm_fill_pages_left(fill));
@@ -134,7 +141,9 @@ static int vcm_fill_size(struct vcm_fill *fill, enum vcm_chunk_size size)
 			return ret;
 
 		/* Others may have been zeroed while one was zeroed here. */
-		nr = vcm_fill_clean(fill, size);
+		pooled = vcm_fill_has_pooled(fill, size);
+		if (pooled)
+			nr = vcm_fill_clean(fill, size);
 		if (nr) {
 			vcm_fill_got(fill, size, nr);
 			continue;
@@ -142,7 +151,7 @@ static int vcm_fill_size(struct vcm_fill *fill, enum vcm_chunk_size size)
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		page = vcm_fill_one(fill, size);
+		page = pooled ? vcm_pool_get(size) : vcm_fill_new(fill, size);
 		if (!page)
 			return 0;
 		list_add_tail(&page->lru, &fill->list);

@@ -120,8 +120,16 @@ static struct page *vcm_pool_get_dirty(enum vcm_chunk_size size)
 	return page;
 }
 
-/* Also the buddy allocator gives out what others freed with a bad page in it. */
-static struct page *vcm_pool_get_new(enum vcm_chunk_size size)
+/**
+ * vcm_pool_get_new - get a chunk that the pool does not have
+ * @size: its size
+ *
+ * Also the buddy allocator gives out what others freed with a bad page in it.
+ *
+ * Context: Process context, sleeps.
+ * Return: a zeroed chunk or NULL.
+ */
+struct page *vcm_pool_get_new(enum vcm_chunk_size size)
 {
 	struct page *page;
 

@@ -33,6 +33,7 @@ void vcm_pool_exit(void);
 unsigned long vcm_pool_get_clean(enum vcm_chunk_size size, unsigned long nr,
 				 struct list_head *chunks);
 struct page *vcm_pool_get(enum vcm_chunk_size size);
+struct page *vcm_pool_get_new(enum vcm_chunk_size size);
 bool vcm_pool_put(enum vcm_chunk_size size, struct page **pages,
 		  unsigned long nr);
 bool vcm_pool_add_one(int nid, enum vcm_chunk_size size);

@@ -11,6 +11,7 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/spinlock_types.h>
+#include <linux/topology.h>
 #include <linux/types.h>
 
 #include "vcm_chunk_size.h"
@@ -112,6 +113,14 @@ static inline unsigned long vcm_pool_nr_of_size(const struct vcm_pool_node *node
 {
 	return vcm_pool_nr(&node->lists[size], VCM_POOL_DIRTY) +
 	       vcm_pool_nr(&node->lists[size], VCM_POOL_CLEAN);
+}
+
+/* Has the current task's node a chunk of @size? A quick look, and mostly enough. */
+static inline bool vcm_pool_has(enum vcm_chunk_size size)
+{
+	const struct vcm_pool_node *node = vcm_pool_node(numa_mem_id());
+
+	return node && vcm_pool_nr_of_size(node, size);
 }
 
 /* Is there nothing that the pool may hold? */
