@@ -284,34 +284,51 @@ static unsigned long vcm_chunks_join(const struct vcm_chunks *chunks,
 	return run - runs + 1;
 }
 
-/*
- * What was collected becomes the chunks of a buffer. Constant as they are, their runs
- * are found out once; the array of these is in front of that of the chunks.
- */
-static int vcm_chunks_init(struct vcm_chunks *chunks, struct vcm_fill *fill,
-			   size_t len)
+static void vcm_chunks_set_one(struct vcm_chunks *chunks, struct page *page,
+			       size_t len)
 {
-	struct vcm_iova_run *runs = &chunks->single_run;
+	chunks->single = page;
+	chunks->pages = &chunks->single;
+	chunks->single_run = (struct vcm_iova_run){ page_to_phys(page), len };
+	chunks->memory = (struct vcm_iova_memory){ &chunks->single_run, 1, len };
+}
+
+/* The array of runs is in front of that of the chunks. */
+static int vcm_chunks_set_many(struct vcm_chunks *chunks,
+			       const struct list_head *list, size_t len)
+{
+	struct vcm_iova_run *runs;
 	unsigned long i = 0;
 	struct page *page;
 
-	chunks->nr = fill->nr;
-	memcpy(chunks->nr_of, fill->nr_of, sizeof(chunks->nr_of));
-	chunks->pages = &chunks->single;
-	if (chunks->nr > 1) {
-		runs = vcm_memory_array(chunks->nr, VCM_CHUNK_ARRAYS);
-		if (!runs)
-			return -ENOMEM;
-		chunks->pages = (struct page **)(runs + chunks->nr);
-	}
+	runs = vcm_memory_array(chunks->nr, VCM_CHUNK_ARRAYS);
+	if (!runs)
+		return -ENOMEM;
 
+	chunks->pages = (struct page **)(runs + chunks->nr);
 	/* The list is not looked at any more. */
-	list_for_each_entry(page, &fill->list, lru)
+	list_for_each_entry(page, list, lru)
 		chunks->pages[i++] = page;
 	vcm_chunks_sort(chunks);
 	chunks->memory.runs = runs;
 	chunks->memory.nr_runs = vcm_chunks_join(chunks, runs);
 	chunks->memory.len = len;
+	return 0;
+}
+
+/*
+ * What was collected becomes the chunks of a buffer. Constant as they are, their runs
+ * are found out once.
+ */
+static int vcm_chunks_init(struct vcm_chunks *chunks, struct vcm_fill *fill,
+			   size_t len)
+{
+	chunks->nr = fill->nr;
+	memcpy(chunks->nr_of, fill->nr_of, sizeof(chunks->nr_of));
+	if (chunks->nr > 1)
+		return vcm_chunks_set_many(chunks, &fill->list, len);
+	vcm_chunks_set_one(chunks, list_first_entry(&fill->list, struct page, lru),
+			   len);
 	return 0;
 }
 
