@@ -155,8 +155,6 @@ static int vcm_chunks_mmap_from(const struct vcm_chunks *chunks,
 	for (; !ret && addr < vma->vm_end; addr += part.size) {
 		if (i >= chunks->nr)
 			return -EINVAL;
-		/* The offset comes from userspace. */
-		i = array_index_nospec(i, chunks->nr);
 		part = vcm_part_of(chunks->pages[i++], skip, vma, addr);
 		skip = 0;
 		if (vcm_part_is_huge(part))
@@ -174,6 +172,10 @@ static noinline int vcm_chunks_mmap_inside(const struct vcm_chunks *chunks,
 {
 	unsigned long skip, i = vcm_chunks_find(chunks, vma->vm_pgoff, &skip);
 
+	if (i >= chunks->nr)
+		return -EINVAL;
+	/* The offset comes from userspace. */
+	i = array_index_nospec(i, chunks->nr);
 	return vcm_chunks_mmap_from(chunks, vma, i, skip);
 }
 
