@@ -642,10 +642,11 @@ EXPORT_SYMBOL_NS_GPL(vcm_iova_policy_check, "VCM_IOVA");
  * Context: Process context, may sleep.
  * Return: as vcm_iova_attach().
  */
-int vcm_mapping_attach(struct vcm_iova_mapping *map,
-		       struct vcm_iova_device *vdev,
-		       const struct vcm_iova_memory *memory,
-		       const struct vcm_iova_policy *policy, gfp_t gfp)
+VISIBLE_IF_KUNIT int vcm_mapping_attach(struct vcm_iova_mapping *map,
+					struct vcm_iova_device *vdev,
+					const struct vcm_iova_memory *memory,
+					const struct vcm_iova_policy *policy,
+					gfp_t gfp)
 {
 	int ret = -EINVAL;
 

@@ -11,13 +11,13 @@
 
 struct scatterlist;
 
+void vcm_mappings_revoke(struct vcm_iova_device *vdev, bool lost);
+
+#if IS_ENABLED(CONFIG_KUNIT)
 int vcm_mapping_attach(struct vcm_iova_mapping *map,
 		       struct vcm_iova_device *vdev,
 		       const struct vcm_iova_memory *memory,
 		       const struct vcm_iova_policy *policy, gfp_t gfp);
-void vcm_mappings_revoke(struct vcm_iova_device *vdev, bool lost);
-
-#if IS_ENABLED(CONFIG_KUNIT)
 void vcm_sync_list(struct vcm_iova_mapping *map, struct scatterlist *sgl,
 		   unsigned int nents, enum dma_data_direction dir,
 		   bool for_device);

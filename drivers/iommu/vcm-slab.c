@@ -517,13 +517,18 @@ static int vcm_cut_pieces(struct vcm_iova_mapping *map)
 }
 
 /* What a mapping alone is: one piece in a reservation of its own. */
+static void vcm_pieces_init(struct vcm_iova_mapping *map)
+{
+	map->piece = (struct vcm_iova_piece){ &map->own, 0, map->len };
+	map->pieces = &map->piece;
+	map->nr_pieces = 1;
+}
+
 static void vcm_pieces_reset(struct vcm_iova_mapping *map)
 {
 	if (map->pieces != &map->piece)
 		kfree(map->pieces);
-	map->piece = (struct vcm_iova_piece){ &map->own, 0, map->len };
-	map->pieces = &map->piece;
-	map->nr_pieces = 1;
+	vcm_pieces_init(map);
 }
 
 /* Give the addresses of a mapping in slabs back. */
@@ -681,8 +686,7 @@ void vcm_place_init(struct vcm_iova_mapping *map,
 	map->packed = vcm_is_packed(map->need, map->narrow_align);
 	map->greedy = map->guard || map->wide_align / 2 >= map->need ||
 		      map->need > VCM_LEN_MAX;
-	map->pieces = &map->piece;
-	vcm_pieces_reset(map);
+	vcm_pieces_init(map);
 }
 
 /**

@@ -56,7 +56,7 @@ static int vcm_buffer_attach(struct dma_buf *dmabuf,
 		return ret;
 	}
 
-	a->name = dev_name(attachment->dev);
+	a->dev = attachment->dev;
 	attachment->priv = a;
 
 	mutex_lock(&buffer->lock);

@@ -12,6 +12,7 @@
 
 #include "vcm_chunk.h"
 
+struct device;
 struct dma_buf;
 
 /**
@@ -50,12 +51,12 @@ struct vcm_buffer {
 /**
  * struct vcm_attachment - a device that a buffer is attached to
  * @map: how the device sees the buffer
- * @name: the device's name
+ * @dev: the device; @map keeps it
  * @node: in &struct vcm_buffer.attachments
  */
 struct vcm_attachment {
 	struct vcm_iova_mapping map;
-	const char *name;
+	struct device *dev;
 	struct list_head node;
 };
 

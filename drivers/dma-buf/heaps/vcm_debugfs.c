@@ -9,6 +9,7 @@
 
 #include <kunit/visibility.h>
 #include <linux/debugfs.h>
+#include <linux/device.h>
 #include <linux/dma-buf.h>
 #include <linux/lockdep.h>
 #include <linux/seq_file.h>
@@ -72,7 +73,7 @@ static void vcm_attachment_show(struct seq_file *s, struct vcm_buffer *buffer,
 
 	lockdep_assert_held(&buffer->lock);
 
-	seq_printf(s, " [%s", a->name);
+	seq_printf(s, " [%s", dev_name(a->dev));
 	if (!vcm_iova_get_info(&a->map, &info)) {
 		seq_puts(s, " unmapped]");
 		return;

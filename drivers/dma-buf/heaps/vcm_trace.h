@@ -8,6 +8,7 @@
 #if !defined(_VCM_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
 #define _VCM_TRACE_H
 
+#include <linux/device.h>
 #include <linux/tracepoint.h>
 
 #include "vcm_buffer.h"
@@ -59,7 +60,7 @@ DECLARE_EVENT_CLASS(vcm_heap_mapping,
 	TP_PROTO(const struct vcm_buffer *buffer, const struct vcm_attachment *a),
 	TP_ARGS(buffer, a),
 	TP_STRUCT__entry(
-		__string(dev, a->name)
+		__string(dev, dev_name(a->dev))
 		__field(unsigned long, ino)
 		__field(size_t, len)
 		__field(u64, iova)
