@@ -167,18 +167,6 @@ int vcm_table_init(struct vcm_iova_mapping *map)
 }
 
 /**
- * vcm_table_free - undo vcm_table_init()
- * @map: the buffer, not mapped
- *
- * Context: Process context.
- */
-void vcm_table_free(struct vcm_iova_mapping *map)
-{
-	if (map->table.sgl != map->few)
-		sg_free_table(&map->table);
-}
-
-/**
  * vcm_table_cut_again - cut for other limits than before
  * @map: the buffer, not mapped
  *

@@ -16,8 +16,19 @@
 
 int vcm_table_init(struct vcm_iova_mapping *map);
 int vcm_table_cut_again(struct vcm_iova_mapping *map);
-void vcm_table_free(struct vcm_iova_mapping *map);
 void vcm_table_set_segments(struct vcm_iova_mapping *map);
+
+/**
+ * vcm_table_free - undo vcm_table_init()
+ * @map: the buffer, not mapped
+ *
+ * Context: Process context.
+ */
+static inline void vcm_table_free(struct vcm_iova_mapping *map)
+{
+	if (map->table.sgl != map->few)
+		sg_free_table(&map->table);
+}
 
 /**
  * vcm_table_update - cut again if the device's driver has changed the limits
