@@ -251,7 +251,7 @@ static const struct kernel_param_ops vcm_pool_cap_param_ops = {
 module_param_cb(pool_mb, &vcm_pool_cap_param_ops, NULL, 0644);
 MODULE_PARM_DESC(pool_mb, "Most memory that is kept for later buffers, in MB (default -1: a 16th of RAM, at most 512; 0: none)");
 
-static bool vcm_pool_marks_fit(unsigned int low, unsigned int high)
+static bool vcm_pool_marks_fit(unsigned long low, unsigned long high)
 {
 	return low <= high && high < ULONG_MAX / VCM_POOL_PAGES_PER_MB;
 }
