@@ -272,12 +272,13 @@ static void *compat_memory(size_t size)
 
 static void test_compat(int dev)
 {
-	int dmabuf = vcm_dev_alloc_policy(dev, KIB(4), 0, 0, 0);
 	size_t page = vcm_page_size();
+	int dmabuf, i;
 	char *arg;
-	int i;
 
+	/* Before there is anything that would be left. */
 	igt_require_f(HAVE_COMPAT, "no 32-bit programs\n");
+	dmabuf = vcm_dev_alloc_policy(dev, KIB(4), 0, 0, 0);
 	arg = compat_memory(page);
 	for (i = 0; i < ARRAY_SIZE(requests); i++) {
 		memset(arg, 0, page);
