@@ -141,8 +141,7 @@ mapfile -t MATRIX < <(
 # of a module, vcm_iommu, that is in the image. In the next one the core frees a domain
 # with what is mapped in it, which the check of its pages takes for mapped for ever. The
 # doorbell of an interrupt that was requested is in the domain that the device had then,
-# and not in the one that root replaces it with; some CPUs run no 32-bit programs; virtio's
-# IOMMU has the doorbells of arm64 in the middle of what a narrow device addresses; and
+# and not in the one that root replaces it with; some CPUs run no 32-bit programs; and
 # memory that a device cannot reach there is none. A display that copies has no addresses,
 # one that does not has some; and virtio's waits for ever when a file is closed that has
 # buffers of a display that is gone, and looks at no framebuffer's size.
@@ -152,7 +151,6 @@ readonly NOT_POSSIBLE=(
 	"pages-watched vcm_gone managed-new-domain"
 	"doorbells vcm_gone managed-new-domain"
 	"64-bit-only vcm_abi compat"
-	"halves vcm_policy packed no-hole"
 	"all-in-reach vcm_noiommu out-of-reach"
 	"copies vcm_display placed"
 	"no-copies vcm_display not-mapped"
@@ -234,7 +232,6 @@ is_kind_of() {
 	pages-watched:debug | pages-watched:debug-m | pages-watched:debug-hide) ;;
 	64-bit-only:*) [[ $arch == arm64 ]] ;;
 	doorbells:*) [[ $3 == smmuv3* ]] ;;
-	halves:*) [[ $3 == arm64-virtio ]] ;;
 	copies:*) [[ $3 == display-bochs || $3 == display-cirrus ]] ;;
 	no-copies:* | virtio-gpu:*) [[ $3 == display || $3 == display-@(amd|virtio|none) ]] ;;
 	untranslated:*) [[ $3 == display-none ]] ;;
