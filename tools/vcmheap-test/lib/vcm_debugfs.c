@@ -35,6 +35,12 @@ void vcm_require_debugfs(void)
 	igt_require_f(!access(VCM_DEBUGFS "totals", R_OK), "no vcm/ in debugfs\n");
 }
 
+/* A page may be as large as a chunk, and is a page then. */
+bool vcm_chunk_exists(enum vcm_chunk chunk)
+{
+	return chunk == VCM_CHUNK_PAGE || vcm_chunk_size(chunk) > vcm_page_size();
+}
+
 /* Returns its contents, to be freed by the caller. */
 char *vcm_debugfs_read(const char *file)
 {

@@ -49,6 +49,7 @@ struct vcm_buffer_info {
 };
 
 uint64_t vcm_chunk_size(enum vcm_chunk chunk);
+bool vcm_chunk_exists(enum vcm_chunk chunk);
 
 void vcm_require_debugfs(void);
 char *vcm_debugfs_read(const char *file);

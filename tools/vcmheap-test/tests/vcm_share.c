@@ -111,7 +111,7 @@ static void test_socket(int heap)
 		close(dmabuf);
 		vcm_buffer_unmap(ptr, SIZE);
 		received = receive_fd(pair[1]);
-		igt_assert_eq_u64(vcm_buffer_size(received), SIZE);
+		igt_assert_eq_u64(vcm_buffer_size(received), vcm_page_align(SIZE));
 		own = vcm_buffer_map(received);
 		vcm_assert_filled(own, SIZE, 1);
 		vcm_fill(own, SIZE, 2);

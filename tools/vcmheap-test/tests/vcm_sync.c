@@ -141,13 +141,13 @@ static void test_seek(int heap)
 
 static void test_no_read_write(int heap)
 {
-	int dmabuf = vcm_heap_alloc(heap, KIB(4));
+	int dmabuf = vcm_heap_alloc(heap, vcm_page_size());
 	char byte = 0;
 
 	igt_assert(read(dmabuf, &byte, 1) == -1 && errno == EINVAL);
 	igt_assert(write(dmabuf, &byte, 1) == -1 && errno == EINVAL);
 	igt_assert(ftruncate(dmabuf, MIB(1)) == -1);
-	igt_assert_eq_u64(vcm_buffer_size(dmabuf), KIB(4));
+	igt_assert_eq_u64(vcm_buffer_size(dmabuf), vcm_page_size());
 }
 
 static void test_idle(int heap)
