@@ -14,7 +14,8 @@
 ##   BOOT=<pattern>  the guests of 'make test-arm64' (default: all)
 ##   SEED=<number> what 'make soak', 'make fuzz' and 'make mutate' printed, to repeat a run
 ##   N=<number>    how many mutations 'make mutate' tries (default 150)
-##   KERNEL=<name> the kernel for 'make soak' and 'make fuzz': stock (default) or debug
+##   KERNEL=<name> the kernel for 'make soak' and 'make fuzz': stock (default) or debug;
+##                 for 'make test-arm64' also builtin, 16k or 64k
 ##   SECONDS=<number> how long 'make soak' runs (default 300)
 ##   LARGEST=<MB>  the largest buffer of 'make bench-count' (default 64)
 ##   UPDATE=1      'make bench-count' writes its table anew
@@ -78,7 +79,7 @@ test: modules tests ## set up everything and run the tests in a guest
 	@scripts/test.sh $(TESTS)
 
 test-arm64: tests arm64 ## run the tests in guests of arm64 (cold: 10 minutes more)
-	@scripts/test.sh --arch arm64 $(if $(BOOT),--boot '$(BOOT)') $(TESTS)
+	@scripts/test.sh --arch arm64 $(if $(KERNEL),--kernel $(KERNEL)) $(if $(BOOT),--boot '$(BOOT)') $(TESTS)
 
 test-matrix: modules tests arm64 ## the same tests on all platforms, and a table of them (warm: 12 minutes)
 	@scripts/matrix.sh $(TESTS)

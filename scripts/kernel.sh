@@ -25,6 +25,9 @@ readonly FLAVOURS=(
 	'x86_64|gcov|gcov|guest x86_64 watch gcov failures kunit builtin'
 	'arm64|stock|arm64-stock|guest arm64 pages-4k standing-in'
 	'arm64|builtin|arm64|guest arm64 pages-4k standing-in builtin'
+	'arm64|16k|arm64-16k|guest arm64 pages-16k standing-in builtin'
+	'arm64|64k|arm64-64k|guest arm64 pages-64k standing-in builtin'
+	'arm64|debug|arm64-debug|guest arm64 pages-4k watch debug failures kunit builtin'
 )
 
 usage() {
@@ -42,6 +45,8 @@ x86_64:
 arm64:
   stock     no project: it stands in for Debian's kernel, which has no heaps there
   builtin   the same with the project in the image
+  16k, 64k  as builtin, with pages of 16 and 64 KB
+  debug     every check, as for x86_64, the project in the image
 
   --print   build, then print KIMAGE and KMODULES as assignments, with stock KDIR too
 

@@ -61,11 +61,12 @@ readonly BOOTS=(
 	"kunit debug,gcov --iommu intel --no-load --append kmemleak=off"
 	"hide debug-hide --iommu intel --module vcm-edu-test --module vgem"
 	"load debug-m --iommu intel --no-load"
-	"smmuv3 stock,builtin --arch arm64 --iommu smmuv3 --module vcm-edu-test --module vgem --append init_on_alloc=0"
+	"smmuv3 stock,builtin,debug --arch arm64 --iommu smmuv3 --module vcm-edu-test --module vgem --append init_on_alloc=0"
 	"smmuv3-pool stock --arch arm64 --iommu smmuv3 --module vcm-edu-test --append init_on_alloc=0"
 	"smmuv3-non-coherent stock --arch arm64 --iommu smmuv3 --non-coherent --module vcm-edu-test --module vgem"
-	"smmuv3-edu stock --arch arm64 --iommu smmuv3 --module vgem"
-	"smmuv3-edu-non-coherent stock --arch arm64 --iommu smmuv3 --non-coherent --module vgem"
+	"smmuv3-edu stock,builtin,debug --arch arm64 --iommu smmuv3 --module vgem"
+	"smmuv3-edu-non-coherent stock,builtin,debug --arch arm64 --iommu smmuv3 --non-coherent --module vgem"
+	"smmuv3-pages 16k,64k --arch arm64 --iommu smmuv3 --module vcm-edu-test --module vgem --append init_on_alloc=0"
 	"smmuv3-caches stock --arch arm64 --iommu smmuv3 --module vcm-edu-test --append dma_debug=off"
 	"smmuv3-caches-non-coherent stock --arch arm64 --iommu smmuv3 --non-coherent --module vcm-edu-test --append dma_debug=off"
 	"arm64-virtio stock --arch arm64 --iommu virtio --module vcm-edu-test --module vgem"
@@ -118,6 +119,7 @@ readonly SUITES=(
 	"smmuv3-non-coherent $(programs alloc zero share sync vgem import dma vmap policy space)"
 	"smmuv3-edu $(programs alloc edu)"
 	"smmuv3-edu-non-coherent $(programs alloc edu)"
+	"smmuv3-pages $(programs alloc zero chunks share sync dma vmap)"
 	"smmuv3-caches $(programs coherence)"
 	"smmuv3-caches-non-coherent $(programs coherence)"
 	"arm64-virtio $(programs dma policy gone space space_life secure)"
@@ -141,16 +143,18 @@ mapfile -t MATRIX < <(
 # of a module, vcm_iommu, that is in the image. In the next one the core frees a domain
 # with what is mapped in it, which the check of its pages takes for mapped for ever. The
 # doorbell of an interrupt that was requested is in the domain that the device had then,
-# and not in the one that root replaces it with; some CPUs run no 32-bit programs; and
-# memory that a device cannot reach there is none. A display that copies has no addresses,
-# one that does not has some; and virtio's waits for ever when a file is closed that has
-# buffers of a display that is gone, and looks at no framebuffer's size.
+# and not in the one that root replaces it with; some CPUs run no 32-bit programs; a
+# page of 64 KB is no chunk of 64 KB but a page; and memory that a device cannot reach
+# there is none. A display that copies has no addresses, one that does not has some; and
+# virtio's waits for ever when a file is closed that has buffers of a display that is
+# gone, and looks at no framebuffer's size.
 readonly NOT_POSSIBLE=(
 	"built-in vcm_space_life unbind unbind-many-times unbind-busy close-after-bind remove
 	unload-refused unload parallel managed-unbind"
 	"pages-watched vcm_gone managed-new-domain"
 	"doorbells vcm_gone managed-new-domain"
 	"64-bit-only vcm_abi compat"
+	"pages-of-64k vcm_dma edges-64k"
 	"all-in-reach vcm_noiommu out-of-reach"
 	"copies vcm_display placed"
 	"no-copies vcm_display not-mapped"
@@ -179,8 +183,8 @@ Logs are in out/test/. 'make test' builds what is needed first.
 
   --arch ARCH       the guests of x86_64 (default) or of arm64, which 'make arm64' builds
                     for besides; logs are in out/test-arm64/
-  --kernel KERNEL   debug, debug-m, debug-hide, kcsan or gcov, of
-                    scripts/kernel.sh; repeatable. Names of results begin with
+  --kernel KERNEL   debug, debug-m, debug-hide, kcsan or gcov, of arm64 builtin, 16k,
+                    64k or debug, of scripts/kernel.sh; repeatable. Names of results begin with
                     KERNEL/ then, and logs are in out/test-debug/. What gcov counted
                     is in a file counts.tar.gz beside the logs of each guest
   --boot BOOT       only in this guest of the table; repeatable
@@ -219,7 +223,8 @@ check_kernels() {
 
 	for kernel in "${kernels[@]}"; do
 		case $arch-$kernel in
-		x86_64-debug | x86_64-debug-m | x86_64-debug-hide | x86_64-kcsan | x86_64-gcov | arm64-builtin) ;;
+		x86_64-debug | x86_64-debug-m | x86_64-debug-hide | x86_64-kcsan | x86_64-gcov) ;;
+		arm64-builtin | arm64-16k | arm64-64k | arm64-debug) ;;
 		*) die "'--kernel $kernel': not for tests of $arch (see --help)" ;;
 		esac
 	done
@@ -228,8 +233,9 @@ check_kernels() {
 # Has kernel $1 in guest $3 what kind $2 of NOT_POSSIBLE says?
 is_kind_of() {
 	case $2:$1 in
-	built-in:debug | built-in:gcov | built-in:kcsan | built-in:builtin) ;;
+	built-in:debug | built-in:gcov | built-in:kcsan | built-in:builtin | built-in:16k | built-in:64k) ;;
 	pages-watched:debug | pages-watched:debug-m | pages-watched:debug-hide) ;;
+	pages-of-64k:64k) ;;
 	64-bit-only:*) [[ $arch == arm64 ]] ;;
 	doorbells:*) [[ $3 == smmuv3* ]] ;;
 	copies:*) [[ $3 == display-bochs || $3 == display-cirrus ]] ;;

@@ -32,9 +32,9 @@ usage: scripts/vm.sh [OPTION]... -- COMMAND [ARG]...
   --non-coherent            devices do not see the CPUs' caches (arm64)
   --kernel KERNEL           x86_64: stock (default), debug, debug-m, debug-hide,
                             kcsan, bench or gcov; arm64: stock (default), which
-                            stands in for Debian's, or builtin; all but Debian's
-                            are those of scripts/kernel.sh, built if they are
-                            not there
+                            stands in for Debian's, builtin, 16k, 64k or debug;
+                            all but Debian's are those of scripts/kernel.sh, built
+                            if they are not there
   --mem SIZE                memory of the guest (default 1G)
   --append KERNEL_ARGS      further arguments for the kernel
   --file HOST[:GUEST]       a file or directory for the guest, with the shared
@@ -155,7 +155,7 @@ set_machine() {
 		;;
 	arm64)
 		iommus=(smmuv3 virtio none)
-		kernels=(stock builtin) slow_kernels=()
+		kernels=(stock builtin 16k 64k) slow_kernels=(debug)
 		cpu=cortex-a72 fine_clock=cntfrq=1000000000 serial=pci-serial virtio=pci first_port=0
 		default_modules=$VCM_TOP/out/$arch/modules make_modules="make $arch"
 		;;
@@ -170,6 +170,8 @@ check_options() {
 	[[ " ${kernels[*]} ${slow_kernels[*]} " == *" $kernel "* ]] ||
 		die "unknown kernel '$kernel' for $arch (there are: ${kernels[*]} ${slow_kernels[*]})"
 	[[ " ${slow_kernels[*]} " != *" $kernel "* ]] || slowness=$SLOWNESS
+	# The other CPU has no pages of 16 KB.
+	[[ $arch-$kernel != arm64-16k ]] || cpu=max
 	# No memory of this machine is where the narrow device could reach it.
 	[[ $arch-$iommu != arm64-none ]] || dma_bits=(32 32)
 	[[ -n $coherent || $arch == arm64 ]] || die "--non-coherent: every device of $arch is coherent"
