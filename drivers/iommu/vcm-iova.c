@@ -667,7 +667,6 @@ VISIBLE_IF_KUNIT int vcm_mapping_attach(struct vcm_iova_mapping *map,
 	map->alone = 0;
 	map->range = NULL;
 	map->iova = 0;
-	map->segs = 0;
 	ret = vcm_table_init(map);
 	if (ret)
 		goto put_device;
