@@ -222,14 +222,23 @@ VISIBLE_IF_KUNIT struct pglist_data *vcm_memory_node(int nid)
 	return NODE_DATA(nid);
 }
 
-static unsigned long vcm_memory_node_ram(int nid)
+/**
+ * vcm_memory_node_ram - how much of a node can chunks be made of
+ * @nid: the node
+ *
+ * Neither of memory for movable pages, nor of what contiguous allocation keeps.
+ *
+ * Context: Any.
+ * Return: pages, free or not.
+ */
+unsigned long vcm_memory_node_ram(int nid)
 {
-	struct pglist_data *node = vcm_memory_node(nid);
-	enum zone_type zone;
+	struct zone *zone = vcm_memory_node(nid)->node_zones;
+	struct zone *last = zone + gfp_zone(GFP_HIGHUSER);
 	unsigned long ram = 0;
 
-	for (zone = 0; zone <= gfp_zone(GFP_HIGHUSER); zone++)
-		ram += zone_managed_pages(&node->node_zones[zone]);
+	for (; zone <= last; zone++)
+		ram += zone_managed_pages(zone) - zone_cma_pages(zone);
 	return ram;
 }
 

@@ -53,6 +53,7 @@ static inline unsigned long vcm_memory_wmark(const struct zone *zone,
 }
 
 bool vcm_memory_node_allowed(int nid);
+unsigned long vcm_memory_node_ram(int nid);
 int vcm_memory_claim(struct vcm_claim *claim, unsigned long nr_pages);
 int vcm_memory_look(struct vcm_claim *claim, unsigned long left);
 

@@ -32,25 +32,13 @@ unsigned long vcm_pool_cap = ULONG_MAX;
 
 /* ---- Caps ---- */
 
-/* Pages of a node that a chunk can be made of. */
-static unsigned long vcm_pool_node_ram(int nid)
-{
-	struct zone *zone = NODE_DATA(nid)->node_zones;
-	struct zone *last = zone + gfp_zone(GFP_HIGHUSER);
-	unsigned long pages = 0;
-
-	for (; zone <= last; zone++)
-		pages += zone_managed_pages(zone) - zone_cma_pages(zone);
-	return pages;
-}
-
 static unsigned long vcm_pool_ram(void)
 {
 	unsigned long pages = 0;
 	int nid;
 
 	for_each_node_state(nid, N_MEMORY)
-		pages += vcm_pool_node_ram(nid);
+		pages += vcm_memory_node_ram(nid);
 	return pages;
 }
 
@@ -90,7 +78,7 @@ void vcm_pool_update_caps(void)
 	for_each_vcm_pool_node(node) {
 		spin_lock(&node->lock);
 		WRITE_ONCE(node->cap,
-			   mul_u64_u64_div_u64(cap, vcm_pool_node_ram(node->nid),
+			   mul_u64_u64_div_u64(cap, vcm_memory_node_ram(node->nid),
 					       max(all, 1)));
 		spin_unlock(&node->lock);
 	}
