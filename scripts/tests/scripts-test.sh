@@ -491,7 +491,7 @@ test_wrong_values() {
 	refuses "unknown argument" check.sh --nothing
 	refuses "--for needs a value" setup.sh --for
 	refuses "unknown architecture 'vax' (known: x86_64 arm64)" setup.sh --arch vax
-	refuses "unknown kernel 'debug' for arm64" kernel.sh --arch arm64 debug
+	refuses "unknown kernel 'kcsan' for arm64" kernel.sh --arch arm64 kcsan
 	refuses "'--kernel builtin'" test.sh --kernel builtin
 	refuses "nothing to run" test.sh --arch arm64 vcm_swap
 }
@@ -505,7 +505,7 @@ test_wrong_guest() {
 	refuses "'foo'" vm.sh --iommu foo -- true
 	refuses "'smmuv3' for x86_64 (there are: intel amd virtio none)" vm.sh --iommu smmuv3 -- true
 	refuses "'intel' for arm64 (there are: smmuv3 virtio none)" vm.sh --arch arm64 --iommu intel -- true
-	refuses "'debug' for arm64" vm.sh --arch arm64 --kernel debug -- true
+	refuses "'kcsan' for arm64" vm.sh --arch arm64 --kernel kcsan -- true
 	refuses "'vax'" vm.sh --arch vax -- true
 	refuses "--non-coherent" vm.sh --non-coherent -- true
 	refuses "'soon'" vm.sh --timeout soon -- true
