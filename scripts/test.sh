@@ -30,6 +30,11 @@ KSELFTEST=$TESTS/kselftest
 # The displays are the kernel's own drivers alone, with one device each. The device of
 # virtio uses the DMA API only with iommu_platform, and imports only with blob.
 VIRTIO_GPU="--device virtio-gpu-pci,blob=on,disable-legacy=on,iommu_platform=on --module virtio-gpu --module vgem"
+# Five instances of the kernel's own video device, in order: buffers for a frame one or many,
+# its memory in any pieces or in one run. Each captures from a camera or a cable, and shows.
+VIVID="--module vivid:n_devs=5:node_types=0x101,0x101,0x101,0x101,0x101"
+VIVID+=":allocators=0,0,1,1,0:multiplanar=1,2,1,2,1:num_inputs=2,2,2,2,2"
+VIVID+=":input_types=0xc,0xc,0xc,0xc,0xc:num_outputs=1,1,1,1,1:output_types=1,1,1,1,1"
 readonly BOOTS=(
 	"host stock"
 	"intel stock,debug,debug-m,gcov,kcsan --iommu intel --module vcm-edu-test --module vgem --append init_on_alloc=0"
@@ -57,6 +62,7 @@ readonly BOOTS=(
 	"display-none stock --iommu none $VIRTIO_GPU"
 	"display-bochs stock --iommu intel --device bochs-display --module bochs --module vgem"
 	"display-cirrus stock --iommu none --device cirrus-vga --module cirrus-qemu --module vgem"
+	"capture stock --iommu intel $VIVID"
 	"display-refused stock --iommu intel --device qxl-vga --device virtio-gpu-pci --module qxl --module virtio-gpu"
 	"kunit debug,gcov --iommu intel --no-load --append kmemleak=off"
 	"hide debug-hide --iommu intel --module vcm-edu-test --module vgem"
@@ -111,6 +117,7 @@ readonly SUITES=(
 	"display-bochs $(programs display)"
 	"display-cirrus $(programs display)"
 	"display-refused $(programs display_refused)"
+	"capture $(programs capture)"
 	"hide $(programs alloc share sync vgem import dma vmap device) $SCRIPTS/dmabuf-heap.sh"
 	"load $(programs load)"
 	"smmuv3 $(programs alloc zero chunks mmap share sync vgem import dma vmap abi device)"
@@ -455,7 +462,7 @@ run_boot() {
 	[[ -n $suites ]] || return 0
 	# The same suite may run in several guests.
 	case $boot in
-	host | intel | edu | display | debug | kunit | hide | load | smmuv3) where= ;;
+	host | intel | edu | display | capture | debug | kunit | hide | load | smmuv3) where= ;;
 	esac
 	[[ -z $matrix ]] || where=$boot/
 	if [[ $kernel != stock ]]; then
