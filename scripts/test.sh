@@ -89,7 +89,7 @@ programs() { printf " $TESTS/vcm_%s" "$@"; }
 # which has the project as modules.
 readonly SUITES=(
 	"host $SCRIPTS/scripts-test.sh $SCRIPTS/guest-test.sh"
-	"intel $(programs alloc zero chunks mmap share sync vgem import dma vmap abi device)"
+	"intel $(programs alloc zero chunks mmap share sync vgem fence holders import dma vmap abi device)"
 	"intel $(programs policy gone space space_life) $SCRIPTS/dmabuf-heap.sh"
 	"strict $(programs policy limits secure)"
 	"pool $(programs pool pool_keep) $TESTS/vcmctl-test"
@@ -120,7 +120,7 @@ readonly SUITES=(
 	"capture $(programs capture)"
 	"hide $(programs alloc share sync vgem import dma vmap device) $SCRIPTS/dmabuf-heap.sh"
 	"load $(programs load)"
-	"smmuv3 $(programs alloc zero chunks mmap share sync vgem import dma vmap abi device)"
+	"smmuv3 $(programs alloc zero chunks mmap share sync vgem fence import dma vmap abi device)"
 	"smmuv3 $(programs policy limits gone space space_life secure) $SCRIPTS/dmabuf-heap.sh"
 	"smmuv3-pool $(programs pool pool_keep) $TESTS/vcmctl-test"
 	"smmuv3-non-coherent $(programs alloc zero share sync vgem import dma vmap policy space)"
@@ -154,7 +154,7 @@ mapfile -t MATRIX < <(
 # page of 64 KB is no chunk of 64 KB but a page; and memory that a device cannot reach
 # there is none. A display that copies has no addresses, one that does not has some; and
 # virtio's waits for ever when a file is closed that has buffers of a display that is
-# gone, and looks at no framebuffer's size.
+# gone, and looks at no framebuffer's size. Kernels of scripts/kernel.sh run no BPF programs.
 readonly NOT_POSSIBLE=(
 	"built-in vcm_space_life unbind unbind-many-times unbind-busy close-after-bind remove
 	unload-refused unload parallel managed-unbind"
@@ -167,6 +167,7 @@ readonly NOT_POSSIBLE=(
 	"no-copies vcm_display not-mapped"
 	"virtio-gpu vcm_display too-large unbind unbind-back unplug unplug-back"
 	"untranslated vcm_display placed"
+	"no-bpf vcm_holders bpf"
 )
 
 KSRC=${KSRC:-} KUAPI=${KUAPI:-}
@@ -247,6 +248,7 @@ is_kind_of() {
 	doorbells:*) [[ $3 == smmuv3* ]] ;;
 	copies:*) [[ $3 == display-bochs || $3 == display-cirrus ]] ;;
 	no-copies:* | virtio-gpu:*) [[ $3 == display || $3 == display-@(amd|virtio|none) ]] ;;
+	no-bpf:*) [[ $1 != stock || $arch == arm64 ]] ;;
 	untranslated:*) [[ $3 == display-none ]] ;;
 	all-in-reach:*) [[ $3 == arm64-none ]] ;;
 	*) return 1 ;;

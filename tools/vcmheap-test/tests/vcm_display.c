@@ -5,10 +5,9 @@
  */
 
 #include <limits.h>
-#include <poll.h>
 
-#include "igt_vgem.h"
 #include "vcm_driver.h"
+#include "vcm_fence.h"
 #include "vcm_iova.h"
 #include "vcm_kms.h"
 #include "vcm_screen.h"
@@ -380,78 +379,36 @@ static void test_legacy(void)
 
 /* --- Fences ------------------------------------------------------------ */
 
-/* Work on a buffer that another device is not done with */
-struct pending {
-	int vgem;		/* the device */
-	struct vgem_bo bo;	/* the buffer, as it has it */
-	uint32_t fence;		/* signalled when it is done */
-};
-
-static void pending_begin(struct pending *pending, const struct card *card)
-{
-	pending->vgem = drm_open_driver(DRIVER_VGEM);
-	pending->bo = (struct vgem_bo) {
-		.handle = prime_fd_to_handle(pending->vgem, card->dmabuf), .size = card->size,
-	};
-	pending->fence = vgem_fence_attach(pending->vgem, &pending->bo, VGEM_FENCE_WRITE);
-}
-
-static void pending_end(struct pending *pending)
-{
-	vgem_fence_signal(pending->vgem, pending->fence);
-}
-
-static void pending_fini(struct pending *pending)
-{
-	gem_close(pending->vgem, pending->bo.handle);
-	close(pending->vgem);
-}
-
-static int export_fence(int dmabuf)
-{
-	struct dma_buf_export_sync_file args = { .flags = DMA_BUF_SYNC_READ, .fd = -1 };
-
-	igt_assert_eq(vcm_ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &args), 0);
-	return args.fd;
-}
-
-static bool signalled(int fence, int timeout_ms)
-{
-	struct pollfd poll_fd = { .fd = fence, .events = POLLIN };
-
-	return poll(&poll_fd, 1, timeout_ms) == 1;
-}
-
 /* The fence that flip() gets comes with the buffer, or is handed over. */
 static void test_fence(bool explicit)
 {
 	struct vcm_kms_flip args = { .in_fence = -1, .want_fence = true };
 	struct card cards[2];
-	struct pending pending;
+	struct vcm_pending pending;
 
 	card_init(&cards[0], 4);
 	card_init(&cards[1], 5);
 	show(&cards[0]);
 
 	/* The work is on what is shown, or on something else. */
-	pending_begin(&pending, &cards[!explicit]);
+	vcm_pending_begin(&pending, cards[!explicit].dmabuf, true);
 	if (explicit)
-		args.in_fence = export_fence(cards[0].dmabuf);
+		args.in_fence = vcm_fence_export(cards[0].dmabuf, DMA_BUF_SYNC_READ);
 	igt_assert_eq(__vcm_kms_flip(&kms, cards[1].fb, &args), 0);
 	igt_assert(args.out_fence >= 0);
 	igt_assert(!vcm_kms_flipped(&kms, SHORT_MS));
-	igt_assert(!signalled(args.out_fence, 0));
+	igt_assert(!vcm_fence_signalled(args.out_fence, 0));
 	igt_assert_eq_u64(different_pixels(&cards[0]), 0);
 
-	pending_end(&pending);
+	vcm_pending_end(&pending);
 	igt_assert(vcm_kms_flipped(&kms, LONG_MS));
-	igt_assert(signalled(args.out_fence, LONG_MS));
+	igt_assert(vcm_fence_signalled(args.out_fence, LONG_MS));
 	assert_shown(&cards[1]);
 
 	close(args.out_fence);
 	if (explicit)
 		close(args.in_fence);
-	pending_fini(&pending);
+	vcm_pending_fini(&pending);
 	card_fini(&cards[0]);
 	card_fini(&cards[1]);
 }

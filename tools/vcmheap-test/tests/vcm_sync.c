@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 
+#include "vcm_holders.h"
 #include "vcm_test.h"
 
 IGT_TEST_DESCRIPTION("CPU access periods, names and other calls on vcm heap buffers.");
@@ -64,30 +65,11 @@ static void test_any_access_mode(int heap)
 	}
 }
 
-/* Puts what the kernel tells of @fd under @key into @value; empty when there is nothing. */
-static void read_fdinfo(int fd, const char *key, char *value, size_t len)
-{
-	char path[64], line[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	file = fopen(path, "re");
-	igt_assert(file);
-	value[0] = '\0';
-	while (fgets(line, sizeof(line), file)) {
-		if (strncmp(line, key, strlen(key)) || line[strlen(key)] != ':')
-			continue;
-		snprintf(value, len, "%s", line + strlen(key) + 2);
-		value[strcspn(value, "\n")] = '\0';
-	}
-	fclose(file);
-}
-
 static void assert_name(int dmabuf, const char *name)
 {
-	char value[128];
+	char value[128] = "";
 
-	read_fdinfo(dmabuf, "name", value, sizeof(value));
+	vcm_fdinfo(dmabuf, "name", value, sizeof(value));
 	igt_assert_f(!strcmp(value, name), "\"%s\" is shown as \"%s\"\n", name, value);
 }
 
@@ -122,9 +104,8 @@ static void test_fdinfo(int heap)
 	int dmabuf = vcm_heap_alloc(heap, MIB(1) + 1);
 	char value[128];
 
-	read_fdinfo(dmabuf, "size", value, sizeof(value));
-	igt_assert_eq_u64(strtoull(value, NULL, 10), vcm_buffer_size(dmabuf));
-	read_fdinfo(dmabuf, "exp_name", value, sizeof(value));
+	igt_assert_eq_u64(vcm_fdinfo_number(dmabuf, "size"), vcm_buffer_size(dmabuf));
+	igt_assert(vcm_fdinfo(dmabuf, "exp_name", value, sizeof(value)));
 	igt_assert_f(!strcmp(value, DMA_HEAP_VCM_NAME), "exporter is \"%s\"\n", value);
 }
 
