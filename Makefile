@@ -18,6 +18,7 @@
 ##                 for 'make test-arm64' also builtin, 16k or 64k
 ##   SECONDS=<number> how long 'make soak' runs (default 300)
 ##   LARGEST=<MB>  the largest buffer of 'make bench-count' (default 64)
+##   HEAP=<name>   the heap that 'make conformance' asks (default: each)
 ##   UPDATE=1      'make bench-count' writes its table anew
 ##   PROFILE=<step>:<bytes> the functions of a step, as 'make bench-count PROFILE=map:4096'
 ##   LINUX_DIR=<dir> the kernel that 'make patches' is for (default: the downloaded one)
@@ -48,7 +49,7 @@ load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) $(addprefix --arch=,
 ## Targets:
 .DEFAULT_GOAL := modules
 .PHONY: all modules setup tests arm64 demo test test-arm64 test-matrix kunit debug-kernel test-debug soak fuzz \
-	shell coverage mutate test-kernels patches deps check htmldocs pages bench bench-count bench-count-arm64 bench-iova bench-space help clean \
+	shell coverage mutate conformance test-kernels patches deps check htmldocs pages bench bench-count bench-count-arm64 bench-iova bench-space help clean \
 	distclean
 
 all: modules ## the same as modules
@@ -105,6 +106,9 @@ coverage: tests ## how much of the code the tests run
 mutate: modules tests ## put small faults into the drivers: do the tests notice them?
 	@$(call load_env,build tests guest mutate) && \
 	tools/vcm-mutate/mutate.py $(if $(N),--count $(N)) $(if $(SEED),--seed $(SEED))
+
+conformance: modules tests ## what holds for buffers of each heap: a table (cold: 8 minutes more)
+	@scripts/conformance.sh $(HEAP)
 
 test-kernels: ## compile for other architectures, page sizes and compilers (cold: 15 minutes)
 	@scripts/test-kernels.sh

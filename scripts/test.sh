@@ -89,7 +89,7 @@ programs() { printf " $TESTS/vcm_%s" "$@"; }
 # which has the project as modules.
 readonly SUITES=(
 	"host $SCRIPTS/scripts-test.sh $SCRIPTS/guest-test.sh"
-	"intel $(programs alloc zero chunks mmap share sync vgem fence holders import dma vmap abi device)"
+	"intel $(programs alloc zero chunks mmap share sync vgem fence holders conformance import dma vmap abi device)"
 	"intel $(programs policy gone space space_life) $SCRIPTS/dmabuf-heap.sh"
 	"strict $(programs policy limits secure)"
 	"pool $(programs pool pool_keep) $TESTS/vcmctl-test"
