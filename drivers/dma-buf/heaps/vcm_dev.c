@@ -12,6 +12,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/lockdep.h>
+#include <linux/minmax.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -33,6 +34,9 @@
 static_assert(DMA_HEAP_VCM_STRICT == VCM_IOVA_STRICT);
 static_assert(DMA_HEAP_VCM_NR_CHUNK_SIZES == VCM_NR_CHUNK_SIZES);
 static_assert(DMA_HEAP_VCM_NAME_LEN == DMA_BUF_NAME_LEN);
+
+/* There may be more memory than a size with 32 bits can say. */
+#define VCM_LENGTH_MAX	((u64)SIZE_MAX & PAGE_MASK)
 
 /* The name is optional, and longer ones are not cut silently. */
 static char *vcm_alloc_name(u64 user)
@@ -58,14 +62,16 @@ static int vcm_alloc_sizes(const struct dma_heap_vcm_alloc *alloc,
 		return -EOPNOTSUPP;
 	if (!alloc->length)
 		return -EINVAL;
-	if (check_add_overflow(alloc->length, PAGE_SIZE - 1, &len) ||
-	    len > SIZE_MAX)
+	if (check_add_overflow(alloc->length, PAGE_SIZE - 1, &len))
 		return -EOVERFLOW;
-
-	args->len = len & PAGE_MASK;
-	args->chunk_sizes = sizes;
-	if (!IS_ALIGNED(args->len, sizes & -sizes))
+	len &= PAGE_MASK;
+	if (!IS_ALIGNED(len, sizes & -sizes))
 		return -EINVAL;
+	if (len > VCM_LENGTH_MAX)
+		return -ENOMEM;
+
+	args->len = len;
+	args->chunk_sizes = sizes;
 	return 0;
 }
 
@@ -290,7 +296,8 @@ static int vcm_ioctl_info(void *data, void __user *user, size_t usize)
 		.out_align = policy.align,
 		.out_guard = policy.guard,
 		.out_chunk_sizes = vcm_chunk_sizes(),
-		.out_length_max = (u64)totalram_pages() << PAGE_SHIFT,
+		.out_length_max = min((u64)totalram_pages() << PAGE_SHIFT,
+				      VCM_LENGTH_MAX),
 		.out_align_max = VCM_IOVA_SPACE_MAX,
 		.out_guard_max = VCM_IOVA_SPACE_MAX,
 	};

@@ -119,6 +119,15 @@ int vcm_heap_alloc(int heap, uint64_t len)
 	return fd;
 }
 
+/*
+ * Returns the error for a length that is more than memory. The core of heaps takes it as a
+ * size_t: of one that 32 bits are too few for it sees the lower ones, which may be none.
+ */
+int vcm_heap_error(uint64_t len)
+{
+	return (size_t)vcm_page_align(len) ? -ENOMEM : -EINVAL;
+}
+
 /* Returns the buffer's size as seeking to its end tells it. */
 uint64_t vcm_buffer_size(int dmabuf)
 {

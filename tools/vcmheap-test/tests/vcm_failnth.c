@@ -359,7 +359,7 @@ static char *reserved;
 /* An address at which huge entries are possible, with nothing around it. */
 static char *huge_address(void)
 {
-	return (char *)(((uintptr_t)reserved + MIB(2) - 1) & -MIB(2));
+	return (char *)(uintptr_t)(((uintptr_t)reserved + MIB(2) - 1) & -MIB(2));
 }
 
 static int call_mmap_huge(struct scene *scene)

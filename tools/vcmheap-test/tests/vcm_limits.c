@@ -14,7 +14,7 @@ IGT_TEST_DESCRIPTION("Buffers of the vcm heap that are larger than what there is
 
 static void assert_refused(int dev, int heap, uint64_t len)
 {
-	igt_assert_eq(__vcm_heap_alloc(heap, len), -ENOMEM);
+	igt_assert_eq(__vcm_heap_alloc(heap, len), vcm_heap_error(len));
 	igt_assert_eq(__vcm_dev_alloc_sizes(dev, len, 0), -ENOMEM);
 }
 

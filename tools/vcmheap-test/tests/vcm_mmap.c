@@ -122,7 +122,7 @@ static void test_fixed(int heap)
 
 	area = mmap(NULL, 2 * MIB(4), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	igt_assert(area != MAP_FAILED);
-	aligned = (char *)(((uintptr_t)area + MIB(2) - 1) & ~(uintptr_t)(MIB(2) - 1));
+	aligned = (char *)(uintptr_t)(((uintptr_t)area + MIB(2) - 1) & -MIB(2));
 
 	ptr = mmap(aligned, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, dmabuf, 0);
 	igt_assert(ptr == aligned);
@@ -145,6 +145,9 @@ static void test_private_refused(int heap)
 	}
 }
 
+/* Where a long has 32 bits there are no offsets beyond 4 GB, nor for the C library beyond 2^44. */
+#define LONG_IS_64	(sizeof(long) == 8)
+
 static void test_past_the_end(int heap)
 {
 	size_t page = vcm_page_size();
@@ -156,7 +159,7 @@ static void test_past_the_end(int heap)
 	igt_assert_eq(map_rw_errno(dmabuf, page, size), -EINVAL);
 	igt_assert_eq(map_rw_errno(dmabuf, size - page, 2 * page), -EINVAL);
 	igt_assert_eq(map_rw_errno(dmabuf, size, page), -EINVAL);
-	igt_assert_eq(map_rw_errno(dmabuf, MIB(1024) * 1024, page), -EINVAL);
+	igt_assert_eq(map_rw_errno(dmabuf, MIB(1024) * 1024, page), LONG_IS_64 ? -EINVAL : -EOVERFLOW);
 	igt_assert_eq(map_rw_errno(dmabuf, 0, size - 1), 0);
 	igt_assert_eq(map_rw_errno(dmabuf, 0, 0), -EINVAL);
 }
@@ -167,8 +170,10 @@ static void test_offset_overflow(int heap)
 	uint64_t page = vcm_page_size();
 	int dmabuf = vcm_heap_alloc(heap, KIB(64));
 
-	igt_assert_eq(map_rw_errno(dmabuf, -page, page), -EOVERFLOW);
-	igt_assert_eq(map_rw_errno(dmabuf, -page, 2 * page), -EOVERFLOW);
+	int beyond = LONG_IS_64 ? -EOVERFLOW : -EINVAL;
+
+	igt_assert_eq(map_rw_errno(dmabuf, -page, page), beyond);
+	igt_assert_eq(map_rw_errno(dmabuf, -page, 2 * page), beyond);
 	igt_assert_eq(map_rw_errno(dmabuf, -2 * page, page), -EINVAL);
 	igt_assert_eq(map_rw_errno(dmabuf, (1ull << 63), page), -EINVAL);
 	igt_assert_eq(map_rw_errno(dmabuf, (1ull << 63) - page, page), -EINVAL);
