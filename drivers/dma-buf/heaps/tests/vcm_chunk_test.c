@@ -23,6 +23,7 @@
 #include "../../../iommu/tests/vcm-fail-nth.h"
 #include "../vcm_chunk.h"
 #include "../vcm_memory.h"
+#include "vcm_contents.h"
 #include "vcm_fake_buddy.h"
 
 #define ANY	ULONG_MAX
@@ -62,7 +63,7 @@ static void check_chunks(struct kunit *test, const struct vcm_chunks *chunks,
 			KUNIT_EXPECT_TRUE(test, ordered(chunks->pages[i - 1],
 							page));
 		for (j = 0; j < page_size(page) >> PAGE_SHIFT; j++)
-			if (memchr_inv(page_address(page + j), 0, PAGE_SIZE))
+			if (!vcm_contents_are(page + j, 1, 0))
 				KUNIT_FAIL(test, "page %lu of chunk %lu is not zero",
 					   j, i);
 	}

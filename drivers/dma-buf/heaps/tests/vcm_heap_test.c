@@ -23,7 +23,6 @@
 #include <linux/mman.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
-#include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
 
@@ -32,6 +31,7 @@
 #include "../vcm_buffer.h"
 #include "../vcm_cpu_map.h"
 #include "../vcm_pool_free.h"
+#include "vcm_contents.h"
 
 static void heap_test_exit(struct kunit *test)
 {
@@ -343,9 +343,10 @@ static void check_vmap(struct kunit *test, struct dma_buf *dmabuf)
 	KUNIT_EXPECT_PTR_EQ(test, map.vaddr, again.vaddr);
 	dma_buf_vunmap_unlocked(dmabuf, &again);
 
-	/* A run has an address already. */
+	/* A run of low memory has an address already. */
 	KUNIT_EXPECT_EQ(test, is_vmalloc_addr(map.vaddr),
-			buffer->chunks.memory.nr_runs > 1);
+			buffer->chunks.memory.nr_runs > 1 ||
+			PageHighMem(buffer->chunks.pages[0]));
 	dma_buf_begin_cpu_access(dmabuf, DMA_BIDIRECTIONAL);
 	for (off = 0; off < dmabuf->size; off += PAGE_SIZE) {
 		unsigned long first, i;
@@ -355,7 +356,7 @@ static void check_vmap(struct kunit *test, struct dma_buf *dmabuf)
 		*(u64 *)(map.vaddr + off) = off + 1;
 		i = vcm_chunks_find(&buffer->chunks, off >> PAGE_SHIFT, &first);
 		page = buffer->chunks.pages[i] + first;
-		KUNIT_EXPECT_EQ(test, *(u64 *)page_address(page), off + 1);
+		KUNIT_EXPECT_EQ(test, vcm_contents_get(page), off + 1);
 	}
 	dma_buf_end_cpu_access(dmabuf, DMA_BIDIRECTIONAL);
 	dma_buf_vunmap_unlocked(dmabuf, &map);
@@ -398,7 +399,7 @@ static void check_user_page(struct kunit *test, struct dma_buf *dmabuf,
 	unmap_mapping_range(dmabuf->file->f_mapping, 0, 0, 1);
 	i = vcm_chunks_find(&buffer->chunks, offset >> PAGE_SHIFT, &first);
 	page = buffer->chunks.pages[i] + first;
-	*(u64 *)page_address(page) = ~offset;
+	vcm_contents_set(page, ~offset);
 	KUNIT_ASSERT_EQ(test, copy_from_user(&value, (u64 __user *)addr, 8), 0);
 	KUNIT_ASSERT_EQ(test, value, ~offset);
 }
@@ -419,12 +420,12 @@ static void check_user(struct kunit *test, struct dma_buf *dmabuf,
 		i = vcm_chunks_find(&buffer->chunks,
 				    (offset + off) >> PAGE_SHIFT, &first);
 		page = buffer->chunks.pages[i] + first;
-		*(u64 *)page_address(page) = ~off;
+		vcm_contents_set(page, ~off);
 		KUNIT_EXPECT_EQ(test, copy_from_user(&value, user, 8), 0);
 		KUNIT_EXPECT_EQ(test, value, ~off);
 		value = off + 7;
 		KUNIT_EXPECT_EQ(test, copy_to_user(user, &value, 8), 0);
-		KUNIT_EXPECT_EQ(test, *(u64 *)page_address(page), off + 7);
+		KUNIT_EXPECT_EQ(test, vcm_contents_get(page), off + 7);
 	}
 }
 

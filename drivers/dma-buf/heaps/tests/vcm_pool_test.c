@@ -21,11 +21,11 @@
 #include <linux/shrinker.h>
 #include <linux/sizes.h>
 #include <linux/sort.h>
-#include <linux/string.h>
 #include <linux/topology.h>
 
 #include "../../../iommu/tests/vcm-fail-nth.h"
 #include "../vcm_memory.h"
+#include "vcm_contents.h"
 #include "vcm_fake_buddy.h"
 
 #define MB_PAGES	(SZ_1M >> PAGE_SHIFT)
@@ -60,7 +60,7 @@ static struct page *new_chunk(struct kunit *test, enum vcm_chunk_size size)
 						   vcm_size_order(size));
 
 	KUNIT_ASSERT_NOT_NULL(test, page);
-	memset(page_address(page), 0xa5, page_size(page));
+	vcm_contents_fill(page, 0xa5);
 	return page;
 }
 
@@ -79,7 +79,7 @@ static void put_chunks(struct kunit *test, enum vcm_chunk_size size,
 
 static bool is_zero(struct page *page)
 {
-	return !memchr_inv(page_address(page), 0, page_size(page));
+	return vcm_contents_are(page, compound_nr(page), 0);
 }
 
 static void expect_held(struct kunit *test, enum vcm_chunk_size size,
@@ -289,15 +289,14 @@ static void zeroing_ends_with_the_chunk(struct kunit *test)
 
 	new_neighbours(test, pages, 2);
 	for (i = 0; i < 2; i++) {
-		memset(page_address(pages[0]), 0xa5, PAGE_SIZE);
+		vcm_contents_fill(pages[0], 0xa5);
 		vcm_pool_put(VCM_CHUNK_PAGE, pages, 1);
 		if (i)
 			vcm_pool_zero_one(numa_mem_id());
 		KUNIT_EXPECT_PTR_EQ(test, i ? pages[0] :
 				    vcm_pool_get(VCM_CHUNK_PAGE), pages[0]);
 		KUNIT_EXPECT_TRUE(test, is_zero(pages[0]));
-		KUNIT_EXPECT_NULL(test, memchr_inv(page_address(pages[1]), 0xa5,
-						   PAGE_SIZE));
+		KUNIT_EXPECT_TRUE(test, vcm_contents_are(pages[1], 1, 0xa5));
 	}
 	vcm_memory_free(pages[1]);
 }
@@ -728,18 +727,19 @@ static void zero_one_and(struct kunit *test, void (*what)(struct kunit *test))
 
 static void nothing_happens(struct kunit *test)
 {
-	size_t done = umin(SZ_64K, page_size(in_hand));
+	unsigned long nr = compound_nr(in_hand);
+	unsigned long done = umin(max(SZ_64K >> PAGE_SHIFT, 1), nr);
 
-	KUNIT_EXPECT_NULL(test, memchr_inv(page_address(in_hand), 0, done));
-	KUNIT_EXPECT_NULL(test, memchr_inv(page_address(in_hand) + done, 0xa5,
-					   page_size(in_hand) - done));
+	KUNIT_EXPECT_TRUE(test, vcm_contents_are(in_hand, done, 0));
+	KUNIT_EXPECT_TRUE(test, vcm_contents_are(in_hand + done, nr - done,
+						 0xa5));
 }
 
 static void it_is_taken(struct kunit *test)
 {
 	KUNIT_EXPECT_PTR_EQ(test, vcm_pool_get(VCM_CHUNK_1M), in_hand);
 	KUNIT_EXPECT_TRUE(test, is_zero(in_hand));
-	memset(page_address(in_hand), 0x5a, page_size(in_hand));
+	vcm_contents_fill(in_hand, 0x5a);
 }
 
 static void another_is_taken(struct kunit *test)
@@ -780,8 +780,8 @@ static void what_is_being_zeroed_can_be_taken(struct kunit *test)
 	put_chunks(test, VCM_CHUNK_1M, 1);
 	zero_one_and(test, it_is_taken);
 	expect_held(test, VCM_CHUNK_1M, 0, 0);
-	KUNIT_EXPECT_NULL(test, memchr_inv(page_address(in_hand), 0x5a,
-					   page_size(in_hand)));
+	KUNIT_EXPECT_TRUE(test, vcm_contents_are(in_hand, compound_nr(in_hand),
+						 0x5a));
 	vcm_memory_free(in_hand);
 
 	put_chunks(test, VCM_CHUNK_1M, 2);
