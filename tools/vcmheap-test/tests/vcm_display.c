@@ -23,6 +23,56 @@ static int heap, dev;
 static struct vcm_kms kms;
 /* Whether the driver maps what it imports for its device, and whether an IOMMU translates. */
 static bool maps, translated;
+/* ... and whether it takes a buffer only if that is one run of memory. */
+static bool one_run;
+
+/* --- Memory ------------------------------------------------------------ */
+
+static uint64_t card_size(const struct drm_mode_modeinfo *mode)
+{
+	return vcm_page_align(4ull * mode->hdisplay * mode->vdisplay);
+}
+
+/*
+ * A buffer that the display takes. What is as long as the largest chunk is made of one,
+ * while there are such: this memory is one run.
+ */
+static int card_alloc(const struct drm_mode_modeinfo *mode)
+{
+	uint64_t size = card_size(mode);
+	struct vcm_buffer_info info;
+	int dmabuf;
+
+	if (!one_run)
+		return vcm_heap_alloc(heap, size);
+	igt_assert_lte_u64(size, MIB(2));
+	dmabuf = vcm_heap_alloc(heap, MIB(2));
+	vcm_buffer_info_read(dmabuf, &info);
+	igt_assert_eq_u64(info.runs, 1);
+	return dmabuf;
+}
+
+#define SMALL	KIB(64)
+#define NR_SMALL	256
+
+/* A buffer of several runs: what others left between what they still have. */
+static int alloc_scattered(uint64_t size)
+{
+	int others[NR_SMALL], dmabuf, i;
+	struct vcm_buffer_info info;
+
+	igt_assert_lte_u64(size, NR_SMALL / 2 * SMALL);
+	for (i = 0; i < NR_SMALL; i++)
+		others[i] = vcm_dev_alloc_sizes(dev, SMALL, DMA_HEAP_VCM_CHUNK_64K);
+	for (i = 0; i < NR_SMALL; i += 2)
+		close(others[i]);
+	dmabuf = vcm_dev_alloc_sizes(dev, (size + SMALL - 1) & -SMALL, DMA_HEAP_VCM_CHUNK_64K);
+	for (i = 1; i < NR_SMALL; i += 2)
+		close(others[i]);
+	vcm_buffer_info_read(dmabuf, &info);
+	igt_assert_lt_u64(1, info.runs);
+	return dmabuf;
+}
 
 /* --- A test card ------------------------------------------------------- */
 
@@ -89,11 +139,6 @@ static void card_assert_drawn(const struct card *card)
 	vcm_buffer_unmap(ptr, card->size);
 }
 
-static uint64_t card_size(const struct drm_mode_modeinfo *mode)
-{
-	return vcm_page_align(4ull * mode->hdisplay * mode->vdisplay);
-}
-
 static void card_import(struct card *card)
 {
 	card->handle = prime_fd_to_handle(kms.fd, card->dmabuf);
@@ -115,7 +160,7 @@ static void card_init_in(struct card *card, int dmabuf, const struct drm_mode_mo
 
 static void card_init(struct card *card, uint32_t seed)
 {
-	card_init_in(card, vcm_heap_alloc(heap, card_size(&kms.mode)), &kms.mode, seed);
+	card_init_in(card, card_alloc(&kms.mode), &kms.mode, seed);
 }
 
 /* What the display has of it. */
@@ -178,16 +223,23 @@ static void flip(struct card *card)
 /* Learns what the display's driver does with a buffer. */
 static void look_at_driver(void)
 {
+	int scattered = alloc_scattered(card_size(&kms.mode));
 	struct vcm_buffer_info info;
 	struct card card;
+
+	one_run = __vcm_kms_import(&kms, scattered, &card.handle) == -EINVAL;
+	if (!one_run)
+		gem_close(kms.fd, card.handle);
+	close(scattered);
 
 	card_init(&card, 0);
 	vcm_buffer_info_read(card.dmabuf, &info);
 	igt_assert_eq(info.attachments, 1);
 	maps = info.attachment[0].mapped;
 	translated = info.attachment[0].translated;
-	igt_info("%s on %s, which %s\n", kms.driver, kms.device,
-		 !maps ? "copies with the CPU" : translated ? "is behind an IOMMU" : "has no IOMMU");
+	igt_info("%s on %s, which %s%s\n", kms.driver, kms.device,
+		 !maps ? "copies with the CPU" : translated ? "is behind an IOMMU" : "has no IOMMU",
+		 one_run ? " and takes one run of memory" : "");
 	card_fini(&card);
 }
 
@@ -274,6 +326,45 @@ static void test_not_mapped(void)
 	card_fini(&card);
 }
 
+/* What must have one run says so, and holds nothing of what it refused. */
+static void test_several_runs(void)
+{
+	struct drm_mode_modeinfo *mode = &kms.mode;
+	int dmabuf = alloc_scattered(card_size(mode));
+	struct vcm_buffer_info info;
+	struct card card;
+	int i;
+
+	if (!one_run) {
+		card_init_in(&card, dmabuf, mode, 3);
+		show(&card);
+		card_fini(&card);
+		return;
+	}
+	vcm_buffer_fill(dmabuf, 1);
+	for (i = 0; i < 8; i++) {
+		igt_assert_eq(__vcm_kms_import(&kms, dmabuf, &card.handle), -EINVAL);
+		vcm_buffer_info_read(dmabuf, &info);
+		igt_assert_eq(info.attachments, 0);
+	}
+	vcm_buffer_assert_filled(dmabuf, 1);
+	close(dmabuf);
+}
+
+/* Who asks for nothing but the largest chunk has one run up to 2 MB, or an error. */
+static void test_largest_chunks(void)
+{
+	uint64_t size = (card_size(&kms.mode) + MIB(2) - 1) & -MIB(2);
+	struct dma_heap_vcm_query query;
+	struct card card;
+
+	card_init_in(&card, vcm_dev_alloc_sizes(dev, size, DMA_HEAP_VCM_CHUNK_2M), &kms.mode, 4);
+	vcm_dev_query(dev, card.dmabuf, &query);
+	igt_assert_lte_u64(query.out_nr_runs, size / MIB(2));
+	show(&card);
+	card_fini(&card);
+}
+
 /* --- Show -------------------------------------------------------------- */
 
 static void test_modeset(void)
@@ -298,7 +389,7 @@ static void test_modes(void)
 		const struct drm_mode_modeinfo *mode =
 			&kms.modes[i * (kms.nr_modes - 1) / (MODES - 1)];
 
-		card_init_in(&card, vcm_heap_alloc(heap, card_size(mode)), mode, i);
+		card_init_in(&card, card_alloc(mode), mode, i);
 		igt_debug("%s\n", mode->name);
 		igt_assert_eq(__vcm_kms_show(&kms, mode, card.fb), 0);
 		assert_shown(&card);
@@ -609,6 +700,10 @@ int igt_main()
 	vcm_subtest("placed", test_placed(), "The display's addresses are what the policy says");
 	vcm_subtest("not-mapped", test_not_mapped(),
 		    "A driver that copies with the CPU maps nothing for its device");
+	vcm_subtest("several-runs", test_several_runs(),
+		    "A buffer of several runs is shown, or refused by who must have one");
+	vcm_subtest("largest-chunks", test_largest_chunks(),
+		    "A buffer of the largest chunks alone is shown");
 	vcm_subtest("modeset", test_modeset(), "The screen shows what was drawn");
 	vcm_subtest("modes", test_modes(), "The screen shows buffers of other sizes");
 	vcm_subtest("redraw", test_redraw(), "The screen shows what is drawn into a buffer that is shown");
