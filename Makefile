@@ -11,7 +11,7 @@
 ##   VCM_MIRROR=<url> the Debian mirror to use instead of this machine's own
 ##   TESTS=<pattern> the suites that 'make test' and the like run (shell patterns,
 ##                   default: all)
-##   BOOT=<pattern>  the guests of 'make test-arm64' (default: all)
+##   BOOT=<pattern>  the guests of 'make test-arm64' and 'make test-arm' (default: all)
 ##   SEED=<number> what 'make soak', 'make fuzz' and 'make mutate' printed, to repeat a run
 ##   N=<number>    how many mutations 'make mutate' tries (default 150)
 ##   KERNEL=<name> the kernel for 'make soak' and 'make fuzz': stock (default) or debug;
@@ -48,7 +48,7 @@ load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) $(addprefix --arch=,
 
 ## Targets:
 .DEFAULT_GOAL := modules
-.PHONY: all modules setup tests arm64 demo test test-arm64 test-matrix kunit debug-kernel test-debug soak fuzz \
+.PHONY: all modules setup tests arm64 arm demo test test-arm64 test-arm test-matrix kunit debug-kernel test-debug soak fuzz \
 	shell coverage mutate conformance test-kernels patches deps check htmldocs pages bench bench-count bench-count-arm64 bench-iova bench-space help clean \
 	distclean
 
@@ -68,6 +68,10 @@ arm64: ## modules and test programs for guests of 'scripts/vm.sh --arch arm64', 
 	$(MAKE) -C "$$KDIR" ARCH="$$KARCH" CROSS_COMPILE="$$KCROSS" M="$(CURDIR)" MO="$(OUT)/$@/modules" modules && \
 	$(MAKE) -C tools O="$(OUT)/$@/tests" CC="$${KCROSS}gcc" AR="$${KCROSS}ar" LDFLAGS=-static IGT_COMPAT=1 tests
 
+arm: ## test programs for guests of 'scripts/vm.sh --arch arm', into out/arm, and their kernel
+	@$(call load_env,tests,$@) && \
+	$(MAKE) -C tools O="$(OUT)/$@/tests" CC="$${KCROSS}gcc" AR="$${KCROSS}ar" LDFLAGS=-static IGT_COMPAT=1 tests
+
 demo: modules ## set up everything and show the main job
 	@$(call load_env,build guest) && $(MAKE) -s -C tools O="$(OUT)/demo" vcm-demo && \
 	scripts/vm.sh --file "$(OUT)/demo/vcm-demo:/vcm-demo" \
@@ -82,7 +86,10 @@ test: modules tests ## set up everything and run the tests in a guest
 test-arm64: tests arm64 ## run the tests in guests of arm64 (cold: 10 minutes more)
 	@scripts/test.sh --arch arm64 $(if $(KERNEL),--kernel $(KERNEL)) $(if $(BOOT),--boot '$(BOOT)') $(TESTS)
 
-test-matrix: modules tests arm64 ## the same tests on all platforms, and a table of them (warm: 12 minutes)
+test-arm: tests arm ## run the tests in guests of 32-bit ARM (cold: 8 minutes more)
+	@scripts/test.sh --arch arm $(if $(BOOT),--boot '$(BOOT)') $(TESTS)
+
+test-matrix: modules tests arm64 arm ## the same tests on all platforms, and a table of them (warm: 12 minutes)
 	@scripts/matrix.sh $(TESTS)
 
 kunit: ## run the KUnit tests in user-mode Linux (cold: 9 minutes)

@@ -17,22 +17,23 @@ KSRC=${KSRC:-}
 # ARCH|FLAVOUR|TREE|FRAGMENT...: two flavours of one TREE share the objects that are
 # the same in both.
 readonly FLAVOURS=(
-	'x86_64|debug|debug|guest x86_64 watch debug failures kunit builtin'
-	'x86_64|debug-m|debug|guest x86_64 watch debug failures modules'
-	'x86_64|debug-hide|debug|guest x86_64 watch debug hide-pages failures builtin'
-	'x86_64|kcsan|kcsan|guest x86_64 watch kcsan builtin'
-	'x86_64|bench|bench|guest x86_64 bench modules'
-	'x86_64|gcov|gcov|guest x86_64 watch gcov failures kunit builtin'
-	'arm64|stock|arm64-stock|guest arm64 pages-4k standing-in'
-	'arm64|builtin|arm64|guest arm64 pages-4k standing-in builtin'
-	'arm64|16k|arm64-16k|guest arm64 pages-16k standing-in builtin'
-	'arm64|64k|arm64-64k|guest arm64 pages-64k standing-in builtin'
-	'arm64|debug|arm64-debug|guest arm64 pages-4k watch debug failures kunit builtin'
+	'x86_64|debug|debug|guest guest-64 x86_64 watch debug failures kunit builtin'
+	'x86_64|debug-m|debug|guest guest-64 x86_64 watch debug failures modules'
+	'x86_64|debug-hide|debug|guest guest-64 x86_64 watch debug hide-pages failures builtin'
+	'x86_64|kcsan|kcsan|guest guest-64 x86_64 watch kcsan builtin'
+	'x86_64|bench|bench|guest guest-64 x86_64 bench modules'
+	'x86_64|gcov|gcov|guest guest-64 x86_64 watch gcov failures kunit builtin'
+	'arm64|stock|arm64-stock|guest guest-64 arm64 pages-4k standing-in'
+	'arm64|builtin|arm64|guest guest-64 arm64 pages-4k standing-in builtin'
+	'arm64|16k|arm64-16k|guest guest-64 arm64 pages-16k standing-in builtin'
+	'arm64|64k|arm64-64k|guest guest-64 arm64 pages-64k standing-in builtin'
+	'arm64|debug|arm64-debug|guest guest-64 arm64 pages-4k watch debug failures kunit builtin'
+	'arm|builtin|arm|guest arm standing-in failures heap'
 )
 
 usage() {
 	cat <<'USAGE'
-usage: scripts/kernel.sh [--arch x86_64|arm64] [--print] FLAVOUR...
+usage: scripts/kernel.sh [--arch x86_64|arm64|arm] [--print] FLAVOUR...
 
 x86_64:
   debug     every check that finds what the project may do wrong, the project
@@ -47,6 +48,9 @@ arm64:
   builtin   the same with the project in the image
   16k, 64k  as builtin, with pages of 16 and 64 KB
   debug     every check, as for x86_64, the project in the image
+arm:
+  builtin   with LPAE and memory that is not mapped, the heap and its KUnit tests in
+            the image; there are no address spaces without an IOMMU
 
   --print   build, then print KIMAGE and KMODULES as assignments, with stock KDIR too
 
@@ -212,6 +216,7 @@ install_result() {
 		run_make M="$TEST_MODULES" MO="$build/vcm-test" INSTALL_MOD_PATH="$result" modules_install
 	fi
 	cp "$build/arch/$image" "$build/.config" "$build/System.map" "$result/"
+	[[ -z $device_tree ]] || cp "$build/arch/$device_tree" "$result/machine.dtb"
 	mv "$result/.config" "$result/config"
 	cp "$build/include/config/kernel.release" "$result/release"
 	[[ $flavour != gcov ]] || install_notes
@@ -239,7 +244,7 @@ build_flavour() {
 	[[ -f $build/vmlinux ]] || say "kernel ${result##*/}: building, minutes the first time (log: $log)"
 	configure
 	mapfile -t options < <(gcov_options)
-	run_make "${options[@]}" "${image##*/}" modules
+	run_make "${options[@]}" "${image##*/}" ${device_tree:+"${device_tree##*/dts/}"} modules
 	install_result
 	echo "$now" >"$result/key"
 	exec 9>&-

@@ -58,7 +58,7 @@ readonly CACHE_MARK_TEXT="This directory was made by VCM's scripts/setup.sh; 'ma
 readonly CACHE_KERNEL='linux-+([0-9.])?(+deb+([0-9]))'
 readonly ANY='[[:alnum:]]'
 # shellcheck disable=SC2034 # for distclean.sh
-readonly CACHE_ENTRIES=(kernel.env lock log apt kunit kernels patches guest-arm64
+readonly CACHE_ENTRIES=(kernel.env lock log apt kunit kernels patches guest-arm64 guest-arm
 	'accel-+([0-9a-f])?(.+([0-9]))' "tmp.$ANY$ANY$ANY$ANY$ANY$ANY"
 	"$CACHE_KERNEL"/{debs,root,src,build,uapi} "$CACHE_KERNEL")
 
@@ -86,10 +86,12 @@ open_cache() {
 }
 
 # The architectures of guests: a name; Debian's; that of the kernel's build; the prefix of
-# the compiler; QEMU; the console; the image below the build's arch/.
+# the compiler; QEMU; the console; the image below the build's arch/; the kernel that is
+# booted when none is asked for; the description of the machine, where QEMU has none.
 readonly ARCHS=(
-	'x86_64|amd64|x86||qemu-system-x86_64|ttyS0|x86/boot/bzImage'
-	'arm64|arm64|arm64|aarch64-linux-gnu-|qemu-system-aarch64|ttyAMA0|arm64/boot/Image'
+	'x86_64|amd64|x86||qemu-system-x86_64|ttyS0|x86/boot/bzImage|stock|'
+	'arm64|arm64|arm64|aarch64-linux-gnu-|qemu-system-aarch64|ttyAMA0|arm64/boot/Image|stock|'
+	'arm|armhf|arm|arm-linux-gnueabihf-|qemu-system-arm|ttyAMA0|arm/boot/zImage|builtin|arm/boot/dts/arm/vexpress-v2p-ca15-tc1.dtb'
 )
 
 # Sets what is in the table in the caller.
@@ -98,7 +100,7 @@ set_arch() {
 	local line
 
 	for line in "${ARCHS[@]}"; do
-		IFS='|' read -r arch deb_arch kernel_arch cross qemu tty image <<<"$line"
+		IFS='|' read -r arch deb_arch kernel_arch cross qemu tty image default_kernel device_tree <<<"$line"
 		[[ $arch != "$1" ]] || return 0
 	done
 	die "unknown architecture '$1' (known: ${ARCHS[*]%%|*})"

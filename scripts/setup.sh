@@ -36,6 +36,9 @@ declare -rA ARCH_PACKAGES=(
 	[arm64:build]="gcc-aarch64-linux-gnu"
 	[arm64:guest]="qemu-system-arm device-tree-compiler"
 	[arm64:tests]="gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+	[arm:build]="gcc-arm-linux-gnueabihf"
+	[arm:guest]="qemu-system-arm device-tree-compiler"
+	[arm:tests]="gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"
 )
 
 # The parts of the cache in MB, measured with 7.3.4, and a tenth more.
@@ -43,10 +46,10 @@ declare -rA PART_MB=([debs]=320 [root]=160 [src]=2000 [build]=40 [uapi]=20)
 
 usage() {
 	cat <<USAGE
-usage: scripts/setup.sh [--for PURPOSE]... [--arch x86_64|arm64] [--quiet] [--print]
+usage: scripts/setup.sh [--for PURPOSE]... [--arch x86_64|arm64|arm] [--quiet] [--print]
 
-  --arch    x86_64 (default); arm64: the packages to build for it and to boot it, and a
-            kernel built from the same source, because Debian's has no heaps (cold: 6
+  --arch    x86_64 (default); arm64, arm: the packages to build for it and to boot it, and
+            a kernel built from the same source, because Debian's has no heaps (cold: 6
             minutes)
   --source  without a kernel built from the source
   --for     build (default), guest, tests, check, bench, coverage, mutate, docs, kernels or all:
@@ -548,7 +551,7 @@ setup_arch() {
 	exec 9>&-
 	[[ -z $source_only ]] || return 0
 	# Which must not take the other one for a kernel of somebody's own.
-	env=$(KDIR='' KIMAGE='' KMODULES='' KSRC='' "$VCM_TOP/scripts/kernel.sh" --arch "$arch" --print stock) ||
+	env=$(KDIR='' KIMAGE='' KMODULES='' KSRC='' "$VCM_TOP/scripts/kernel.sh" --arch "$arch" --print "$default_kernel") ||
 		exit 1
 	eval "$env"
 }

@@ -77,6 +77,9 @@ readonly BOOTS=(
 	"smmuv3-caches-non-coherent stock --arch arm64 --iommu smmuv3 --non-coherent --module vcm-edu-test --append dma_debug=off"
 	"arm64-virtio stock --arch arm64 --iommu virtio --module vcm-edu-test --module vgem"
 	"arm64-none stock --arch arm64 --iommu none --module vcm-edu-test --module vgem --append dma_debug=off"
+	"arm builtin --arch arm --module vgem --append init_on_alloc=0"
+	"arm-display builtin --arch arm --module sii902x --module pl111_drm --module vgem"
+	"arm-kunit builtin --arch arm --no-load"
 )
 
 programs() { printf " $TESTS/vcm_%s" "$@"; }
@@ -131,6 +134,9 @@ readonly SUITES=(
 	"smmuv3-caches-non-coherent $(programs coherence)"
 	"arm64-virtio $(programs dma policy gone space space_life secure)"
 	"arm64-none $(programs noiommu)"
+	"arm $(programs alloc zero chunks mmap share sync vgem abi device limits) $SCRIPTS/dmabuf-heap.sh"
+	"arm-display $(programs display)"
+	"arm-kunit $SCRIPTS/kunit.sh"
 )
 
 # What 'make test-matrix' runs instead, in all these guests the same. What a platform does
@@ -150,17 +156,20 @@ mapfile -t MATRIX < <(
 # of a module, vcm_iommu, that is in the image. In the next one the core frees a domain
 # with what is mapped in it, which the check of its pages takes for mapped for ever. The
 # doorbell of an interrupt that was requested is in the domain that the device had then,
-# and not in the one that root replaces it with; some CPUs run no 32-bit programs; a
+# and not in the one that root replaces it with; some CPUs run programs of one width; without
+# PCI there is no edu; a driver of 32-bit ARM maps nothing with large entries; a
 # page of 64 KB is no chunk of 64 KB but a page; and memory that a device cannot reach
 # there is none. A display that copies has no addresses, one that does not has some; and
 # virtio's waits for ever when a file is closed that has buffers of a display that is
-# gone, and looks at no framebuffer's size. Kernels of scripts/kernel.sh run no BPF programs.
+# gone, and looks at no framebuffer's size. That of PL111 goes on with what it has freed when
+# a file is open, and its bus has no plug. Kernels of scripts/kernel.sh run no BPF
+# programs.
 readonly NOT_POSSIBLE=(
 	"built-in vcm_space_life unbind unbind-many-times unbind-busy close-after-bind remove
 	unload-refused unload parallel managed-unbind"
 	"pages-watched vcm_gone managed-new-domain"
 	"doorbells vcm_gone managed-new-domain"
-	"64-bit-only vcm_abi compat"
+	"one-width vcm_abi compat"
 	"pages-of-64k vcm_dma edges-64k"
 	"all-in-reach vcm_noiommu out-of-reach"
 	"copies vcm_display placed"
@@ -168,6 +177,13 @@ readonly NOT_POSSIBLE=(
 	"virtio-gpu vcm_display too-large unbind unbind-back unplug unplug-back"
 	"untranslated vcm_display placed"
 	"no-bpf vcm_holders bpf"
+	"pl111 vcm_display unbind unbind-back unplug unplug-back unplug-closed"
+	"no-pci vcm_device query-attachments"
+	"no-pci vcm_limits many-small-chunks group-import"
+	"small-entries vcm_mmap huge-at-aligned-address huge-flags huge-read-only
+	huge-read-then-write huge-in-a-mixture huge-from-the-middle huge-cut-short
+	huge-unmap-part huge-protect-part huge-move-aligned huge-move-skewed huge-move-part
+	huge-advice"
 )
 
 KSRC=${KSRC:-} KUAPI=${KUAPI:-}
@@ -189,8 +205,8 @@ Runs the suites whose name matches a shell pattern, by default all:
 'scripts/test.sh vcm_alloc', 'scripts/test.sh "vcm_*"'.
 Logs are in out/test/. 'make test' builds what is needed first.
 
-  --arch ARCH       the guests of x86_64 (default) or of arm64, which 'make arm64' builds
-                    for besides; logs are in out/test-arm64/
+  --arch ARCH       the guests of x86_64 (default), or of arm64 or arm, which 'make arm64'
+                    and 'make arm' build for besides; logs are in out/test-ARCH/
   --kernel KERNEL   debug, debug-m, debug-hide, kcsan or gcov, of arm64 builtin, 16k,
                     64k or debug, of scripts/kernel.sh; repeatable. Names of results begin with
                     KERNEL/ then, and logs are in out/test-debug/. What gcov counted
@@ -223,7 +239,7 @@ parse_args() {
 	[[ $arch == x86_64 ]] || out+=-$arch
 	[[ ${#kernels[@]} -eq 0 ]] || out=$VCM_TOP/out/test-debug
 	[[ -z $logs ]] || out=$VCM_TOP/out/$logs
-	[[ ${#kernels[@]} -gt 0 ]] || kernels=(stock)
+	[[ ${#kernels[@]} -gt 0 ]] || kernels=("$default_kernel")
 }
 
 check_kernels() {
@@ -244,12 +260,15 @@ is_kind_of() {
 	built-in:debug | built-in:gcov | built-in:kcsan | built-in:builtin | built-in:16k | built-in:64k) ;;
 	pages-watched:debug | pages-watched:debug-m | pages-watched:debug-hide) ;;
 	pages-of-64k:64k) ;;
-	64-bit-only:*) [[ $arch == arm64 ]] ;;
+	one-width:*) [[ $arch == arm64 || $arch == arm ]] ;;
+	no-pci:* | small-entries:*) [[ $arch == arm ]] ;;
+	pl111:*) [[ $3 == arm-display ]] ;;
 	doorbells:*) [[ $3 == smmuv3* ]] ;;
 	copies:*) [[ $3 == display-bochs || $3 == display-cirrus ]] ;;
-	no-copies:* | virtio-gpu:*) [[ $3 == display || $3 == display-@(amd|virtio|none) ]] ;;
+	no-copies:*) [[ $3 == display || $3 == @(display-@(amd|virtio|none)|arm-display) ]] ;;
+	virtio-gpu:*) [[ $3 == display || $3 == display-@(amd|virtio|none) ]] ;;
+	untranslated:*) [[ $3 == @(display-none|arm-display) ]] ;;
 	no-bpf:*) [[ $1 != stock || $arch == arm64 ]] ;;
-	untranslated:*) [[ $3 == display-none ]] ;;
 	all-in-reach:*) [[ $3 == arm64-none ]] ;;
 	*) return 1 ;;
 	esac
@@ -451,7 +470,7 @@ start_boot() {
 	while read -r suite program; do
 		args+=(--file "$(in_guest "$program"):/${program##*/}")
 	done <<<"$4"
-	[[ $boot != display* ]] || args+=(--screen "$dir/screen.png")
+	[[ $boot != @(display*|arm-display) ]] || args+=(--screen "$dir/screen.png")
 	[[ $4 != *dmabuf-heap* ]] || args+=(--file "$KSELFTEST/dmabuf-heap")
 	"$VCM_TOP/scripts/vm.sh" "${args[@]}" --file "$dir/run.sh:/run.sh" -- /run.sh
 }
@@ -464,10 +483,10 @@ run_boot() {
 	[[ -n $suites ]] || return 0
 	# The same suite may run in several guests.
 	case $boot in
-	host | intel | edu | display | capture | debug | kunit | hide | load | smmuv3) where= ;;
+	host | intel | edu | display | capture | debug | kunit | hide | load | smmuv3 | arm) where= ;;
 	esac
 	[[ -z $matrix ]] || where=$boot/
-	if [[ $kernel != stock ]]; then
+	if [[ $kernel != "$default_kernel" ]]; then
 		where=$kernel/$where
 		options="--kernel $kernel $options"
 		# KASAN has an eighth of the memory, and keeps what was freed: vcm_limits
@@ -527,7 +546,7 @@ main() {
 	check_boots
 	# A kernel of one's own without an image serves to build the others. In one
 	# call: what it sets would be taken for a kernel of one's own by a second one.
-	[[ ${kernels[*]} != stock ]] || purposes+=(guest)
+	[[ ${kernels[*]} != "$default_kernel" ]] || purposes+=(guest)
 	load_kernel_env "$arch" "${purposes[@]}"
 	check_programs
 	lock_output "${out#"$VCM_TOP"/out/}"
@@ -536,7 +555,7 @@ main() {
 	build_kselftest
 	for kernel in "${kernels[@]}"; do
 		# Before the guests, which would wait for it all at once.
-		[[ $kernel == stock ]] || "$VCM_TOP/scripts/kernel.sh" --arch "$arch" "$kernel"
+		[[ $kernel == "$default_kernel" ]] || "$VCM_TOP/scripts/kernel.sh" --arch "$arch" "$kernel"
 	done
 	mapfile -t chosen < <(chosen_boots)
 	for boot in "${chosen[@]}"; do

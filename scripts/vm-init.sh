@@ -176,7 +176,7 @@ nonce=$(cat /.vcm/nonce)
 # shellcheck disable=SC1091
 . /.vcm/options
 # shellcheck disable=SC2154
-port0=/dev/ttyS$first_port port1=/dev/ttyS$((first_port + 1)) port2=/dev/ttyS$((first_port + 2))
+port0=/dev/$ports$first_port port1=/dev/$ports$((first_port + 1)) port2=/dev/$ports$((first_port + 2))
 [ -z "$load" ] || load_modules
 find_screen
 mark START 0

@@ -26,13 +26,14 @@ usage() {
 	cat <<'USAGE'
 usage: scripts/vm.sh [OPTION]... -- COMMAND [ARG]...
 
-  --arch x86_64|arm64       (default x86_64)
+  --arch x86_64|arm64|arm   (default x86_64)
   --iommu IOMMU             x86_64: intel (default), amd, virtio or none
-                            arm64: smmuv3 (default), virtio or none
+                            arm64: smmuv3 (default), virtio or none; arm: none
   --non-coherent            devices do not see the CPUs' caches (arm64)
   --kernel KERNEL           x86_64: stock (default), debug, debug-m, debug-hide,
                             kcsan, bench or gcov; arm64: stock (default), which
                             stands in for Debian's, builtin, 16k, 64k or debug;
+                            arm: builtin (default);
                             all but Debian's are those of scripts/kernel.sh, built
                             if they are not there
   --mem SIZE                memory of the guest (default 1G)
@@ -75,7 +76,7 @@ iommu=
 # The width of the DMA addresses of the two edu devices.
 dma_bits=(28 32)
 coherent=1
-kernel=stock
+kernel=
 mem=1G
 append=()
 files=()
@@ -144,20 +145,28 @@ choose_input() {
 # What there is of an architecture: its IOMMUs, the default first; its kernels, those that
 # check everything, and are slow, last. And where things are in its machine: the options
 # for the CPU, with what a clock takes that tells single nanoseconds, for a serial port, the
-# bus of virtio devices, and the number that Linux gives to the first port of the command.
+# bus of virtio devices, and what Linux calls the ports, with the number of the first one of
+# the command.
 set_machine() {
 	case $arch in
 	x86_64)
 		iommus=(intel amd virtio none)
 		kernels=(stock bench) slow_kernels=(debug debug-m debug-hide kcsan gcov)
-		cpu=max fine_clock='' serial=isa-serial virtio=pci first_port=1
+		cpu=max fine_clock='' serial=isa-serial virtio=pci ports=ttyS first_port=1
 		default_modules=$VCM_TOP/out/modules make_modules='make'
 		;;
 	arm64)
 		iommus=(smmuv3 virtio none)
 		kernels=(stock builtin 16k 64k) slow_kernels=(debug)
-		cpu=cortex-a72 fine_clock=cntfrq=1000000000 serial=pci-serial virtio=pci first_port=0
+		cpu=cortex-a72 fine_clock=cntfrq=1000000000 serial=pci-serial virtio=pci ports=ttyS first_port=0
 		default_modules=$VCM_TOP/out/$arch/modules make_modules="make $arch"
+		;;
+	arm)
+		iommus=(none)
+		kernels=(builtin) slow_kernels=()
+		cpu=cortex-a15 fine_clock='' serial=board virtio=device ports=ttyAMA first_port=1
+		# Without PCI there is none; and the project is in the image.
+		dma_bits=() default_modules='' make_modules=''
 		;;
 	esac
 }
@@ -165,7 +174,7 @@ set_machine() {
 check_options() {
 	set_arch "$arch"
 	set_machine
-	: "${iommu:=${iommus[0]}}"
+	: "${iommu:=${iommus[0]}}" "${kernel:=$default_kernel}"
 	[[ " ${iommus[*]} " == *" $iommu "* ]] || die "unknown IOMMU '$iommu' for $arch (there are: ${iommus[*]})"
 	[[ " ${kernels[*]} ${slow_kernels[*]} " == *" $kernel "* ]] ||
 		die "unknown kernel '$kernel' for $arch (there are: ${kernels[*]} ${slow_kernels[*]})"
@@ -174,7 +183,7 @@ check_options() {
 	[[ $arch-$kernel != arm64-16k ]] || cpu=max
 	# No memory of this machine is where the narrow device could reach it.
 	[[ $arch-$iommu != arm64-none ]] || dma_bits=(32 32)
-	[[ -n $coherent || $arch == arm64 ]] || die "--non-coherent: every device of $arch is coherent"
+	[[ -n $coherent || $arch == arm64 ]] || die "--non-coherent: for arm64 alone"
 	case ${VCM_ACCEL:-} in
 	'' | tcg | mttcg | icount | kvm) ;;
 	*) die "VCM_ACCEL=$VCM_ACCEL: tcg, mttcg, icount or kvm" ;;
@@ -423,8 +432,8 @@ guest_options() {
 	[[ -z $terminal ]] || read -r rows columns < <(stty size)
 	# Some terminals do not know theirs.
 	((rows > 0 && columns > 0)) || { rows=24 columns=80; }
-	echo "load=$load input=$input screen=${screen:+1} terminal=$terminal rows=$rows columns=$columns first_port=$first_port" \
-		"dma_bits=${dma_bits[0]},${dma_bits[1]}"
+	echo "load=$load input=$input screen=${screen:+1} terminal=$terminal rows=$rows columns=$columns ports=$ports first_port=$first_port" \
+		"dma_bits=$(IFS=,; echo "${dma_bits[*]}")"
 }
 
 build_initramfs() {
@@ -511,18 +520,35 @@ machine_args() {
 	arm64-smmuv3) echo "-machine virt,gic-version=3,iommu=smmuv3" ;;
 	arm64-virtio) echo "-machine virt,gic-version=3 -device virtio-iommu-pci" ;;
 	arm64-none) echo "-machine virt,gic-version=3" ;;
+	arm-none) echo "-machine vexpress-a15" ;;
 	esac
 }
 
-# The machine's own description of itself, but that its PCI devices are not coherent.
+# How the machine is described to the kernel, where that is not what QEMU says by itself.
 device_tree_args() {
+	[[ -n $coherent ]] || non_coherent_tree "$@"
+	[[ -z $device_tree ]] || display_tree
+	[[ ! -f $work/machine.dtb ]] || echo "-dtb $work/machine.dtb"
+}
+
+# As the kernel's source has it, but that the display has no memory of its own: with that
+# the driver takes no buffers.
+display_tree() {
+	local tree=${KIMAGE%/*}/machine.dtb node
+	node=/bus@8000000/motherboard-bus@8000000/iofpga-bus@300000000/clcd@1f0000
+
+	cp "$tree" "$work/" || die "no $tree beside KIMAGE"
+	fdtput -d "$work/machine.dtb" "$node" memory-region || die "$tree: no $node"
+}
+
+# The machine's own description of itself, but that its PCI devices are not coherent.
+non_coherent_tree() {
 	local tree=$work/machine.dtb node
 
 	"$qemu" "$@" -machine dumpdtb="$tree" >"$work/dtb.log" 2>&1 ||
 		die "QEMU does not describe its machine: $(grep -m1 . "$work/dtb.log")"
 	node=$(fdtget -l "$tree" / | grep -m1 '^pcie@')
 	fdtput -d "$tree" "/$node" dma-coherent
-	echo "-dtb $tree"
 }
 
 # Checks that have to be asked for.
@@ -558,7 +584,7 @@ device_args() {
 	for i in "${!disks[@]}"; do
 		truncate -s "${disks[i]}" "$work/disk$i" || die "--disk ${disks[i]}: no such size"
 		printf -- '-drive\nif=none,id=disk%d,format=raw,cache=unsafe,file=%s\n' "$i" "$work/disk$i"
-		printf -- '-device\nvirtio-blk-pci,drive=disk%d\n' "$i"
+		printf -- '-device\nvirtio-blk-%s,drive=disk%d\n' "$virtio" "$i"
 	done
 }
 
@@ -567,11 +593,12 @@ device_args() {
 port_arg() {
 	local irqs=(3 5 7)
 
-	if [[ $serial == isa-serial ]]; then
-		echo "-device isa-serial,chardev=$2,index=$(($1 + 1)),irq=${irqs[$1]}"
-	else
-		echo "-device $serial,chardev=$2"
-	fi
+	case $serial in
+	isa-serial) echo "-device isa-serial,chardev=$2,index=$(($1 + 1)),irq=${irqs[$1]}" ;;
+	# Its own, of which the console is the first.
+	board) echo "-serial chardev:$2" ;;
+	*) echo "-device $serial,chardev=$2" ;;
+	esac
 }
 
 # The serial ports of the command: its output and its errors, and its input where
@@ -636,14 +663,13 @@ start_qemu() {
 		machine+=(-object "memory-backend-memfd,id=memory,size=$mem" -machine memory-backend=memory)
 		preload=$(find_udmabuf) || exit 1
 	fi
-	if [[ -z $coherent ]]; then
-		args=$(device_tree_args "${machine[@]}") || exit 1
-		read -r -a args <<<"$args"
-		machine+=("${args[@]}")
-	fi
-	read -r -d '' -a args <<<"$(port_args) $(console_args "$1") $(screen_args)" || true
+	args=$(device_tree_args "${machine[@]}") || exit 1
+	read -r -a args <<<"$args"
+	machine+=("${args[@]}")
+	read -r -d '' -a args <<<"$(console_args "$1") $(port_args) $(screen_args)" || true
 	mapfile -t further < <(device_args)
-	LD_PRELOAD=$preload "$qemu" "${machine[@]}" -no-reboot "${further[@]}" "${args[@]}" \
+	# Some boards have a sound card, which nobody is to hear.
+	QEMU_AUDIO_DRV=none LD_PRELOAD=$preload "$qemu" "${machine[@]}" -no-reboot "${further[@]}" "${args[@]}" \
 		-kernel "$KIMAGE" -initrd "$work/initrd" -append "$(kernel_args)" \
 		<&5 >&6 2>>"$work/qemu.log" 5<&- 6>&- &
 	qemu_pid=$!
