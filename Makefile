@@ -49,7 +49,7 @@ load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) $(addprefix --arch=,
 ## Targets:
 .DEFAULT_GOAL := modules
 .PHONY: all modules setup tests arm64 arm demo test test-arm64 test-arm test-matrix kunit debug-kernel test-debug soak fuzz \
-	shell coverage mutate conformance test-kernels patches deps check htmldocs pages bench bench-count bench-count-arm64 bench-iova bench-space help clean \
+	shell coverage mutate conformance igt test-kernels patches deps check htmldocs pages bench bench-count bench-count-arm64 bench-iova bench-space help clean \
 	distclean
 
 all: modules ## the same as modules
@@ -114,8 +114,11 @@ mutate: modules tests ## put small faults into the drivers: do the tests notice 
 	@$(call load_env,build tests guest mutate) && \
 	tools/vcm-mutate/mutate.py $(if $(N),--count $(N)) $(if $(SEED),--seed $(SEED))
 
-conformance: modules tests ## what holds for buffers of each heap: a table (cold: 8 minutes more)
+conformance: modules tests ## what holds for buffers of each heap: a table (cold: 10 minutes more)
 	@scripts/conformance.sh $(HEAP)
+
+igt: modules tests ## run the tests with the runner and the library of igt-gpu-tools
+	@scripts/igt.sh $(TESTS)
 
 test-kernels: ## compile for other architectures, page sizes and compilers (cold: 15 minutes)
 	@scripts/test-kernels.sh

@@ -14,6 +14,8 @@ set -euo pipefail
 readonly SERIES=7.3
 # Written to the record of the chosen kernel, read back from it.
 KVER='' SUITE=''
+# Where there is a runner of igt-gpu-tools.
+readonly IGT_SUITE=testing
 readonly KEYRINGS=/usr/share/keyrings/debian-archive-keyring
 readonly OWN_KERNEL="KDIR=<prepared build tree> and KIMAGE=<kernel image> for a kernel of your own"
 
@@ -28,6 +30,7 @@ declare -rA PACKAGES=(
 	[coverage]="gcc python3 gcovr"
 	[mutate]="coccinelle python3 rsync"
 	[docs]="python3-sphinx"
+	[igt]="debian-archive-keyring xz-utils"
 	[kernels]="clang-19 lld-19 llvm-19 gcc-riscv64-linux-gnu rsync"
 )
 
@@ -52,8 +55,9 @@ usage: scripts/setup.sh [--for PURPOSE]... [--arch x86_64|arm64|arm] [--quiet] [
             a kernel built from the same source, because Debian's has no heaps (cold: 6
             minutes)
   --source  without a kernel built from the source
-  --for     build (default), guest, tests, check, bench, coverage, mutate, docs, kernels or all:
-            the packages of that purpose; those of build too while there is no kernel
+  --for     build (default), guest, tests, check, bench, coverage, mutate, docs, kernels, igt or
+            all: the packages of that purpose; those of build too while there is no kernel.
+            igt: for a guest, besides, the runner of a newer igt-gpu-tools with its libraries
   --quiet   say nothing when there is nothing to do
   --print   set up, then print KDIR, KIMAGE, KMODULES, KSRC and the like as assignments
 
@@ -541,6 +545,43 @@ download_busybox() {
 	rm -rf "$work"
 }
 
+# The runner of igt-gpu-tools, which this machine's Debian may not have, and a libigt of
+# today, with all that they need, the loader too, in one file for a guest: none of these
+# libraries is for this machine.
+download_igt() {
+	local dir=$cache/apt/$IGT_SUITE packages lib=usr/lib/x86_64-linux-gnu loader file
+
+	update_suite "$dir" "$(find_mirror)" "$IGT_SUITE"
+	mapfile -t packages < <(private_apt "$dir" apt-get install -y --no-install-recommends \
+		--print-uris igt-gpu-tools | sed -nE "s/^'[^']+' ([^_]+)_.*/\1/p")
+	[[ ${#packages[@]} -gt 0 ]] || { echo "no package igt-gpu-tools in $IGT_SUITE"; return 1; }
+	make_work
+	mkdir "$work"/{debs,root,igt}
+	cd "$work/debs"
+	private_apt "$dir" apt-get download "${packages[@]}"
+	for file in *.deb; do
+		dpkg-deb -x "$file" "$work/root"
+	done
+	cd "$work/root"
+	loader=$lib/ld-linux-x86-64.so.2
+	for file in $("$loader" --library-path "$lib" --list usr/bin/igt_runner | grep -oE "$lib/[^ ]+" | sort -u); do
+		cp -L "$file" "$work/igt/"
+	done
+	cp -L "$loader" usr/bin/igt_runner "$work/igt/"
+	cd "$cache"
+	mkdir "$work/part"
+	tar -C "$work/igt" -cf "$work/part/igt.tar" .
+	mv "$work/part" "$cache/igt"
+	rm -rf "$work"
+}
+
+setup_igt() {
+	exec 9>"$cache/lock"
+	flock 9
+	[[ -f $cache/igt/igt.tar ]] || step "download igt-gpu-tools from $IGT_SUITE (28 MB)" download_igt
+	exec 9>&-
+}
+
 # Sets KDIR, KIMAGE and KMODULES, of the kernel that is built.
 setup_arch() {
 	local env
@@ -617,6 +658,7 @@ main() {
 	is_ready || purposes+=(build)
 	setup_host
 	is_ready || setup_kernel
+	! is_for igt || setup_igt
 	if [[ -n $worked ]]; then
 		say "linux $KVER is set up in $tree: $((SECONDS - began)) s in all"
 	elif [[ -z $quiet$print ]]; then
