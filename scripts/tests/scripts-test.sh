@@ -601,6 +601,59 @@ test_matrix() {
 	check is_missing "$dir/page.rst"
 }
 
+# What vcm_conformance says of itself, in $dir.
+say_conformance() {
+	printf 'A test.\n\nSUB zeroed test.c:1:\n  Memory is zero\n\nSUB segments test.c:2:\n  Segments\n' \
+		>"$dir/describe"
+}
+
+test_conformance() {
+	local args=(--page "$dir/page.rst" --describe "$dir/describe" "$dir/intel.log" "$dir/none.log")
+
+	say_conformance
+	cat >"$dir/intel.log" <<-'END'
+		@@heap system
+		Subtest zeroed: FAIL (0.1s)
+		@found segments: 33
+		Subtest segments: SUCCESS (0.1s)
+		@@heap vcm
+		Subtest zeroed: SUCCESS (0.1s)
+		@found segments: 1
+		Subtest segments: SUCCESS (0.1s)
+	END
+	sed 's/segments: [0-9]*/segments: 5/; s/zeroed: SUCCESS/zeroed: SKIP/' "$dir/intel.log" >"$dir/none.log"
+	run "$TOP/scripts/conformance.py" "${args[@]}"
+	check test $status -eq 0
+	check grep -qx "Memory is zero  no      yes" <<<"$output"
+	check grep -qE "^Segments +33 +1$" <<<"$output"
+	check grep -qE "^Segments, without an IOMMU +5 +5$" <<<"$output"
+	check grep -q "^   \* - Memory is zero" "$dir/page.rst"
+	# The project's own heap has to have it.
+	rm "$dir/page.rst"
+	sed -i 's/zeroed: SUCCESS/zeroed: FAIL/' "$dir/intel.log"
+	run "$TOP/scripts/conformance.py" "${args[@]}"
+	check test $status -ne 0
+	check says "vcm lacks: zeroed"
+	check is_missing "$dir/page.rst"
+}
+
+test_igt() {
+	mkdir "$dir/out"
+	"$TOP/out/tests/vcm_sync" --describe >"$dir/out/vcm_sync.txt"
+	echo vcm_sync >"$dir/out/chosen"
+	run "$TOP/scripts/igt.py" tree "$dir/out"
+	check test $status -eq 0
+	check grep -qx " \* SUBTEST: legal" "$dir/out/tree/tests/vcm/vcm_sync.c"
+	check grep -q "'vcm_sync'," "$dir/out/tree/tests/vcm/meson.build"
+	echo '{"tests": {"igt@vcm_sync@legal": {"result": "pass"}, "igt@vcm_sync@name": {"result": "fail"},
+		"igt@vcm_sync@seek": {"result": "warn"}}}' >"$dir/out/results.json"
+	run "$TOP/scripts/igt.py" results "$dir/out"
+	check says "PASS igt@vcm_sync@legal"
+	check says "FAIL igt@vcm_sync@name (fail)"
+	check says "PASS igt@vcm_sync@seek (warn)"
+	check says "FAIL igt@vcm_sync@idle (no result)"
+}
+
 test_help() {
 	local script
 
