@@ -132,4 +132,31 @@ test_edu_dma_bits() {
 	check says "both=/dev/vcm-edu-test /dev/vcm-edu-test1"
 }
 
+# The rules in the documentation, and what it says of them.
+test_udev_rules() {
+	sed -n 's/^  \(KERNEL==.*\)/\1/p' "$TOP/Documentation/userspace-api/dma-heap-vcm.rst" >"$dir/rules"
+	check test "$(wc -l <"$dir/rules")" -eq 3
+	echo 'KERNEL=="vcm", SUBSYSTEM=="dma_heap", SYMLINK+="dma_heap/system"' >>"$dir/rules"
+	echo 'root:x:0:0:root:/:/bin/sh' >"$dir/passwd"
+	printf '%s:\n' root:x:0 video:x:44 >"$dir/group"
+	vm --no-load --file /bin/udevadm:/bin/systemd-udevd --file "$TESTS/vcm_conformance" \
+		--file "$dir/rules:/etc/udev/rules.d/60-vcm.rules" --file /bin/udevadm \
+		--file "$dir/passwd:/etc/passwd" --file "$dir/group:/etc/group" -- sh -c '
+		systemd-udevd --daemon && cd /.vcm/modules && insmod vcm_iova.ko && insmod vcm_heap.ko &&
+			udevadm settle && stat -c "%n %a %G" /dev/vcm /dev/dma_heap/vcm &&
+			readlink "/dev/dma_heap/linux,cma" && test -c /dev/dma_heap/system || exit
+		ln -sf vcm /dev/dma_heap/system
+		for HEAP in linux,cma system; do
+			export HEAP
+			vcm_conformance --run-subtest zeroed || exit
+			vcm_conformance --run-subtest name >/log 2>&1
+			grep -m 1 "exporter is" /log
+		done'
+	check test $status -eq 0
+	# The heap knows its own name only.
+	check test "$(grep -c 'exporter is "vcm"' <<<"$output")" -eq 2
+	check says "/dev/vcm 660 video"
+	check says "/dev/dma_heap/vcm 660 video"
+}
+
 run_tests "$@"
