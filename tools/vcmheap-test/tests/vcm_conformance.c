@@ -398,14 +398,14 @@ static void test_vmap(int importer)
 	vcm_importer_release(importer, handle);
 }
 
-/* One chunk of the largest size that heaps have, and many. */
+/* One chunk of the largest size that heaps have, and many. Of how many runs is chance. */
 static void test_segments(int importer, const char *subtest, uint64_t len)
 {
 	int dmabuf = vcm_heap_alloc(heap, len);
 	struct vcm_edu_import import;
 
 	igt_assert_eq(__vcm_importer_import(importer, dmabuf, &import), 0);
-	found(subtest, "%u", import.nents);
+	found(subtest, "%s", import.nents == 1 ? "1" : "several");
 	vcm_importer_release(importer, import.handle);
 }
 
