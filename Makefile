@@ -49,7 +49,7 @@ load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) $(addprefix --arch=,
 ## Targets:
 .DEFAULT_GOAL := modules
 .PHONY: all modules setup tests arm64 arm demo test test-arm64 test-arm test-matrix kunit debug-kernel test-debug soak fuzz \
-	shell coverage mutate conformance igt test-kernels patches deps check htmldocs pages bench bench-count bench-count-arm64 bench-iova bench-space help clean \
+	shell coverage mutate conformance igt test-kernels patches deps check htmldocs pages picture bench bench-count bench-count-arm64 bench-iova bench-space help clean \
 	distclean
 
 all: modules ## the same as modules
@@ -137,6 +137,11 @@ htmldocs: ## the documentation as HTML, into out/html
 
 pages: ## the figures and the picture in README and Documentation, from bench-count's table
 	@scripts/pages.py
+
+picture: modules tests ## the picture of a display in README, from a guest
+	@scripts/vm.sh --iommu intel --device virtio-gpu-pci,blob=on,disable-legacy=on,iommu_platform=on \
+		--module virtio-gpu --screen Documentation/figures/display.png \
+		--file "$(OUT)/tests/vcm_display" -- vcm_display --run-subtest modeset
 
 bench: modules ## measure the heap beside the other heaps: tables and pictures
 	@scripts/bench.sh heap
