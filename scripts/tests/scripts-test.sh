@@ -490,7 +490,7 @@ test_wrong_values() {
 	refuses "--seed" kunit.sh --seed
 	refuses "unknown argument" check.sh --nothing
 	refuses "--for needs a value" setup.sh --for
-	refuses "unknown architecture 'vax' (known: x86_64 arm64)" setup.sh --arch vax
+	refuses "unknown architecture 'vax' (known: x86_64 arm64 arm)" setup.sh --arch vax
 	refuses "unknown kernel 'kcsan' for arm64" kernel.sh --arch arm64 kcsan
 	refuses "'--kernel builtin'" test.sh --kernel builtin
 	refuses "nothing to run" test.sh --arch arm64 vcm_swap
