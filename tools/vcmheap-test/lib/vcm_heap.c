@@ -119,8 +119,14 @@ int vcm_heap_alloc(int heap, uint64_t len)
 	return fd;
 }
 
+/* Returns the length, or the largest that a size_t has, which is what heaps take. */
+uint64_t vcm_heap_max(uint64_t len)
+{
+	return len < SIZE_MAX ? len : SIZE_MAX - vcm_page_size() + 1;
+}
+
 /*
- * Returns the error for a length that is more than memory. The core of heaps takes it as a
+ * Returns the error for a length that is more than memory. The core of heaps cuts it to a
  * size_t: of one that 32 bits are too few for it sees the lower ones, which may be none.
  */
 int vcm_heap_error(uint64_t len)

@@ -33,6 +33,7 @@ uint64_t vcm_file_read_number(const char *path);
 int vcm_heap_open(void);
 
 int vcm_heap_alloc(int heap, uint64_t len);
+uint64_t vcm_heap_max(uint64_t len);
 int vcm_heap_error(uint64_t len);
 
 uint64_t vcm_buffer_size(int dmabuf);

@@ -72,16 +72,17 @@ static void read_devices(const char *line, struct vcm_bufinfo *info)
 bool __vcm_bufinfo_read(uint64_t ino, struct vcm_bufinfo *info)
 {
 	char *text = vcm_file_read(BUFINFO), *line;
-	unsigned long long number;
+	unsigned long long number, size;
 	bool found = false;
 
 	igt_assert_f(text, BUFINFO ": %s\n", strerror(errno));
 	for (line = strchr(text, '\n'); line && !found; line = strchr(line + 1, '\n')) {
 		*info = (struct vcm_bufinfo) { };
-		if (sscanf(line, "\n%lu %*x %*x %u %31s %llu %63s", &info->size,
+		if (sscanf(line, "\n%llu %*x %*x %u %31s %llu %63s", &size,
 			   &info->references, info->exporter, &number, info->name) != 5 ||
 		    number != ino)
 			continue;
+		info->size = size;
 		read_devices(strchr(line + 1, '\n'), info);
 		found = true;
 	}

@@ -250,7 +250,7 @@ static void test_faults(void)
 	size_t i;
 
 	igt_assert(room != MAP_FAILED);
-	at = (char *)(((uintptr_t)room + MIB(2) - 1) & ~(uintptr_t)(MIB(2) - 1));
+	at = (char *)(uintptr_t)(((uintptr_t)room + MIB(2) - 1) & -MIB(2));
 	ptr = mmap(at, MIB(4), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, dmabuf, 0);
 	igt_assert(ptr == at);
 	before = faults();
