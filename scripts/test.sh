@@ -80,6 +80,7 @@ readonly BOOTS=(
 	"arm64-virtio stock --arch arm64 --iommu virtio --module vcm-edu-test --module vgem"
 	"arm64-none stock --arch arm64 --iommu none --module vcm-edu-test --module vgem --append dma_debug=off"
 	"arm builtin --arch arm --module vgem --append init_on_alloc=0"
+	"arm-high builtin --arch arm --mem 3G --module vgem --append init_on_alloc=0"
 	"arm-display builtin --arch arm --module sii902x --module pl111_drm --module vgem"
 	"arm-kunit builtin --arch arm --no-load"
 )
@@ -137,6 +138,8 @@ readonly SUITES=(
 	"arm64-virtio $(programs dma policy gone space space_life secure)"
 	"arm64-none $(programs noiommu)"
 	"arm $(programs alloc zero chunks mmap share sync vgem abi device limits) $SCRIPTS/dmabuf-heap.sh"
+	"arm $(programs pool pool_keep fence)"
+	"arm-high $(programs alloc zero chunks share sync vgem limits)"
 	"arm-display $(programs display)"
 	"arm-kunit $SCRIPTS/kunit.sh"
 )
@@ -145,13 +148,14 @@ readonly SUITES=(
 # not have is skipped.
 readonly MATRIX_PROGRAMS="zero share sync vgem import dma vmap device policy gone space space_life secure noiommu"
 mapfile -t MATRIX < <(
-	for boot in intel strict amd virtio none smmuv3 smmuv3-non-coherent arm64-virtio arm64-none; do
+	for boot in intel strict amd virtio none smmuv3 smmuv3-non-coherent arm64-virtio arm64-none arm; do
 		# shellcheck disable=SC2086 # words
 		echo "$boot $(programs $MATRIX_PROGRAMS)"
 	done
 	for boot in edu edu-virtio edu-none smmuv3-edu smmuv3-edu-non-coherent; do
 		echo "$boot $(programs edu)"
 	done
+	echo "arm-display $(programs display)"
 )
 
 # KIND PROGRAM SUBTEST...: what is not possible in a kernel. The first count the users
@@ -159,13 +163,12 @@ mapfile -t MATRIX < <(
 # with what is mapped in it, which the check of its pages takes for mapped for ever. The
 # doorbell of an interrupt that was requested is in the domain that the device had then,
 # and not in the one that root replaces it with; some CPUs run programs of one width; without
-# PCI there is no edu; a driver of 32-bit ARM maps nothing with large entries; a
-# page of 64 KB is no chunk of 64 KB but a page; and memory that a device cannot reach
-# there is none. A display that copies has no addresses, one that does not has some; and
-# virtio's waits for ever when a file is closed that has buffers of a display that is
-# gone, and looks at no framebuffer's size. That of PL111 goes on with what it has freed when
-# a file is open, and its bus has no plug. Kernels of scripts/kernel.sh run no BPF
-# programs.
+# PCI there is no edu; 32-bit ARM has one memory node, and a driver there maps nothing with
+# large entries; a page of 64 KB is no chunk of 64 KB but a page; and memory that a device
+# cannot reach there is none. A display that copies has no addresses, one that does not has
+# some; and virtio's waits for ever when a file is closed that has buffers of a display that
+# is gone, and looks at no framebuffer's size. That of PL111 goes on with what it has freed
+# when a file is open, and its bus has no plug. Kernels of scripts/kernel.sh run no BPF programs.
 readonly NOT_POSSIBLE=(
 	"built-in vcm_space_life unbind unbind-many-times unbind-busy close-after-bind remove
 	unload-refused unload parallel managed-unbind"
@@ -182,6 +185,8 @@ readonly NOT_POSSIBLE=(
 	"pl111 vcm_display unbind unbind-back unplug unplug-back unplug-closed"
 	"no-pci vcm_device query-attachments"
 	"no-pci vcm_limits many-small-chunks group-import"
+	"no-pci vcm_pool zero-kernel-dirty zero-kernel-clean zero-device-dirty zero-device-clean"
+	"one-node vcm_pool memory-policy"
 	"small-entries vcm_mmap huge-at-aligned-address huge-flags huge-read-only
 	huge-read-then-write huge-in-a-mixture huge-from-the-middle huge-cut-short
 	huge-unmap-part huge-protect-part huge-move-aligned huge-move-skewed huge-move-part
@@ -263,7 +268,7 @@ is_kind_of() {
 	pages-watched:debug | pages-watched:debug-m | pages-watched:debug-hide) ;;
 	pages-of-64k:64k) ;;
 	one-width:*) [[ $arch == arm64 || $arch == arm ]] ;;
-	no-pci:* | small-entries:*) [[ $arch == arm ]] ;;
+	no-pci:* | one-node:* | small-entries:*) [[ $arch == arm ]] ;;
 	pl111:*) [[ $3 == arm-display ]] ;;
 	doorbells:*) [[ $3 == smmuv3* ]] ;;
 	copies:*) [[ $3 == display-bochs || $3 == display-cirrus ]] ;;
