@@ -89,7 +89,7 @@ test-arm64: tests arm64 ## run the tests in guests of arm64 (cold: 10 minutes mo
 test-arm: tests arm ## run the tests in guests of 32-bit ARM (cold: 8 minutes more)
 	@scripts/test.sh --arch arm $(if $(BOOT),--boot '$(BOOT)') $(TESTS)
 
-test-matrix: modules tests arm64 arm ## the same tests on all platforms, and a table of them (warm: 12 minutes)
+test-matrix: modules tests arm64 arm ## the same tests on all platforms, and a table of them (warm: 13 minutes)
 	@scripts/matrix.sh $(TESTS)
 
 kunit: ## run the KUnit tests in user-mode Linux (cold: 9 minutes)

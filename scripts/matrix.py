@@ -23,6 +23,7 @@ PLATFORMS = {
                                   "smmuv3-edu-non-coherent"),
     "arm64 virtio": ("arm64-virtio",),
     "arm64 no IOMMU": ("arm64-none",),
+    "arm no IOMMU": ("arm", "arm-display"),
 }
 
 # What a device gets, and the tests that show it.
@@ -38,6 +39,7 @@ GETS = {
     "interrupts in an address space": ("vcm_space@interrupts",),
     "interrupts between its address spaces": ("vcm_space_life@managed-gap",),
     "the memory itself, in as many segments as there are runs": ("vcm_noiommu@works",),
+    "a picture in one run of memory, or an error": ("vcm_display@largest-chunks", "vcm_display@several-runs"),
     "its own domain replaced by root while it is in use": ("vcm_gone@managed-new-domain",),
 }
 
@@ -48,7 +50,8 @@ Which device gets what, on which platform
 ==============================================
 
 This page is written by ``make test-matrix``: the same tests, with QEMU's ``edu``
-device, on emulated machines.
+device, on emulated machines. That of 32-bit ARM has none: it is there for the heap and a
+display.
 
 What a device gets
 ==================
