@@ -583,6 +583,8 @@ static void interrupts_arrive_in_the_gap(struct kunit *test)
 	check_doorbell(test, dev);
 	vcm_space_destroy(b);
 	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), own);
+	/* The page of the messages is mapped until the spaces have ended. */
+	KUNIT_EXPECT_EQ(test, vcm_fake_settle(1), 1);
 }
 
 static void without_a_gap_there_is_no_space(struct kunit *test)
@@ -602,6 +604,8 @@ static void without_a_gap_there_is_no_space(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), own);
 	vcm_space_destroy(new_space(test, dev));
 	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), own);
+	/* The page of the messages is mapped until the spaces have ended. */
+	KUNIT_EXPECT_EQ(test, vcm_fake_settle(1), 1);
 }
 
 static void the_gap_ends_with_the_device(struct kunit *test)
@@ -616,6 +620,8 @@ static void the_gap_ends_with_the_device(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, space->parent->gap);
 	KUNIT_EXPECT_NULL(test, space->parent->attached);
 	vcm_space_destroy(space);
+	/* The page of the messages is mapped until the spaces have ended. */
+	KUNIT_EXPECT_EQ(test, vcm_fake_settle(0), 0);
 }
 
 static void the_gap_of_others_is_their_default_domain(struct kunit *test)
