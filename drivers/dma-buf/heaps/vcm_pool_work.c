@@ -229,7 +229,7 @@ VISIBLE_IF_KUNIT int vcm_pool_cap_param_set(const char *val,
 	if (mb < -1)
 		return -EINVAL;
 	if (mb >= 0) {
-		if (mb >= LONG_MAX / VCM_POOL_PAGES_PER_MB)
+		if (mb > LONG_MAX >> 20)
 			return -ERANGE;
 		pages = mb * VCM_POOL_PAGES_PER_MB;
 	}

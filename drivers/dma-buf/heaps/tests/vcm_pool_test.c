@@ -1257,11 +1257,13 @@ static void the_cap_is_set_in_mb(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcm_pool_cap_param_set("", NULL), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vcm_pool_cap_param_set("-2", NULL), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vcm_pool_cap_param_set("1 MB", NULL), -EINVAL);
-	snprintf(huge, sizeof(huge), "%lu", LONG_MAX / MB_PAGES);
+	snprintf(huge, sizeof(huge), "%ld", (LONG_MAX >> 20) + 1);
 	KUNIT_EXPECT_EQ(test, vcm_pool_cap_param_set(huge, NULL), -ERANGE);
 	KUNIT_EXPECT_EQ(test, vcm_pool_cap_pages(), 16 * MB_PAGES);
-	snprintf(huge, sizeof(huge), "%lu", LONG_MAX / MB_PAGES - 1);
+	snprintf(huge, sizeof(huge), "%ld", LONG_MAX >> 20);
 	KUNIT_EXPECT_EQ(test, vcm_pool_cap_param_set(huge, NULL), 0);
+	KUNIT_EXPECT_EQ(test, vcm_pool_cap_pages(),
+			(LONG_MAX >> 20) * MB_PAGES);
 
 	vcm_pool_set_cap(5 * MB_PAGES + 1);
 	KUNIT_EXPECT_EQ(test, vcm_pool_cap_param_get(text, NULL), 2);
