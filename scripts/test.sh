@@ -179,7 +179,7 @@ readonly NOT_POSSIBLE=(
 	"all-in-reach vcm_noiommu out-of-reach"
 	"copies vcm_display placed"
 	"no-copies vcm_display not-mapped"
-	"virtio-gpu vcm_display too-large unbind unbind-back unplug unplug-back"
+	"virtio-gpu vcm_display too-large unbind unbind-back unbind-closed unplug unplug-back unplug-closed"
 	"untranslated vcm_display placed"
 	"no-bpf vcm_holders bpf"
 	"pl111 vcm_display unbind unbind-back unplug unplug-back unplug-closed"
