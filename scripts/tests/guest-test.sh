@@ -118,6 +118,76 @@ test_example() {
 	check says "unloaded"
 }
 
+# The kernel's own modules take parameters too, and bring those they need.
+test_module() {
+	vm --module vivid:n_devs=2:multiplanar=1,2 --module vgem --module drm:debug=0x2 -- sh -c '
+		cd /sys/module && cat vivid/parameters/n_devs vivid/parameters/multiplanar drm/parameters/debug
+		ls -d /.vcm/modules/vivid.ko && ls -d vgem
+		tail -n 1 /.vcm/modules/order'
+	check test $status -eq 0
+	check says "2
+1,2,1"
+	check says "1,1
+2
+/.vcm/modules/vivid.ko
+vgem
+vgem"
+}
+
+# The guest gets each picture that it asks for, and the file is the last one.
+test_screen() {
+	# shellcheck disable=SC2016 # the guest's variables
+	vm --device bochs-display --module bochs --screen "$dir/screen.png" -- sh -c '
+		size=$(tr , " " </sys/class/graphics/fb0/virtual_size)
+		bytes=$((3 * ${size% *} * ${size#* }))
+		picture() {
+			exec 3<>/dev/vcm-screen
+			echo >&3
+			for word in P6 "$size" 255; do
+				read -r line <&3 && [ "$line" = "$word" ] || echo "$line, not $word"
+			done
+			head -c $bytes <&3 | tr -d "$1" | wc -c
+			exec 3>&-
+		}
+		printf "\\033[?25l" >/dev/tty0
+		for color in 000 377; do
+			tr "\000" "\\$color" </dev/zero | head -c $((bytes / 3 * 4)) >/dev/fb0
+			tries=0
+			until rest=$(picture "\\$color") && [ "$rest" = 0 ] || [ $tries = 100 ]; do
+				tries=$((tries + 1))
+				sleep 0.1
+			done
+			echo "$color: $rest"
+		done; echo "size $size"'
+	check test $status -eq 0
+	check says "000: 0
+377: 0
+size "
+	check is_png "$dir/screen.png" "${output##*size }"
+}
+
+# Without a line it is what is there at the end. A device that shows nothing has none.
+test_screen_at_the_end() {
+	vm --device bochs-display --screen "$dir/screen.png" -- true
+	check test $status -eq 0
+	check is_png "$dir/screen.png"
+	vm --screen "$dir/none.png" -- true
+	check test $status -eq 1
+	check says "no picture: There is no console"
+	check test ! -e "$dir/none.png"
+}
+
+# is_png FILE ["WIDTH HEIGHT"]
+is_png() {
+	local bytes
+
+	bytes=$(head -c 24 "$1" | od -An -v -tu1 | tr -s ' \n' ' ')
+	read -ra bytes <<<"$bytes"
+	[[ ${bytes[*]:1:3} == "80 78 71" ]] || return 1
+	[[ -z ${2:-} ]] ||
+		[[ $((bytes[18] * 256 + bytes[19])) -eq ${2% *} && $((bytes[22] * 256 + bytes[23])) -eq ${2#* } ]]
+}
+
 # A width that no mask has is refused where it is given.
 test_edu_dma_bits() {
 	# shellcheck disable=SC2016 # the guest's variables
