@@ -9,6 +9,8 @@ import argparse
 import re
 import sys
 
+import tables
+
 # The project's own last.
 OWN = "vcm"
 NO_IOMMU = "none.log"
@@ -88,21 +90,6 @@ def read_described(path):
         return dict(re.findall(r"^SUB (\S+) .*\n  (.*)$", file.read(), re.MULTILINE))
 
 
-def rst_table(head, rows):
-    """For a page."""
-    lines = [".. list-table::", "   :header-rows: 1", ""]
-    for row in [head] + rows:
-        lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(row)]
-    return "\n".join(lines) + "\n"
-
-
-def text_table(head, rows):
-    """For a terminal."""
-    widths = [max(len(row[i]) for row in [head] + rows) for i in range(len(head))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip()
-                     for row in [head] + rows)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--describe", required=True, help="what the program says to --describe")
@@ -123,15 +110,15 @@ def main():
                   if results.has(name) and (not without or name in WITHOUT_IOMMU)]
 
     head = ["Of a buffer"] + [f"{heap}" for heap in heaps]
-    print(text_table(head, rules) + "\n\n" + text_table(head, found))
+    print(tables.text_table(head, rules) + "\n\n" + tables.text_table(head, found))
     lacks = results.lacks(described) if OWN in heaps else []
     if lacks:
         print(f"{OWN} lacks: {', '.join(lacks)}")
     if args.page and not lacks:
         head = head[:1] + [f"``{heap}``" for heap in heaps]
         with open(args.page, "w", encoding="utf-8") as file:
-            file.write(PAGE.format(kernel=results.kernel, rules=rst_table(head, rules),
-                                   found=rst_table(head, found)))
+            file.write(PAGE.format(kernel=results.kernel, rules=tables.rst_table(head, rules),
+                                   found=tables.rst_table(head, found)))
     sys.exit(1 if lacks or not heaps else 0)
 
 

@@ -11,6 +11,8 @@ import collections
 import re
 import sys
 
+import tables
+
 # A platform, and the guests whose results are its own.
 PLATFORMS = {
     "x86_64 VT-d": ("intel", "edu"),
@@ -125,20 +127,6 @@ class Results:
             yield f"{why}: {suite} ({shown}) on {', '.join(where)}"
 
 
-def rst_table(head, rows):
-    """A table; columns are platforms, too many to stand side by side."""
-    lines = [".. list-table::", "   :header-rows: 1", ""]
-    for row in [head] + rows:
-        lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(row)]
-    return "\n".join(lines) + "\n"
-
-
-def text_table(head, rows):
-    """The same for a terminal."""
-    widths = [max(len(row[i]) for row in [head] + rows) for i in range(len(head))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in [head] + rows)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--page", help="the page to write")
@@ -155,14 +143,14 @@ def main():
     gets = [[what] + [results.gets(tests, p) for p in platforms] for what, tests in GETS.items()]
     skipped = [f"* {line}" for line in results.skipped()]
 
-    print(text_table(["suite"] + platforms, rows))
+    print(tables.text_table(["suite"] + platforms, rows))
     print("\n".join(["skipped:"] + skipped))
     total = sum(results.count.values(), collections.Counter())
     print(f"{total['PASS']} passed, {total['FAIL']} failed, {total['SKIP']} skipped")
     if args.page and not total["FAIL"]:
         with open(args.page, "w", encoding="utf-8") as file:
-            file.write(PAGE.format(gets=rst_table(["A device gets"] + platforms, gets),
-                                   suites=rst_table(["Suite"] + platforms, rows),
+            file.write(PAGE.format(gets=tables.rst_table(["A device gets"] + platforms, gets),
+                                   suites=tables.rst_table(["Suite"] + platforms, rows),
                                    skipped="\n".join(skipped) + "\n"))
     sys.exit(1 if total["FAIL"] or not total["PASS"] else 0)
 
