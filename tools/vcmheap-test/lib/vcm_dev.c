@@ -50,6 +50,30 @@ int vcm_dev_alloc_sizes(int dev, uint64_t len, uint64_t chunk_sizes)
 	return vcm_dev_alloc(dev, &args);
 }
 
+/*
+ * Returns a buffer of several runs, of at least @len bytes: what others left between what they
+ * still have.
+ */
+int vcm_dev_alloc_scattered(int dev, uint64_t len)
+{
+	unsigned int nr = 2 * ((len + KIB(64) - 1) / KIB(64)), i;
+	int *others = calloc(nr, sizeof(*others)), dmabuf;
+	struct vcm_buffer_info info;
+
+	igt_assert(others);
+	for (i = 0; i < nr; i++)
+		others[i] = vcm_dev_alloc_sizes(dev, KIB(64), DMA_HEAP_VCM_CHUNK_64K);
+	for (i = 0; i < nr; i += 2)
+		close(others[i]);
+	dmabuf = vcm_dev_alloc_sizes(dev, nr / 2 * KIB(64), DMA_HEAP_VCM_CHUNK_64K);
+	for (i = 1; i < nr; i += 2)
+		close(others[i]);
+	free(others);
+	vcm_buffer_info_read(dmabuf, &info);
+	igt_assert_lt_u64(1, info.runs);
+	return dmabuf;
+}
+
 void vcm_dev_query(int dev, int dmabuf, struct dma_heap_vcm_query *query)
 {
 	igt_assert_eq(__vcm_dev_query(dev, dmabuf, query), 0);

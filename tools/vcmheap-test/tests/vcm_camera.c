@@ -85,37 +85,28 @@ static void camera_forget(struct camera *camera)
 
 /* ---- what is on the screen ---- */
 
-/* Returns how many pixels of the screen are others. */
-static uint64_t different_pixels(const uint32_t *pixels)
+static uint32_t pixel_of_frame(const void *frame, unsigned int x, unsigned int y)
 {
-	struct vcm_picture picture;
-	uint64_t different = 0;
-	unsigned int x, y;
+	const uint32_t *pixels = frame;
 
-	vcm_screen_take(&picture);
-	if (picture.width != WIDTH || picture.height != HEIGHT)
-		different = WIDTH * HEIGHT;
-	for (y = 0; !different && y < HEIGHT; y++)
-		for (x = 0; x < WIDTH; x++)
-			different += vcm_picture_pixel(&picture, x, y) !=
-				     (pixels[y * WIDTH + x] & 0xffffff);
-	vcm_picture_free(&picture);
-	return different;
+	return pixels[y * WIDTH + x] & 0xffffff;
+}
+
+static struct vcm_expected expected(const uint32_t *frame)
+{
+	return (struct vcm_expected) { WIDTH, HEIGHT, pixel_of_frame, frame };
 }
 
 static void assert_shown(int dmabuf)
 {
-	uint64_t different, end = now_ns() + LONG_MS * 1000000ull;
 	size_t size = vcm_buffer_size(dmabuf);
-	uint32_t *pixels = vcm_buffer_map(dmabuf);
+	uint32_t *frame = vcm_buffer_map(dmabuf);
+	struct vcm_expected picture = expected(frame);
 
 	vcm_buffer_begin(dmabuf, DMA_BUF_SYNC_READ);
-	while ((different = different_pixels(pixels)) && now_ns() < end)
-		usleep(20000);
+	vcm_screen_assert(&picture);
 	vcm_buffer_end(dmabuf, DMA_BUF_SYNC_READ);
-	vcm_buffer_unmap(pixels, size);
-	igt_assert_f(!different, "%llu of %u pixels of the screen differ\n",
-		     (unsigned long long)different, WIDTH * HEIGHT);
+	vcm_buffer_unmap(frame, size);
 }
 
 static void show(struct camera *camera, unsigned int i, bool first)
@@ -172,6 +163,7 @@ static void test_frames(void)
 /* The display alone keeps the last frame, and shows it. */
 static void test_last(void)
 {
+	struct vcm_expected last;
 	struct camera camera;
 	unsigned int i, j;
 	uint32_t *pixels;
@@ -191,7 +183,8 @@ static void test_last(void)
 	vcm_video_close(&camera.video);
 	for (j = 0; j < FRAMES; j++)
 		close(camera.frame[j].dmabuf[0]);
-	igt_assert_eq(different_pixels(pixels), 0);
+	last = expected(pixels);
+	igt_assert_eq_u64(vcm_screen_different(&last), 0);
 	free(pixels);
 	vcm_kms_off(&kms);
 	camera_forget(&camera);

@@ -278,6 +278,16 @@ static void ring_clear(struct ring *ring, const struct vcm_video *video, unsigne
 
 /* ---- capture and output ---- */
 
+/* A camera whose picture is known, with buffers of the heap that wait for it. */
+static void queue_camera(struct vcm_video *camera, struct ring *ring, struct reference *reference,
+			 const struct instance *instance, const struct picture *picture)
+{
+	open_camera(camera, instance, picture);
+	reference_init(reference, camera);
+	ring_init(ring, camera, instance);
+	ring_queue(ring, camera);
+}
+
 static void capture_rounds(struct vcm_video *camera, struct ring *ring,
 			   const struct reference *reference)
 {
@@ -297,16 +307,37 @@ static void test_capture(const struct instance *instance, const struct picture *
 	struct vcm_video camera;
 	struct ring ring;
 
-	open_camera(&camera, instance, picture);
-	reference_init(&reference, &camera);
-	ring_init(&ring, &camera, instance);
-	ring_queue(&ring, &camera);
+	queue_camera(&camera, &ring, &reference, instance, picture);
 	vcm_video_start(&camera);
 	capture_rounds(&camera, &ring, &reference);
 	vcm_video_stop(&camera);
 	vcm_video_close(&camera);
 	ring_fini(&ring, &camera);
 	reference_fini(&reference, &camera);
+}
+
+static void start_cable(struct vcm_video *display, struct ring *shown, struct vcm_video *capture,
+			struct ring *seen)
+{
+	ring_queue(shown, display);
+	ring_queue(seen, capture);
+	vcm_video_start(display);
+	vcm_video_start(capture);
+}
+
+static void stop_cable(struct vcm_video *display, struct vcm_video *capture)
+{
+	vcm_video_stop(capture);
+	vcm_video_stop(display);
+}
+
+/* The devices let go of the buffers before they are closed. */
+static void close_cable(struct vcm_video *display, struct vcm_video *capture)
+{
+	vcm_video_request(capture, V4L2_MEMORY_DMABUF, 0);
+	vcm_video_request(display, V4L2_MEMORY_DMABUF, 0);
+	vcm_video_close(capture);
+	vcm_video_close(display);
 }
 
 /* Frames that are shown come back by the cable. */
@@ -322,19 +353,12 @@ static void test_output(const struct instance *instance, const struct picture *p
 	ring_init(&captured, &capture, instance);
 	for (seed = 1; seed < 30; seed += 10) {
 		ring_draw(&shown, &display, seed);
-		ring_queue(&shown, &display);
-		ring_queue(&captured, &capture);
-		vcm_video_start(&display);
-		vcm_video_start(&capture);
+		start_cable(&display, &shown, &capture, &captured);
 		for (i = 0; i < FRAMES; i++)
 			ring_assert_drawn(&captured, &capture, vcm_video_dequeue(&capture), seed);
-		vcm_video_stop(&capture);
-		vcm_video_stop(&display);
+		stop_cable(&display, &capture);
 	}
-	vcm_video_request(&capture, V4L2_MEMORY_DMABUF, 0);
-	vcm_video_request(&display, V4L2_MEMORY_DMABUF, 0);
-	vcm_video_close(&capture);
-	vcm_video_close(&display);
+	close_cable(&display, &capture);
 	ring_fini(&shown, &display);
 	ring_fini(&captured, &capture);
 }
@@ -358,20 +382,12 @@ static void test_pass_on(const struct instance *from, const struct instance *to,
 	for (i = 0; i < FRAMES; i++)
 		assert_captured(&reference, &camera, &ring, vcm_video_dequeue(&camera));
 
-	ring_queue(&ring, &display);
-	ring_queue(&seen, &capture);
-	vcm_video_start(&display);
-	vcm_video_start(&capture);
+	start_cable(&display, &ring, &capture, &seen);
 	for (i = 0; i < FRAMES; i++)
 		assert_captured(&reference, &capture, &seen, vcm_video_dequeue(&capture));
-	vcm_video_stop(&capture);
-	vcm_video_stop(&display);
-	vcm_video_request(&capture, V4L2_MEMORY_DMABUF, 0);
-	vcm_video_request(&display, V4L2_MEMORY_DMABUF, 0);
-
+	stop_cable(&display, &capture);
+	close_cable(&display, &capture);
 	vcm_video_close(&camera);
-	vcm_video_close(&capture);
-	vcm_video_close(&display);
 	ring_fini(&ring, &camera);
 	ring_fini(&seen, &capture);
 	reference_fini(&reference, &camera);
@@ -418,10 +434,7 @@ static void test_outlives_fd(const struct instance *instance)
 	struct ring ring;
 	unsigned int i;
 
-	open_camera(&camera, instance, picture);
-	reference_init(&reference, &camera);
-	ring_init(&ring, &camera, instance);
-	ring_queue(&ring, &camera);
+	queue_camera(&camera, &ring, &reference, instance, picture);
 	for (i = 0; i < FRAMES; i++)
 		close(ring.frame[i].dmabuf[0]);
 	vcm_video_start(&camera);
@@ -471,10 +484,7 @@ static void test_unbind(const struct instance *instance, bool while_open)
 	struct ring ring;
 	unsigned int i;
 
-	open_camera(&camera, instance, picture);
-	reference_init(&reference, &camera);
-	ring_init(&ring, &camera, instance);
-	ring_queue(&ring, &camera);
+	queue_camera(&camera, &ring, &reference, instance, picture);
 	vcm_video_start(&camera);
 	i = vcm_video_dequeue(&camera);
 	if (!while_open)
@@ -541,22 +551,6 @@ static void test_short_refused(const struct instance *instance)
 	vcm_video_close(&camera);
 }
 
-/* Returns a buffer of 16 MB that is no single run. */
-static int alloc_scattered(void)
-{
-	struct vcm_buffer_info info;
-	int dmabuf, times;
-
-	for (times = 0; times < 16; times++) {
-		dmabuf = vcm_dev_alloc_sizes(dev, MIB(16), times & 1 ? KIB(64) : 0);
-		vcm_buffer_info_read(dmabuf, &info);
-		if (info.runs > 1)
-			return dmabuf;
-	}
-	igt_assert_f(false, "all buffers are single runs\n");
-	return -1;
-}
-
 /* A frame whose second buffer is refused lets go of the first one. */
 static void test_second_refused(const struct instance *instance)
 {
@@ -572,7 +566,7 @@ static void test_second_refused(const struct instance *instance)
 	frame.dmabuf[1] = camera.fd;
 	assert_refused(&camera, &frame, -EINVAL);
 	if (instance->contiguous) {
-		frame.dmabuf[1] = alloc_scattered();
+		frame.dmabuf[1] = vcm_dev_alloc_scattered(dev, MIB(16));
 		assert_refused(&camera, &frame, -EFAULT);
 	}
 	assert_free(frame.dmabuf[0]);
@@ -591,7 +585,7 @@ static void test_scattered_refused(const struct instance *instance)
 
 	open_camera(&camera, instance, &pictures[3]);
 	vcm_video_request(&camera, V4L2_MEMORY_DMABUF, FRAMES);
-	frame.dmabuf[0] = alloc_scattered();
+	frame.dmabuf[0] = vcm_dev_alloc_scattered(dev, MIB(16));
 	vcm_buffer_fill(frame.dmabuf[0], 1);
 	assert_refused(&camera, &frame, -EFAULT);
 	assert_free(frame.dmabuf[0]);

@@ -52,28 +52,6 @@ static int card_alloc(const struct drm_mode_modeinfo *mode)
 	return dmabuf;
 }
 
-#define SMALL	KIB(64)
-#define NR_SMALL	256
-
-/* A buffer of several runs: what others left between what they still have. */
-static int alloc_scattered(uint64_t size)
-{
-	int others[NR_SMALL], dmabuf, i;
-	struct vcm_buffer_info info;
-
-	igt_assert_lte_u64(size, NR_SMALL / 2 * SMALL);
-	for (i = 0; i < NR_SMALL; i++)
-		others[i] = vcm_dev_alloc_sizes(dev, SMALL, DMA_HEAP_VCM_CHUNK_64K);
-	for (i = 0; i < NR_SMALL; i += 2)
-		close(others[i]);
-	dmabuf = vcm_dev_alloc_sizes(dev, (size + SMALL - 1) & -SMALL, DMA_HEAP_VCM_CHUNK_64K);
-	for (i = 1; i < NR_SMALL; i += 2)
-		close(others[i]);
-	vcm_buffer_info_read(dmabuf, &info);
-	igt_assert_lt_u64(1, info.runs);
-	return dmabuf;
-}
-
 /* --- A test card ------------------------------------------------------- */
 
 /* A picture in a buffer */
@@ -178,32 +156,21 @@ static void card_fini(struct card *card)
 
 /* --- The screen -------------------------------------------------------- */
 
-/* Returns how many pixels of the screen are not the card's. */
-static uint64_t different_pixels(const struct card *card)
+static uint32_t pixel_of_card(const void *card, unsigned int x, unsigned int y)
 {
-	struct vcm_picture picture;
-	uint64_t different = 0;
-	uint32_t x, y;
-
-	vcm_screen_take(&picture);
-	if (picture.width != card->width || picture.height != card->height)
-		different = (uint64_t)card->width * card->height;
-	for (y = 0; !different && y < card->height; y++)
-		for (x = 0; x < card->width; x++)
-			different += vcm_picture_pixel(&picture, x, y) != card_pixel(card, x, y);
-	vcm_picture_free(&picture);
-	return different;
+	return card_pixel(card, x, y);
 }
 
-/* The display may take its time, and no commit says when it is done. */
+static struct vcm_expected expected(const struct card *card)
+{
+	return (struct vcm_expected) { card->width, card->height, pixel_of_card, card };
+}
+
 static void assert_shown(const struct card *card)
 {
-	uint64_t different, end = now_ns() + LONG_MS * 1000000ull;
+	struct vcm_expected picture = expected(card);
 
-	while ((different = different_pixels(card)) && now_ns() < end)
-		usleep(20000);
-	igt_assert_f(!different, "%llu of %u pixels of the screen differ\n",
-		     (unsigned long long)different, card->width * card->height);
+	vcm_screen_assert(&picture);
 }
 
 static void show(struct card *card)
@@ -223,7 +190,7 @@ static void flip(struct card *card)
 /* Learns what the display's driver does with a buffer. */
 static void look_at_driver(void)
 {
-	int scattered = alloc_scattered(card_size(&kms.mode));
+	int scattered = vcm_dev_alloc_scattered(dev, card_size(&kms.mode));
 	struct vcm_buffer_info info;
 	struct card card;
 
@@ -330,7 +297,7 @@ static void test_not_mapped(void)
 static void test_several_runs(void)
 {
 	struct drm_mode_modeinfo *mode = &kms.mode;
-	int dmabuf = alloc_scattered(card_size(mode));
+	int dmabuf = vcm_dev_alloc_scattered(dev, card_size(mode));
 	struct vcm_buffer_info info;
 	struct card card;
 	int i;
@@ -474,6 +441,7 @@ static void test_legacy(void)
 static void test_fence(bool explicit)
 {
 	struct vcm_kms_flip args = { .in_fence = -1, .want_fence = true };
+	struct vcm_expected still;
 	struct card cards[2];
 	struct vcm_pending pending;
 
@@ -489,7 +457,8 @@ static void test_fence(bool explicit)
 	igt_assert(args.out_fence >= 0);
 	igt_assert(!vcm_kms_flipped(&kms, SHORT_MS));
 	igt_assert(!vcm_fence_signalled(args.out_fence, 0));
-	igt_assert_eq_u64(different_pixels(&cards[0]), 0);
+	still = expected(&cards[0]);
+	igt_assert_eq_u64(vcm_screen_different(&still), 0);
 
 	vcm_pending_end(&pending);
 	igt_assert(vcm_kms_flipped(&kms, LONG_MS));
