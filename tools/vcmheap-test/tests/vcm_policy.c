@@ -349,6 +349,7 @@ static void test_congruent(int dev, const struct target *target)
 		release(target, &it);
 		close(dmabuf);
 	}
+	desk_fini(&desk);
 }
 
 /* --- Packing ----------------------------------------------------------- */
@@ -375,6 +376,7 @@ static void test_adjacent_buffers(int dev, const struct target *target)
 		release(target, &it[i]);
 		close(dmabuf[i]);
 	}
+	desk_fini(&desk);
 }
 
 static void test_no_more_than_needed(int dev, const struct target *target)
@@ -703,7 +705,9 @@ static void test_released(int dev, const struct target *target)
 	desk_store(&desk, 2);
 	vcm_assert_filled(&desk.words[0], TAG, 1);
 	igt_assert_eq_u64(desk.words[1], 0);
+	desk_fini(&desk);
 	vcm_buffer_assert_filled(dmabuf, 1);
+	close(dmabuf);
 }
 
 /* --- Policies together ------------------------------------------------- */
