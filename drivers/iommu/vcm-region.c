@@ -378,6 +378,19 @@ int vcm_regions_reserve(const struct vcm_regions *regions,
 	return ret;
 }
 
+/* A region with any of the addresses from @start to @last, or NULL */
+static const struct iommu_resv_region *
+vcm_region_in(const struct vcm_regions *regions, u64 start, u64 last)
+{
+	struct iommu_resv_region *region;
+
+	list_for_each_entry(region, &regions->list, list)
+		if (region->start <= last &&
+		    region->start + region->length - 1 >= start)
+			return region;
+	return NULL;
+}
+
 /**
  * vcm_regions_overlap - is anything in a range no IOVA
  * @regions: the regions of the device
@@ -389,12 +402,33 @@ int vcm_regions_reserve(const struct vcm_regions *regions,
  */
 bool vcm_regions_overlap(const struct vcm_regions *regions, u64 start, u64 len)
 {
-	u64 last = start + len - 1;
-	struct iommu_resv_region *region;
+	return vcm_region_in(regions, start, start + len - 1);
+}
 
-	list_for_each_entry(region, &regions->list, list)
-		if (region->start <= last &&
-		    region->start + region->length - 1 >= start)
+/**
+ * vcm_regions_leave_page - is any page of a range left for IOVAs
+ * @regions: the regions of the device
+ * @start: first address, of a page
+ * @last: last address, of a page or not; less than @start for none
+ *
+ * Context: Any.
+ * Return: true if so.
+ */
+bool vcm_regions_leave_page(const struct vcm_regions *regions, u64 start,
+			    u64 last)
+{
+	while (start <= last && last - start >= PAGE_SIZE - 1) {
+		const struct iommu_resv_region *region;
+		u64 end;
+
+		region = vcm_region_in(regions, start, start + PAGE_SIZE - 1);
+		if (!region)
 			return true;
+		end = PAGE_ALIGN(region->start + region->length);
+		/* The last region there can be */
+		if (end <= start)
+			return false;
+		start = end;
+	}
 	return false;
 }

@@ -39,6 +39,8 @@ int vcm_regions_reserve(const struct vcm_regions *regions,
 int vcm_region_reserve(struct list_head *list, u64 start, u64 len);
 bool vcm_regions_lose_msi(const struct vcm_regions *regions);
 bool vcm_regions_overlap(const struct vcm_regions *regions, u64 start, u64 len);
+bool vcm_regions_leave_page(const struct vcm_regions *regions, u64 start,
+			    u64 last);
 #if IS_ENABLED(CONFIG_KUNIT)
 int vcm_region_message(struct pci_dev *pdev, struct msi_msg *msg);
 void vcm_region_doorbell(struct vcm_regions *regions);

@@ -118,6 +118,24 @@ void vcm_space_remove_device(struct vcm_space *space)
 	vcm_space_unregister(space->pdev);
 }
 
+/* Is there anywhere that something could be mapped? */
+static bool vcm_space_has_room(struct device *dev,
+			       const struct vcm_space *space)
+{
+	const struct iommu_domain_geometry *window =
+		&space->domain->domain.geometry;
+	u64 last = min3((u64)window->aperture_end, dma_get_mask(dev),
+			dev->bus_dma_limit ?: U64_MAX);
+
+	if (window->aperture_start > window->aperture_end)
+		return false;
+	/* The DMA API hands out no address in the first page there is. */
+	return space->args.fixed_len ||
+	       vcm_regions_leave_page(&space->parent->regions,
+				      max_t(u64, window->aperture_start,
+					    PAGE_SIZE), last);
+}
+
 /*
  * The DMA API maps into the default domain, whichever domain the device is
  * attached to, and ours is attached to nothing. So its DMA can be claimed: that
@@ -131,6 +149,8 @@ static int vcm_space_claim(struct device *dev, struct vcm_space *space)
 	/* The core tells nobody that it has no domain for a device. */
 	if (!space->domain)
 		return space->error ?: -ENOMEM;
+	if (!vcm_space_has_room(dev, space))
+		return -ERANGE;
 	ret = iommu_device_claim_dma_owner(dev, space);
 	if (ret)
 		return ret;

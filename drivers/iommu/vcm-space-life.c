@@ -176,9 +176,9 @@ static int vcm_space_link(struct vcm_space *space)
  *	driver's remove() comes after whatever creates spaces.
  * Return: the space, or
  *	-EINVAL (empty or unaligned window, bad alignment),
- *	-ERANGE (fixed window outside the window, outside of what @parent
- *	addresses or the IOMMU translates, or where addresses of @parent are
- *	reserved),
+ *	-ERANGE (nothing of the window is what @parent addresses and the IOMMU
+ *	translates, or all of that is reserved; or the fixed window is not inside
+ *	the window, or something of it is not so),
  *	-EOPNOTSUPP (no IOMMU, no DMA mask, or @parent is the device of a space),
  *	-EACCES (@parent is not trusted: it is only given whole pages that
  *	nothing else is in, which the DMA API does for PCI devices alone),

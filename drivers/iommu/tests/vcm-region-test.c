@@ -131,6 +131,44 @@ static void overlaps_are_seen(struct kunit *test)
 	vcm_regions_free(&parent->regions);
 }
 
+static void a_page_that_is_left_is_found(struct kunit *test)
+{
+	/* Reserved: 1 to 2 MB, half a page from 2 MB on, 3 MB to the end */
+	static const struct {
+		u64 start;
+		u64 last;
+		bool left;
+	} cases[] = {
+		{ 0, PAGE_SIZE - 1, true },
+		{ 0, PAGE_SIZE - 2, false },
+		{ PAGE_SIZE, 0, false },
+		{ SZ_1M - PAGE_SIZE, SZ_1M - 1, true },
+		{ SZ_1M, SZ_2M - 1, false },
+		{ SZ_1M, SZ_2M + PAGE_SIZE - 1, false },
+		{ SZ_1M, SZ_2M + 2 * PAGE_SIZE - 1, true },
+		{ SZ_1M, SZ_2M + 2 * PAGE_SIZE - 2, false },
+		{ SZ_2M + SZ_1M - PAGE_SIZE, U64_MAX, true },
+		{ SZ_2M + SZ_1M, U64_MAX, false },
+		{ -PAGE_SIZE, U64_MAX, false },
+	};
+	struct vcm_parent *parent = new_parent(test);
+	struct list_head *list = &parent->regions.list;
+	int i;
+
+	KUNIT_ASSERT_EQ(test, vcm_region_reserve(list, SZ_1M, SZ_1M), 0);
+	KUNIT_ASSERT_EQ(test, vcm_region_reserve(list, SZ_2M, PAGE_SIZE / 2),
+			0);
+	KUNIT_ASSERT_EQ(test, vcm_region_reserve(list, SZ_2M + SZ_1M,
+						 -(u64)(SZ_2M + SZ_1M)), 0);
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		KUNIT_EXPECT_EQ_MSG(test,
+				    vcm_regions_leave_page(&parent->regions,
+							   cases[i].start,
+							   cases[i].last),
+				    cases[i].left, "case %d", i);
+	vcm_regions_free(&parent->regions);
+}
+
 static void without_regions_nothing_overlaps(struct kunit *test)
 {
 	struct vcm_parent *parent = new_parent(test);
@@ -533,6 +571,7 @@ static void a_region_that_is_missing_is_noticed(struct kunit *test)
 
 static struct kunit_case region_test_cases[] = {
 	KUNIT_CASE(overlaps_are_seen),
+	KUNIT_CASE(a_page_that_is_left_is_found),
 	KUNIT_CASE(without_regions_nothing_overlaps),
 	KUNIT_CASE(windows_of_the_bridge_are_no_iovas),
 	KUNIT_CASE(between_inbound_ranges_there_are_no_iovas),

@@ -171,6 +171,17 @@ static const struct args_case args_cases[] = {
 	  -ERANGE },
 	{ "fixed across what is translated", { 0, 4 * BIG, BIG, 2 * BIG },
 	  -ERANGE },
+	{ "where nothing is translated", { 2 * BIG, BIG }, -ERANGE },
+	{ "fixed, where nothing is translated", { 2 * BIG, BIG, 2 * BIG, BIG },
+	  -ERANGE },
+	{ "up to where something is", { 2 * BIG - PAGE_SIZE, BIG }, 0 },
+	{ "first page", { 0, PAGE_SIZE }, -ERANGE },
+	{ "first page, fixed", { 0, PAGE_SIZE, 0, PAGE_SIZE }, 0 },
+	{ "first two pages", { 0, 2 * PAGE_SIZE }, 0 },
+	{ "all of it reserved", { SZ_8M, SZ_1M }, -ERANGE },
+	{ "reserved but for the last page", { SZ_8M, SZ_1M + PAGE_SIZE }, 0 },
+	{ "reserved but for the first page", { SZ_8M - PAGE_SIZE,
+					       SZ_1M + PAGE_SIZE }, 0 },
 	{ "alignment of a page", { .len = LEN, .align = PAGE_SIZE }, 0 },
 	{ "alignment less than a page", { .len = LEN, .align = 1 }, -EINVAL },
 	{ "alignment of a page and a byte", { .len = LEN,
@@ -355,7 +366,7 @@ static void a_window_is_what_is_asked_for_and_translated(struct kunit *test)
 		u64 first;
 		u64 last;
 	} cases[] = {
-		{ 0, PAGE_SIZE, 0, PAGE_SIZE - 1 },
+		{ 0, 2 * PAGE_SIZE, 0, 2 * PAGE_SIZE - 1 },
 		{ START, LEN, START, START + LEN - 1 },
 		{ START, BIG, START, START + BIG - 1 },
 		{ 0, 2 * BIG, 0, 2 * BIG - 1 },
@@ -445,6 +456,24 @@ static void a_fixed_window_is_within_reach(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcm_space_dev(space)->bus_dma_limit,
 			SZ_128M - SZ_64K - 1);
 	vcm_space_destroy(space);
+}
+
+static void a_window_is_within_reach(struct kunit *test)
+{
+	struct vcm_fake_args narrow = { .mask = DMA_BIT_MASK(28) };
+	struct vcm_space_args args = { .start = SZ_256M, .len = SZ_16M };
+	struct device *dev = vcm_fake_device(test, &narrow);
+	struct vcm_space *space;
+
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(dev, &args),
+			    ERR_PTR(-ERANGE));
+	args.start -= PAGE_SIZE;
+	space = vcm_space_create(dev, &args);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
+	vcm_space_destroy(space);
+	dev->bus_dma_limit = DMA_BIT_MASK(27);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_space_create(dev, &args),
+			    ERR_PTR(-ERANGE));
 }
 
 static void a_parent_is_alone_in_its_group(struct kunit *test)
@@ -1682,6 +1711,7 @@ static struct kunit_case space_test_cases[] = {
 	KUNIT_CASE(a_window_is_what_is_asked_for_and_translated),
 	KUNIT_CASE(a_window_is_used_to_its_end),
 	KUNIT_CASE(a_fixed_window_is_within_reach),
+	KUNIT_CASE(a_window_is_within_reach),
 	KUNIT_CASE(a_parent_is_alone_in_its_group),
 #ifdef CONFIG_GENERIC_MSI_IRQ
 	KUNIT_CASE(interrupts_are_not_lost),
