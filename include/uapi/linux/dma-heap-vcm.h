@@ -122,7 +122,8 @@
  * @guard: bytes behind the buffer that stay unmapped in a device's address
  *	space, rounded up to the page
  * @name: address of a zero-terminated name, as DMA_BUF_SET_NAME gives it, or 0
- * @fd_flags: O_CLOEXEC and an access mode
+ * @fd_flags: O_CLOEXEC and an access mode, the DMA_HEAP_VALID_FD_FLAGS; with both
+ *	bits of O_ACCMODE the fd is for neither reading nor writing, as with open()
  * @out_fd: the buffer
  *
  * Where an IOMMU translates for a device, the buffer gets one range of the
@@ -200,7 +201,8 @@ struct dma_heap_vcm_attachment {
  * @out_nr_runs: physically contiguous runs that the chunks make up
  * @out_chunks: the chunks, the largest first; entries behind the last size in
  *	use are zero
- * @attachments: address of an array of &struct dma_heap_vcm_attachment, or 0
+ * @attachments: address of an array of &struct dma_heap_vcm_attachment; not
+ *	used if @nr_attachments is 0
  * @nr_attachments: entries that it has room for; then, how many are filled
  *	in. There are more devices where @out_nr_attachments is larger
  * @reserved: must be 0

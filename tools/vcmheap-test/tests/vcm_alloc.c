@@ -105,7 +105,7 @@ static void assert_fd_flags(int heap, uint32_t flags)
 
 static void test_fd_flags(int heap)
 {
-	static const uint32_t modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
+	static const uint32_t modes[] = { O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE };
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {

@@ -114,7 +114,7 @@ static void test_alloc(int dev)
 {
 	int dmabuf = vcm_dev_alloc_policy(dev, MIXED, MIB(16), KIB(12), DMA_HEAP_VCM_STRICT);
 	struct dma_heap_vcm_query query;
-	static const uint32_t modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
+	static const uint32_t modes[] = { O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE };
 	int i;
 
 	assert_usable(dmabuf, MIXED);

@@ -223,6 +223,8 @@ static const struct alloc_case alloc_cases[] = {
 	  -EOPNOTSUPP },
 	{ "fd flags", { .length = PAGE_SIZE, .fd_flags = O_RDWR | O_CLOEXEC },
 	  0 },
+	{ "both bits of the mode", { .length = PAGE_SIZE,
+				     .fd_flags = O_ACCMODE }, 0 },
 	{ "bad fd flag", { .length = PAGE_SIZE, .fd_flags = O_NONBLOCK },
 	  -EOPNOTSUPP },
 	{ "all fd flags", { .length = PAGE_SIZE, .fd_flags = ~0U },
@@ -631,7 +633,12 @@ static void importers_are_listed(struct kunit *test)
 	query.attachments = user_u64(test, 2 * PAGE_SIZE - sizeof(*list));
 	KUNIT_EXPECT_EQ(test, call(test, QUERY, &query, sizeof(query)),
 			-EFAULT);
+	/* Nor is anything at 0: no array is one without room. */
+	query.attachments = 0;
+	KUNIT_EXPECT_EQ(test, call(test, QUERY, &query, sizeof(query)),
+			-EFAULT);
 	query.nr_attachments = 0;
+	KUNIT_EXPECT_EQ(test, call(test, QUERY, &query, sizeof(query)), 0);
 	query.attachments = 8;
 	KUNIT_EXPECT_EQ(test, call(test, QUERY, &query, sizeof(query)), 0);
 	query.reserved = 1;
