@@ -273,7 +273,7 @@ class Guests:
             noticed, reached = guest.try_out(0, 240, program, name)
             subtests.append((time.monotonic() - start, name, reached))
             if noticed:
-                self.tell(None, f"{boot}: fails without a mutation: {noticed}")
+                self.tell(None, f"{boot}: {program}@{name} fails without a mutation: {noticed}")
                 subtests.pop()
                 if guest.ended:
                     break
