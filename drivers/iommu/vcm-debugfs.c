@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Placement seen from outside: debugfs vcm/iova
+ * Placement seen from outside: debugfs vcm/iova and vcm/windows
  *
- * The file shows IOVAs. A DMA address of a device that no IOMMU translates for
+ * The files show IOVAs. A DMA address of a device that no IOMMU translates for
  * is a physical address and is left out.
  */
 
@@ -15,6 +15,7 @@
 
 #include "vcm-debugfs.h"
 #include "vcm-device.h"
+#include "vcm-reserve.h"
 
 /**
  * struct vcm_shown - what is shown of a mapping
@@ -124,8 +125,32 @@ VISIBLE_IF_KUNIT int vcm_iova_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(vcm_iova);
 
+/* --- Windows ----------------------------------------------------------- */
+
+static void vcm_windows_of_show(struct vcm_iova_device *vdev, void *data)
+{
+	struct vcm_window *window;
+	struct seq_file *s = data;
+
+	mutex_lock(&vdev->lock);
+	list_for_each_entry(window, &vdev->windows, node)
+		seq_printf(s, "%s start=0x%llx length=%llu number=%u reserved=%llu used=%llu largest_free=%llu\n",
+			   dev_name(vdev->dev), window->args.start,
+			   window->args.len, window->args.number,
+			   window->reserved, window->extents.used,
+			   vcm_extents_largest(&window->extents));
+	mutex_unlock(&vdev->lock);
+}
+
+VISIBLE_IF_KUNIT int vcm_windows_show(struct seq_file *s, void *unused)
+{
+	vcm_devices_all(vcm_windows_of_show, s);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(vcm_windows);
+
 /**
- * vcm_iova_debugfs_init - create the file
+ * vcm_iova_debugfs_init - create the files
  * @dir: the module's directory
  *
  * Context: Process context, once.
@@ -133,4 +158,5 @@ DEFINE_SHOW_ATTRIBUTE(vcm_iova);
 void vcm_iova_debugfs_init(struct dentry *dir)
 {
 	debugfs_create_file("iova", 0400, dir, NULL, &vcm_iova_fops);
+	debugfs_create_file("windows", 0400, dir, NULL, &vcm_windows_fops);
 }

@@ -12,6 +12,7 @@ struct seq_file;
 void vcm_iova_debugfs_init(struct dentry *dir);
 #if IS_ENABLED(CONFIG_KUNIT)
 int vcm_iova_show(struct seq_file *s, void *unused);
+int vcm_windows_show(struct seq_file *s, void *unused);
 #endif
 #else
 static inline void vcm_iova_debugfs_init(struct dentry *dir) { }

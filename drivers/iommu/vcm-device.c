@@ -29,6 +29,8 @@
 #include <linux/slab.h>
 
 #include "vcm-device.h"
+#include "vcm-reserve.h"
+#include "vcm-wanted.h"
 
 #define VCM_DEVICES_BITS	8
 
@@ -87,6 +89,7 @@ static struct vcm_iova_device *vcm_device_create(struct device *dev)
 	INIT_LIST_HEAD(&vdev->live);
 	mutex_init(&vdev->lock);
 	INIT_LIST_HEAD(&vdev->slab_list);
+	INIT_LIST_HEAD(&vdev->windows);
 	vcm_extents_init(&vdev->extents, 0);
 	vdev->dev = get_device(dev);
 
@@ -103,6 +106,8 @@ static struct vcm_iova_device *vcm_device_create(struct device *dev)
 	vdev->kept = vcm_dma_owned(dev);
 	if (!vdev->kept)
 		set_bit(VCM_DEVICE_UNOWNED, &vdev->special);
+	if (vcm_window_is_wanted(dev))
+		set_bit(VCM_DEVICE_WINDOWLESS, &vdev->special);
 	if (vcm_rules)
 		vcm_rules(dev, &vdev->rules);
 	return vdev;
@@ -128,6 +133,7 @@ static void vcm_device_release(struct kref *ref)
 	vcm_device_unhash(vdev);
 	mutex_unlock(&vcm_devices_lock);
 
+	vcm_windows_free(vdev);
 	vcm_extents_destroy(&vdev->extents);
 	WARN_ON(!RB_EMPTY_ROOT(&vdev->slabs));
 	WARN_ON(!hlist_empty(&vdev->mappings));
@@ -186,14 +192,30 @@ static bool vcm_device_used(const struct vcm_iova_device *vdev)
 }
 
 /**
+ * vcm_devices_all - look at all devices that are known
+ * @fn: called for each
+ * @data: for @fn
+ *
+ * Context: Process context, may sleep.
+ */
+void vcm_devices_all(vcm_device_fn fn, void *data)
+{
+	struct vcm_iova_device *vdev;
+
+	mutex_lock(&vcm_devices_lock);
+	list_for_each_entry(vdev, &vcm_devices_in_order, in_order)
+		fn(vdev, data);
+	mutex_unlock(&vcm_devices_lock);
+}
+
+/**
  * vcm_devices_for_each - look at all devices that somebody uses
  * @fn: called for each
  * @data: for @fn
  *
  * Context: Process context, may sleep.
  */
-void vcm_devices_for_each(void (*fn)(struct vcm_iova_device *vdev, void *data),
-			  void *data)
+void vcm_devices_for_each(vcm_device_fn fn, void *data)
 {
 	struct vcm_iova_device *vdev;
 
@@ -234,8 +256,10 @@ void vcm_devices_exit(void)
 {
 	struct vcm_iova_device *vdev, *next;
 
-	list_for_each_entry_safe(vdev, next, &vcm_devices_in_order, in_order)
+	list_for_each_entry_safe(vdev, next, &vcm_devices_in_order, in_order) {
+		vcm_windows_release(vdev);
 		vcm_device_forget(vdev);
+	}
 }
 
 /* --- Their mappings ---------------------------------------------------- */

@@ -26,6 +26,7 @@ enum {
 	VCM_DEVICE_LOST,	/* ... and with it what was mapped in */
 	VCM_DEVICE_HELD,	/* nothing is mapped or unmapped just now */
 	VCM_DEVICE_UNOWNED,	/* its domain may be replaced, see vcm-device.c */
+	VCM_DEVICE_WINDOWLESS,	/* windows are wanted that it has not */
 };
 
 /**
@@ -62,6 +63,10 @@ enum {
  *	next as long as the mapping does
  * @nr_slabs: number of them
  * @reserved: bytes in them
+ * @windows: addresses that are kept for some buffers or from all, &struct
+ *	vcm_window.node; constant while a buffer is attached
+ * @nr_windows: number of them
+ * @windowed: bytes reserved in them
  *
  * What is mapped is under the lock of each mapping alone, so that mappings of one
  * device do not wait for each other, but for @lock where they are in slabs.
@@ -107,6 +112,9 @@ struct vcm_iova_device {
 	struct list_head slab_list;
 	unsigned long nr_slabs;
 	u64 reserved;
+	struct list_head windows;
+	unsigned int nr_windows;
+	u64 windowed;
 };
 
 static inline bool vcm_device_is(const struct vcm_iova_device *vdev, int bit)
@@ -175,8 +183,18 @@ void vcm_device_del_live(struct vcm_iova_device *vdev,
 bool vcm_device_replaced(struct vcm_iova_device *vdev);
 void vcm_device_forget(struct vcm_iova_device *vdev);
 struct vcm_iova_device *vcm_device_find_going(struct device *dev);
-void vcm_devices_for_each(void (*fn)(struct vcm_iova_device *vdev, void *data),
-			  void *data);
+
+/**
+ * typedef vcm_device_fn - what is done with each device
+ * @vdev: the device
+ * @data: of the caller of vcm_devices_for_each() or its like
+ *
+ * Context: Process context, with the lock of the table of all.
+ */
+typedef void (*vcm_device_fn)(struct vcm_iova_device *vdev, void *data);
+
+void vcm_devices_for_each(vcm_device_fn fn, void *data);
+void vcm_devices_all(vcm_device_fn fn, void *data);
 void vcm_devices_exit(void);
 
 #endif /* _VCM_DEVICE_H */

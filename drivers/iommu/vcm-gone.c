@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Devices that go
+ * Devices that go, and come
  *
  * A device goes for us when its driver has let go of it, and when it is deleted
  * without having one. Its importers may still have buffers mapped: files that
@@ -21,6 +21,9 @@
 #include "vcm-device.h"
 #include "vcm-gone.h"
 #include "vcm-mapping.h"
+#include "vcm-reserve.h"
+#include "vcm-wanted.h"
+#include "vcm-window.h"
 
 /**
  * vcm_iova_revoke - undo all that is mapped for a device
@@ -52,6 +55,7 @@ static void vcm_device_gone(struct device *dev, bool deleted)
 	if (deleted || !vcm_device_is(vdev, VCM_DEVICE_DEAD))
 		vcm_device_forget(vdev);
 	vcm_mappings_revoke(vdev, false);
+	vcm_windows_release(vdev);
 	vcm_iova_put(vdev);
 }
 
@@ -66,6 +70,9 @@ static int vcm_bus_notify(struct notifier_block *nb, unsigned long action,
 	struct device *dev = data;
 
 	switch (action) {
+	case BUS_NOTIFY_BIND_DRIVER:
+		vcm_windows_bind(dev);
+		break;
 	case BUS_NOTIFY_DEL_DEVICE:
 		if (dev->driver)
 			break;
@@ -117,8 +124,23 @@ static void vcm_buses_unwatch(int nr)
 		bus_unregister_notifier(vcm_buses[nr].type, &vcm_buses[nr].nb);
 }
 
+static bool vcm_name_bound(const char *name)
+{
+	bool bound = false;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(vcm_buses) && !bound; i++) {
+		struct device *dev = bus_find_device_by_name(vcm_buses[i].type,
+							     NULL, name);
+
+		bound = dev && READ_ONCE(dev->driver);
+		put_device(dev);
+	}
+	return bound;
+}
+
 /**
- * vcm_gone_init - begin to watch for devices that go
+ * vcm_gone_init - begin to watch for devices that come and go
  *
  * Context: Process context, once.
  * Return: 0 or an error.
@@ -135,6 +157,7 @@ int vcm_gone_init(void)
 			return ret;
 		}
 	}
+	vcm_wanted_init(vcm_name_bound);
 	return 0;
 }
 

@@ -309,7 +309,9 @@ static int vcm_map_linked(struct vcm_iova_mapping *map)
 		goto unplace;
 
 	vcm_table_set_range(map);
-	map->degraded = false;
+	map->degraded = map->astray;
+	if (unlikely(map->degraded))
+		atomic_long_inc(&map->vdev->nr_degraded);
 	trace_vcm_iova_link(map);
 	return 0;
 
@@ -423,7 +425,8 @@ static bool vcm_sgt_one_range(struct sg_table *sgt)
 
 static bool vcm_plain_keeps_policy(struct vcm_iova_mapping *map)
 {
-	return !map->guard && IS_ALIGNED(map->iova, map->align) &&
+	return !map->guard && !map->astray &&
+	       IS_ALIGNED(map->iova, map->align) &&
 	       vcm_sgt_one_range(&map->table) &&
 	       !vcm_sgt_bounced(map->vdev, &map->table);
 }
@@ -648,8 +651,11 @@ VISIBLE_IF_KUNIT int vcm_mapping_attach(struct vcm_iova_mapping *map,
 					const struct vcm_iova_policy *policy,
 					gfp_t gfp)
 {
-	int ret = -EINVAL;
+	int ret = -EADDRNOTAVAIL;
 
+	if (vcm_device_is(vdev, VCM_DEVICE_WINDOWLESS))
+		goto put_device;
+	ret = -EINVAL;
 	if (vcm_iova_policy_check(policy))
 		goto put_device;
 
@@ -694,8 +700,9 @@ EXPORT_SYMBOL_IF_KUNIT(vcm_mapping_attach);
  * undone, and nothing is mapped any more.
  *
  * Context: Process context, may sleep.
- * Return: 0, -EINVAL (bad policy, or no memory at all), -ENOMEM, or -ENODEV (@dev
- *	was deleted).
+ * Return: 0, -EINVAL (bad policy, or no memory at all), -ENOMEM, -ENODEV (@dev was
+ *	deleted), or -EADDRNOTAVAIL (an administrator wants windows for @dev that it
+ *	does not have, because they are impossible or @dev has not been bound since).
  */
 int vcm_iova_attach(struct vcm_iova_mapping *map, struct device *dev,
 		    const struct vcm_iova_memory *memory,

@@ -34,6 +34,7 @@
 #include <linux/sort.h>
 
 #include "vcm-device.h"
+#include "vcm-reserve.h"
 #include "vcm-slab.h"
 #include "vcm_iova_trace.h"
 
@@ -101,27 +102,6 @@ static u64 vcm_slab_start(const struct vcm_slab *slab)
 static u64 vcm_slab_len(struct vcm_slab *slab)
 {
 	return dma_iova_size(&slab->state);
-}
-
-static u64 vcm_dma_limit(struct device *dev)
-{
-	return min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
-}
-
-/**
- * vcm_dma_boundary - what no DMA segment of a device may reach across
- * @dev: the device
- *
- * Context: Any.
- * Return: a power of two, of which no multiple is inside a segment, or 0 if
- *	there is no such rule.
- */
-u64 vcm_dma_boundary(struct device *dev)
-{
-	u64 boundary = dma_get_seg_boundary(dev);
-
-	/* A mask of all ones is no boundary. */
-	return boundary < vcm_dma_limit(dev) ? boundary + 1 : 0;
 }
 
 /* --- Slabs ------------------------------------------------------------- */
@@ -322,15 +302,20 @@ static unsigned long vcm_taken_collect(struct vcm_iova_device *vdev,
 				       unsigned long max)
 {
 	struct vcm_iova_mapping *map;
+	struct vcm_window *window;
 	unsigned long n = 0;
 
 	lockdep_assert_held(&vdev->mappings_lock);
 
+	list_for_each_entry(window, &vdev->windows, node)
+		taken[n++] = (struct vcm_taken){ window->args.start,
+						 window->args.len };
 	hlist_for_each_entry(map, &vdev->mappings, node) {
 		/* Whoever maps them has locks of their own. */
 		u64 start = data_race(map->iova), len = data_race(map->taken);
 
-		if (len && n < max)
+		/* A window is in it as a whole. */
+		if (len && n < max && !map->window)
 			taken[n++] = (struct vcm_taken){ start, len };
 	}
 	return n;
@@ -347,8 +332,9 @@ static bool vcm_gap_takes(const struct vcm_search *search, u64 start, u64 end)
 static bool vcm_gap_found(struct vcm_iova_device *vdev,
 			  const struct vcm_search *search)
 {
-	unsigned long max = READ_ONCE(vdev->nr_mappings), n, i;
+	unsigned long max = READ_ONCE(vdev->nr_mappings) + vdev->nr_windows;
 	struct vcm_taken *taken;
+	unsigned long n, i;
 	bool found = false;
 	u64 at = PAGE_SIZE;
 
@@ -384,7 +370,8 @@ static u64 vcm_unreserved(struct vcm_iova_device *vdev)
 
 	lockdep_assert_held(&vdev->lock);
 
-	reserved = vdev->reserved + atomic64_read(&vdev->alone);
+	reserved = vdev->reserved + vdev->windowed +
+		   atomic64_read(&vdev->alone);
 	return last > reserved ? last - reserved : 0;
 }
 
@@ -539,17 +526,74 @@ static void vcm_unplace_slabs(struct vcm_iova_device *vdev,
 
 	lockdep_assert_held(&vdev->lock);
 
-	vcm_extents_free(&vdev->extents, map->range);
-	vcm_slabs_trim(vdev, map->slab, last);
+	vcm_extents_free(map->range->extents, map->range);
+	if (!map->window)
+		vcm_slabs_trim(vdev, map->slab, last);
 	map->range = NULL;
 	vcm_pieces_reset(map);
+}
+
+/* What was found for a mapping, in slabs of which the first one is @slab */
+static int vcm_place_at(struct vcm_iova_device *vdev,
+			struct vcm_iova_mapping *map, struct vcm_range *range,
+			struct vcm_slab *slab)
+{
+	int ret;
+
+	lockdep_assert_held(&vdev->lock);
+
+	map->range = range;
+	map->iova = range->start;
+	map->slab = slab;
+	ret = vcm_cut_pieces(map);
+	if (ret)
+		vcm_unplace_slabs(vdev, map);
+	else
+		map->taken = map->need;
+	return ret;
+}
+
+/* The device's driver may change its limits also after it has made windows. */
+static bool vcm_window_takes(struct vcm_iova_device *vdev,
+			     const struct vcm_window *window, u64 need)
+{
+	u64 boundary = vcm_dma_boundary(vdev->dev);
+
+	lockdep_assert_held(&vdev->lock);
+
+	return vdev->windowed && window->extents.boundary == boundary &&
+	       (!boundary || need <= boundary);
+}
+
+/* In the window that the policy names, or nowhere */
+static int vcm_place_in_window(struct vcm_iova_mapping *map)
+{
+	struct vcm_iova_device *vdev = map->vdev;
+	struct vcm_window *window = map->window;
+	struct vcm_range *range;
+	int ret = -ENOSPC;
+
+	lockdep_assert_held(&map->lock);
+
+	mutex_lock(&vdev->lock);
+	if (!vcm_window_takes(vdev, window, map->need))
+		goto unlock;
+	vcm_extents_set_last(&window->extents, vcm_dma_limit(vdev->dev));
+	range = vcm_extents_alloc(&window->extents, map->need, map->align);
+	if (IS_ERR(range))
+		ret = PTR_ERR(range);
+	else
+		ret = vcm_place_at(vdev, map, range,
+				   vcm_window_slab(window, range->start));
+unlock:
+	mutex_unlock(&vdev->lock);
+	return ret;
 }
 
 static int vcm_place_in_slabs(struct vcm_iova_device *vdev,
 			      struct vcm_iova_mapping *map)
 {
 	struct vcm_range *range;
-	int ret;
 
 	lockdep_assert_held(&vdev->lock);
 
@@ -565,15 +609,7 @@ static int vcm_place_in_slabs(struct vcm_iova_device *vdev,
 	range = vcm_search(vdev, map->need, map->align);
 	if (IS_ERR(range))
 		return PTR_ERR(range);
-	map->range = range;
-	map->iova = range->start;
-	map->slab = vcm_slab_find(vdev, map->iova);
-	ret = vcm_cut_pieces(map);
-	if (ret)
-		vcm_unplace_slabs(vdev, map);
-	else
-		map->taken = map->need;
-	return ret;
+	return vcm_place_at(vdev, map, range, vcm_slab_find(vdev, range->start));
 }
 
 /*
@@ -683,9 +719,11 @@ void vcm_place_init(struct vcm_iova_mapping *map,
 	map->wide_align = max(policy->align, align);
 	map->narrow_align = max(policy->align, vcm_tight_align(map, align));
 	map->strict = policy->flags & VCM_IOVA_STRICT;
+	map->window = vcm_window_find(map->vdev, policy->window);
+	map->astray = policy->window && !map->window;
 	map->packed = vcm_is_packed(map->need, map->narrow_align);
 	map->greedy = map->guard || map->wide_align / 2 >= map->need ||
-		      map->need > VCM_LEN_MAX;
+		      map->need > VCM_LEN_MAX || policy->window;
 	vcm_pieces_init(map);
 }
 
@@ -696,8 +734,8 @@ void vcm_place_init(struct vcm_iova_mapping *map,
  * On success &struct vcm_iova_mapping.iova is set and the addresses are taken.
  *
  * Context: Process context, may sleep, with &struct vcm_iova_mapping.lock.
- * Return: 0, -ENOSPC (no room in the address space, or the policy asks for too
- *	much of it), -ENOMEM.
+ * Return: 0, -ENOSPC (no room in the address space or in the window, or the policy
+ *	asks for too much of it), -EOPNOTSUPP (strict, and no such window), -ENOMEM.
  */
 int vcm_place(struct vcm_iova_mapping *map)
 {
@@ -715,12 +753,18 @@ int vcm_place(struct vcm_iova_mapping *map)
 	if (unlikely(map->greedy)) {
 		if (!vcm_extra_allowed(map, limit))
 			return -ENOSPC;
+		if (map->astray && map->strict) {
+			atomic_long_inc(&vdev->nr_refused);
+			return -EOPNOTSUPP;
+		}
 		len = vcm_alone_len(map);
 	}
 
-	if (!narrow || map->packed)
+	if (unlikely(map->window))
+		ret = vcm_place_in_window(map);
+	else if (!narrow || map->packed)
 		ret = vcm_place_alone(vdev, map, len, narrow);
-	if (ret == -ENOSPC && narrow)
+	if (ret == -ENOSPC && narrow && !map->window)
 		ret = vcm_place_narrow(vdev, map);
 	if (!ret)
 		trace_vcm_iova_reserve(map);

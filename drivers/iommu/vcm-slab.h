@@ -5,8 +5,10 @@
 #ifndef _VCM_SLAB_H
 #define _VCM_SLAB_H
 
+#include <linux/device.h>
 #include <linux/dma-mapping.h>
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/rbtree.h>
 #include <linux/types.h>
 
@@ -33,6 +35,33 @@ void vcm_place_init(struct vcm_iova_mapping *map,
 		    const struct vcm_iova_policy *policy);
 int vcm_place(struct vcm_iova_mapping *map);
 void vcm_unplace(struct vcm_iova_mapping *map);
-u64 vcm_dma_boundary(struct device *dev);
+
+/**
+ * vcm_dma_limit - the last address that a device can have
+ * @dev: the device
+ *
+ * Context: Any.
+ * Return: the address.
+ */
+static inline u64 vcm_dma_limit(struct device *dev)
+{
+	return min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+}
+
+/**
+ * vcm_dma_boundary - what no DMA segment of a device may reach across
+ * @dev: the device
+ *
+ * Context: Any.
+ * Return: a power of two, of which no multiple is inside a segment, or 0 if
+ *	there is no such rule.
+ */
+static inline u64 vcm_dma_boundary(struct device *dev)
+{
+	u64 boundary = dma_get_seg_boundary(dev);
+
+	/* A mask of all ones is no boundary. */
+	return boundary < vcm_dma_limit(dev) ? boundary + 1 : 0;
+}
 
 #endif /* _VCM_SLAB_H */

@@ -19,6 +19,7 @@ struct rw_semaphore;
 struct vcm_iova_device;
 struct vcm_range;
 struct vcm_slab;
+struct vcm_window;
 
 /* Fail rather than map in a way that the policy does not allow. */
 #define VCM_IOVA_STRICT		BIT(0)
@@ -32,6 +33,8 @@ struct vcm_slab;
  *	lost otherwise
  * @guard: bytes behind the buffer that stay unmapped, rounded up to the page
  * @flags: VCM_IOVA_STRICT or 0
+ * @window: number of the window that the buffer is to be in, see
+ *	vcm_iova_add_window(), or 0. Where a device has no such window it does not hold
  *
  * A device gives a 16th of its addresses, and 1 GB at most, for a guard, and the
  * same for an alignment that is larger than the buffer with its guard, rounded
@@ -45,6 +48,7 @@ struct vcm_iova_policy {
 	u64 align;
 	u64 guard;
 	u32 flags;
+	u32 window;
 };
 
 /* What can be asked for: as much as five levels of page tables translate */
@@ -115,7 +119,7 @@ struct vcm_iova_piece {
  * @align: alignment that was asked for or chosen
  * @segs: DMA segments that the importer got
  * @degraded: the policy does not hold: more than one range of DMA addresses, a
- *	lesser alignment, no guard, or memory that is bounced
+ *	lesser alignment, no guard, not the window, or memory that is bounced
  *
  * To be read only. What follows @mapped means something while it is mapped, and
  * can be read by who keeps it from being unmapped; for others there is
@@ -145,6 +149,8 @@ struct vcm_iova_mapping {
 	bool packed;			/* the DMA API packs @need well */
 	bool greedy;			/* the policy asks for more than @len */
 	bool strict;			/* ... and nothing less will do */
+	bool astray;			/* not the window that the policy names */
+	struct vcm_window *window;	/* ... or this one, or NULL */
 
 	/* private: the table, of few entries or many, see vcm-table.c */
 	struct vcm_iova_limits limits;	/* ... that it was cut to */
@@ -182,6 +188,28 @@ struct vcm_iova_info {
 	unsigned int segs;
 	bool degraded;
 };
+
+/* What a window begins and ends at a multiple of */
+#define VCM_IOVA_WINDOW_UNIT	(PAGE_SIZE << 6)
+
+/* Windows of one device, at most */
+#define VCM_IOVA_WINDOWS_MAX	16
+
+/**
+ * struct vcm_iova_window - addresses of a device that are not for everybody
+ * @start: the first one, a multiple of VCM_IOVA_WINDOW_UNIT
+ * @len: how many, a multiple of VCM_IOVA_WINDOW_UNIT
+ * @number: for the buffers whose policy has this number in
+ *	&struct vcm_iova_policy.window, and only for them; 0: for none at all
+ */
+struct vcm_iova_window {
+	u64 start;
+	u64 len;
+	u32 number;
+};
+
+int vcm_iova_add_window(struct device *dev,
+			const struct vcm_iova_window *window);
 
 int vcm_iova_policy_check(const struct vcm_iova_policy *policy);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -181,17 +182,30 @@ static void print_buffer(const struct dma_heap_vcm_query *query)
 	printf("%-14s%llu\n", "runs", (unsigned long long)query->out_nr_runs);
 	print_policy(query->out_align, query->out_guard, query->out_flags,
 		     query->out_chunks[0].size);
+	if (query->out_window)
+		printf("%-14s%u\n", "window", query->out_window);
 }
 
 static const struct option options[] = {
 	{ "align", required_argument, NULL, 'a' },
 	{ "guard", required_argument, NULL, 'g' },
+	{ "window", required_argument, NULL, 'w' },
 	{ "chunks", required_argument, NULL, 'c' },
 	{ "strict", no_argument, NULL, 's' },
 	{ "name", required_argument, NULL, 'n' },
 	{ "hold", no_argument, NULL, 'h' },
 	{}
 };
+
+/* A number from 1 on */
+static uint32_t window_number(const char *text)
+{
+	unsigned long long number = strtoull(options_number("--window", text), NULL, 10);
+
+	if (!number || number > UINT32_MAX)
+		fail_use("--window '%s': a number from 1 to %u is possible", text, UINT32_MAX);
+	return number;
+}
 
 int command_alloc(int argc, char **argv)
 {
@@ -204,6 +218,7 @@ int command_alloc(int argc, char **argv)
 		switch (option) {
 		case 'a': alloc.align = options_size("--align", optarg); break;
 		case 'g': alloc.guard = options_size("--guard", optarg); break;
+		case 'w': alloc.window = window_number(optarg); break;
 		case 'c': alloc.chunk_sizes = options_sizes("--chunks", optarg); break;
 		case 's': alloc.flags |= DMA_HEAP_VCM_STRICT; break;
 		case 'n': alloc.name = (uintptr_t)optarg; break;

@@ -113,7 +113,7 @@ static void test_help(void)
 	check(run("help") == 0);
 	check_has("usage: vcmctl COMMAND");
 	check(run("--version") == 0);
-	check_has("version 2 of the interface");
+	check_has("version 3 of the interface");
 }
 
 /* However it is asked for, also where the rest is wrong, and without the heap. */
@@ -148,7 +148,7 @@ static void test_wrong_use(void)
 		"alloc -4K", "alloc 4KB", "alloc 1.5M", "alloc --align", "alloc --align=x 4K",
 		"alloc --chunks= 4K", "alloc --chunks=2M,,4K 4K", "alloc --chunks=2M,x 4K",
 		"alloc --chunks=3M 6M", "alloc --chunks=2M,96K 6M", "alloc --chunks=0 4K",
-		"alloc --nothing 4K", "alloc --strict=1 4K", "alloc 99999999999999999999",
+		"alloc --nothing 4K", "alloc --window=0 4K", "alloc --window=x 4K", "alloc --window=4294967296 4K", "alloc --strict=1 4K", "alloc 99999999999999999999",
 		"alloc 16777216T", "map", "map 1M 1M", "buffers more", "pool more", "pool --cap",
 		"iova more", "spaces more", "pool --cap=-1", "pool --cap=8M", "pool --cap=", "pool --low=x", "pool --drain=1",
 	};
@@ -249,7 +249,7 @@ static void test_sizes_both_ways(void)
 static void test_info(void)
 {
 	check(run("info") == 0);
-	check_has("version       2\n");
+	check_has("version       3\n");
 	check_has("2 MiB, 1 MiB, 64 KiB, 4 KiB\n");
 	check_has("length up to");
 	check_has("By default:");
@@ -275,6 +275,8 @@ static void test_alloc_options(void)
 	check_has("alignment     4 MiB\n");
 	check_has("guard         64 KiB\n");
 	check_has("strict        yes\n");
+	check(run("alloc --window=7 4K") == 0);
+	check_has("window        7\n");
 	check(run("alloc 33MiB --align 1M --guard 64KiB") == 0);
 	check_has("alignment     2 MiB, as its largest chunk (1 MiB was asked for)\n");
 	check_has("guard         64 KiB\n");

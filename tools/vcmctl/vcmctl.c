@@ -32,6 +32,7 @@ static const struct command {
 	  "\n"
 	  "  --align=SIZE        its addresses in devices are multiples of this\n"
 	  "  --guard=SIZE        bytes behind it that stay unmapped in devices\n"
+	  "  --window=NUMBER     it is in the window of that number, in devices that have it\n"
 	  CHUNKS
 	  "  --strict            no device may get it otherwise\n"
 	  "  --name=NAME         as 'vcmctl buffers' shows it\n"

@@ -82,11 +82,14 @@ static int vcm_alloc_args(const struct dma_heap_vcm_alloc *alloc,
 
 	if (alloc->fd_flags & ~DMA_HEAP_VALID_FD_FLAGS)
 		return -EOPNOTSUPP;
+	if (alloc->reserved)
+		return -EOPNOTSUPP;
 	args->fd_flags = alloc->fd_flags;
 
 	args->policy.align = alloc->align;
 	args->policy.guard = alloc->guard;
 	args->policy.flags = alloc->flags;
+	args->policy.window = alloc->window;
 	ret = vcm_iova_policy_check(&args->policy);
 	if (ret)
 		return ret;
@@ -188,6 +191,7 @@ static void vcm_query_fill(struct vcm_buffer *buffer,
 		.out_nr_runs = buffer->chunks.memory.nr_runs,
 		.attachments = query->attachments,
 		.nr_attachments = query->nr_attachments,
+		.out_window = buffer->policy.window,
 	};
 	vcm_query_chunks(&buffer->chunks, query);
 	vcm_query_attachments(buffer, query);

@@ -96,9 +96,9 @@
  * define DMA_HEAP_VCM_VERSION - version of the interface
  *
  * It is in &struct dma_heap_vcm_info.out_version. The second version has the list of
- * attachments in &struct dma_heap_vcm_query.
+ * attachments in &struct dma_heap_vcm_query, the third one windows.
  */
-#define DMA_HEAP_VCM_VERSION	2
+#define DMA_HEAP_VCM_VERSION	3
 
 /**
  * define DMA_HEAP_VCM_STRICT - flag of a buffer: its policy, or nothing
@@ -125,12 +125,21 @@
  * @fd_flags: O_CLOEXEC and an access mode, the DMA_HEAP_VALID_FD_FLAGS; with both
  *	bits of O_ACCMODE the fd is for neither reading nor writing, as with open()
  * @out_fd: the buffer
+ * @window: number of the window that the buffer is to be in, in the addresses of
+ *	devices that have windows, or 0
+ * @reserved: must be 0
+ *
+ * The first version ended with @out_fd.
  *
  * Where an IOMMU translates for a device, the buffer gets one range of the
  * device's addresses, aligned and guarded as asked for. The importer's call
  * fails with ENOSPC if there is no room, or if the guard is larger than a 16th
  * of what the device can address or than 1 GB, or if the alignment is, and also
  * larger than the buffer with its guard, rounded up to a power of two.
+ *
+ * A window is addresses that a device's driver or the administrator has kept for the
+ * buffers of its number. A buffer with that number is there or nowhere: ENOSPC. In a
+ * device that has no window of the number, its policy does not hold.
  *
  * Where no IOMMU does, the buffer gets what there is, see DMA_HEAP_VCM_STRICT.
  */
@@ -144,6 +153,8 @@ struct dma_heap_vcm_alloc {
 	__aligned_u64 name;
 	__u32 fd_flags;
 	__s32 out_fd;
+	__u32 window;
+	__u32 reserved;
 };
 
 /**
@@ -206,8 +217,11 @@ struct dma_heap_vcm_attachment {
  * @nr_attachments: entries that it has room for; then, how many are filled
  *	in. There are more devices where @out_nr_attachments is larger
  * @reserved: must be 0
+ * @out_window: as it was asked for
+ * @out_reserved: 0
  *
- * The first version, DMA_HEAP_VCM_VERSION 1, ended with @out_chunks.
+ * The first version, DMA_HEAP_VCM_VERSION 1, ended with @out_chunks, the second one with
+ * @reserved.
  */
 struct dma_heap_vcm_query {
 	__u32 size;
@@ -224,6 +238,8 @@ struct dma_heap_vcm_query {
 	__aligned_u64 attachments;
 	__u32 nr_attachments;
 	__u32 reserved;
+	__u32 out_window;
+	__u32 out_reserved;
 };
 
 /**

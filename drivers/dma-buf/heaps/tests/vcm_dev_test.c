@@ -714,7 +714,7 @@ static void info_tells_the_limits(struct kunit *test)
 
 	vcm_default_policy_get(&policy);
 	KUNIT_EXPECT_EQ(test, call(test, INFO, &info, sizeof(info)), 0);
-	KUNIT_EXPECT_EQ(test, info.out_version, 2);
+	KUNIT_EXPECT_EQ(test, info.out_version, 3);
 	KUNIT_EXPECT_EQ(test, info.out_flags, policy.flags);
 	KUNIT_EXPECT_EQ(test, info.out_align, policy.align);
 	KUNIT_EXPECT_EQ(test, info.out_guard, policy.guard);
