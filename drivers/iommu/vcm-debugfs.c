@@ -75,9 +75,10 @@ static void vcm_mapping_show(struct seq_file *s,
 		seq_printf(s, "  iova=0x%016llx", shown->info.iova);
 	else
 		seq_puts(s, "  iova=-");
-	seq_printf(s, " length=%zu align=%llu guard=%llu segs=%u alone=%d degraded=%d\n",
+	seq_printf(s, " length=%zu align=%llu guard=%llu before=%llu segs=%u alone=%d degraded=%d\n",
 		   shown->len, shown->info.align, shown->info.guard,
-		   shown->info.segs, shown->alone, shown->info.degraded);
+		   shown->info.guard_before, shown->info.segs, shown->alone,
+		   shown->info.degraded);
 }
 
 static void vcm_totals_show(struct seq_file *s, struct vcm_iova_device *vdev)

@@ -31,6 +31,7 @@
 
 #include "vcm-device.h"
 #include "vcm-mapping.h"
+#include "vcm-scratch.h"
 #include "vcm-slab.h"
 #include "vcm-table.h"
 
@@ -190,7 +191,8 @@ struct vcm_link {
 };
 
 static int vcm_link_run(struct vcm_iova_mapping *map, struct vcm_link *link,
-			phys_addr_t phys, size_t len)
+			phys_addr_t phys, size_t len,
+			enum dma_data_direction dir)
 {
 	lockdep_assert_held(&map->lock);
 
@@ -201,7 +203,7 @@ static int vcm_link_run(struct vcm_iova_mapping *map, struct vcm_link *link,
 
 		ret = dma_iova_link(map->vdev->dev, piece->state, phys,
 				    piece->offset + link->offset, part,
-				    map->dir, VCM_LINK_ATTRS);
+				    dir, VCM_LINK_ATTRS);
 		if (ret)
 			return ret;
 		phys += part;
@@ -225,7 +227,25 @@ static int vcm_link_runs(struct vcm_iova_mapping *map, struct vcm_link *link)
 	lockdep_assert_held(&map->lock);
 
 	for (; nr && !ret; nr--, run++)
-		ret = vcm_link_run(map, link, run->phys, run->len);
+		ret = vcm_link_run(map, link, run->phys, run->len, map->dir);
+	return ret;
+}
+
+/* @len bytes of zeroes, the same ones again and again, which no device can change */
+static int vcm_link_zeroes(struct vcm_iova_mapping *map, struct vcm_link *link,
+			   size_t len)
+{
+	int ret = 0;
+
+	lockdep_assert_held(&map->lock);
+
+	while (len && !ret) {
+		size_t part = min_t(size_t, len, VCM_SCRATCH_SIZE);
+
+		ret = vcm_link_run(map, link, vcm_scratch_phys(), part,
+				   DMA_TO_DEVICE);
+		len -= part;
+	}
 	return ret;
 }
 
@@ -269,7 +289,11 @@ static int vcm_link(struct vcm_iova_mapping *map)
 
 	lockdep_assert_held(&map->lock);
 
-	ret = vcm_link_runs(map, &link);
+	ret = vcm_link_zeroes(map, &link, map->front);
+	if (likely(!ret))
+		ret = vcm_link_runs(map, &link);
+	if (likely(!ret))
+		ret = vcm_link_zeroes(map, &link, map->back);
 	if (likely(!ret))
 		ret = vcm_link_sync(map);
 	if (unlikely(ret))
@@ -300,7 +324,8 @@ static int vcm_map_linked(struct vcm_iova_mapping *map)
 		return ret;
 
 	vcm_gate_enter(map->vdev);
-	if (map->nr_runs == 1 && map->nr_pieces == 1)
+	if (map->nr_runs == 1 && map->nr_pieces == 1 && !map->front &&
+	    !map->back)
 		ret = vcm_link_one(map);
 	else
 		ret = vcm_link(map);
@@ -327,9 +352,9 @@ static void vcm_unmap_linked(struct vcm_iova_mapping *map)
 	trace_vcm_iova_unlink(map);
 	vcm_gate_enter(map->vdev);
 	if (likely(map->nr_pieces == 1))
-		vcm_unlink_piece(map, map->pieces, map->len);
+		vcm_unlink_piece(map, map->pieces, map->pieces->len);
 	else
-		vcm_unlink(map, map->len);
+		vcm_unlink(map, map->front + map->len + map->back);
 	vcm_gate_leave(map->vdev);
 	vcm_unplace(map);
 }
@@ -425,7 +450,7 @@ static bool vcm_sgt_one_range(struct sg_table *sgt)
 
 static bool vcm_plain_keeps_policy(struct vcm_iova_mapping *map)
 {
-	return !map->guard && !map->astray &&
+	return !map->guard && !map->guard_before && !map->astray &&
 	       IS_ALIGNED(map->iova, map->align) &&
 	       vcm_sgt_one_range(&map->table) &&
 	       !vcm_sgt_bounced(map->vdev, &map->table);
@@ -618,17 +643,21 @@ static void vcm_mapping_leave(struct vcm_iova_mapping *map)
  * Context: Any.
  * Return: 0, -EOPNOTSUPP (unknown flag), -EDOM (alignment no power of two,
  *	below the page size or larger than any address space), -ERANGE (guard
- *	larger than any address space).
+ *	larger than any address space, or guards of zeroes larger than
+ *	VCM_IOVA_SCRATCH_MAX).
  */
 int vcm_iova_policy_check(const struct vcm_iova_policy *policy)
 {
-	if (policy->flags & ~VCM_IOVA_STRICT)
+	u64 most = policy->flags & VCM_IOVA_SCRATCH ? VCM_IOVA_SCRATCH_MAX :
+						      VCM_IOVA_SPACE_MAX;
+
+	if (policy->flags & ~(VCM_IOVA_STRICT | VCM_IOVA_SCRATCH))
 		return -EOPNOTSUPP;
 	if (policy->align && (policy->align & (policy->align - 1) ||
 			      policy->align < PAGE_SIZE ||
 			      policy->align > VCM_IOVA_SPACE_MAX))
 		return -EDOM;
-	if (policy->guard > VCM_IOVA_SPACE_MAX)
+	if (policy->guard > most || policy->guard_before > most)
 		return -ERANGE;
 	return 0;
 }
@@ -673,6 +702,11 @@ VISIBLE_IF_KUNIT int vcm_mapping_attach(struct vcm_iova_mapping *map,
 	map->alone = 0;
 	map->range = NULL;
 	map->iova = 0;
+	if (policy->flags & VCM_IOVA_SCRATCH) {
+		ret = vcm_scratch_need();
+		if (ret)
+			goto put_device;
+	}
 	ret = vcm_table_init(map);
 	if (ret)
 		goto put_device;
@@ -861,6 +895,7 @@ bool vcm_iova_get_info(struct vcm_iova_mapping *map, struct vcm_iova_info *info)
 			.iova = map->iova,
 			.align = map->align,
 			.guard = map->guard,
+			.guard_before = map->guard_before,
 			.segs = map->segs,
 			.degraded = map->degraded,
 		};

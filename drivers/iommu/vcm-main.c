@@ -9,6 +9,7 @@
 #include "vcm-debugfs.h"
 #include "vcm-device.h"
 #include "vcm-gone.h"
+#include "vcm-scratch.h"
 #include "vcm-wanted.h"
 
 static struct dentry *vcm_debugfs_dir;
@@ -44,6 +45,7 @@ static void __exit vcm_iova_exit(void)
 	vcm_gone_exit();
 	vcm_devices_exit();
 	vcm_wanted_exit();
+	vcm_scratch_exit();
 }
 
 /* Built in, the module has to be ready before the heaps are. */

@@ -312,7 +312,8 @@ static unsigned long vcm_taken_collect(struct vcm_iova_device *vdev,
 						 window->args.len };
 	hlist_for_each_entry(map, &vdev->mappings, node) {
 		/* Whoever maps them has locks of their own. */
-		u64 start = data_race(map->iova), len = data_race(map->taken);
+		u64 start = data_race(map->iova) - map->lead;
+		u64 len = data_race(map->taken);
 
 		/* A window is in it as a whole. */
 		if (len && n < max && !map->window)
@@ -476,11 +477,20 @@ static unsigned int vcm_count_pieces(struct vcm_slab *slab, u64 addr, u64 len)
 	return nr;
 }
 
-/* Note which part of the buffer is in which slab. */
+/* The slab that @addr is in, from @slab on */
+static struct vcm_slab *vcm_slab_at(struct vcm_slab *slab, u64 addr)
+{
+	while (addr - vcm_slab_start(slab) >= vcm_slab_len(slab))
+		slab = vcm_slab_next(slab);
+	return slab;
+}
+
+/* Note which part of what is linked is in which slab. */
 static int vcm_cut_pieces(struct vcm_iova_mapping *map)
 {
-	struct vcm_slab *slab = map->slab;
-	u64 at = map->iova, left = map->len;
+	u64 at = map->iova - map->front;
+	u64 left = map->front + map->len + map->back;
+	struct vcm_slab *slab = vcm_slab_at(map->slab, at);
 	unsigned int nr = vcm_count_pieces(slab, at, left);
 	struct vcm_iova_piece *piece;
 
@@ -506,7 +516,10 @@ static int vcm_cut_pieces(struct vcm_iova_mapping *map)
 /* What a mapping alone is: one piece in a reservation of its own. */
 static void vcm_pieces_init(struct vcm_iova_mapping *map)
 {
-	map->piece = (struct vcm_iova_piece){ &map->own, 0, map->len };
+	map->piece = (struct vcm_iova_piece){
+		&map->own, map->lead - map->front,
+		map->front + map->len + map->back,
+	};
 	map->pieces = &map->piece;
 	map->nr_pieces = 1;
 }
@@ -522,7 +535,7 @@ static void vcm_pieces_reset(struct vcm_iova_mapping *map)
 static void vcm_unplace_slabs(struct vcm_iova_device *vdev,
 			      struct vcm_iova_mapping *map)
 {
-	u64 last = map->iova + map->need - 1;
+	u64 last = map->iova - map->lead + map->need - 1;
 
 	lockdep_assert_held(&vdev->lock);
 
@@ -543,7 +556,7 @@ static int vcm_place_at(struct vcm_iova_device *vdev,
 	lockdep_assert_held(&vdev->lock);
 
 	map->range = range;
-	map->iova = range->start;
+	map->iova = range->start + map->lead;
 	map->slab = slab;
 	ret = vcm_cut_pieces(map);
 	if (ret)
@@ -623,7 +636,7 @@ static int vcm_place_alone(struct vcm_iova_device *vdev,
 
 	if (!dma_iova_try_alloc(vdev->dev, &map->own, 0, len))
 		return -ENOSPC;
-	map->iova = map->own.addr;
+	map->iova = map->own.addr + map->lead;
 	map->taken = len;
 	if (narrow) {
 		map->alone = len;
@@ -637,7 +650,7 @@ static bool vcm_extra_allowed(const struct vcm_iova_mapping *map, u64 limit)
 {
 	u64 extra = min(limit / VCM_EXTRA_PART + 1, VCM_EXTRA_MAX);
 
-	return map->guard <= extra &&
+	return map->guard + map->lead <= extra &&
 	       (map->align <= extra || map->align / 2 < map->need) &&
 	       map->need <= VCM_LEN_MAX && map->align <= VCM_LEN_MAX;
 }
@@ -699,6 +712,37 @@ static u64 vcm_tight_align(const struct vcm_iova_mapping *map, u64 align)
 	return align;
 }
 
+/*
+ * What is before the buffer takes as much as the alignment, and no segment boundary
+ * may come to be in a segment by it.
+ */
+static void vcm_guards_init(struct vcm_iova_mapping *map,
+			    const struct vcm_iova_policy *policy)
+{
+	u64 boundary = vcm_dma_boundary(map->vdev->dev);
+	bool scratch = policy->flags & VCM_IOVA_SCRATCH;
+
+	map->guard = PAGE_ALIGN(policy->guard);
+	map->guard_before = PAGE_ALIGN(policy->guard_before);
+	map->front = scratch ? map->guard_before : 0;
+	map->back = scratch ? map->guard : 0;
+	map->lead = ALIGN(map->guard_before, map->wide_align);
+	map->need = map->lead + map->len + map->guard;
+	if (map->lead && boundary && map->need > boundary) {
+		map->lead = ALIGN(map->lead, boundary);
+		map->need = map->lead + map->len + map->guard;
+	}
+}
+
+/* The boundary may have come later. */
+static bool vcm_lead_allowed(const struct vcm_iova_mapping *map)
+{
+	u64 boundary = vcm_dma_boundary(map->vdev->dev);
+
+	return !map->lead || !boundary || map->need <= boundary ||
+	       IS_ALIGNED(map->lead, boundary);
+}
+
 /**
  * vcm_place_init - find out what there is to know before a buffer is placed
  * @map: the buffer, with its table
@@ -714,15 +758,14 @@ void vcm_place_init(struct vcm_iova_mapping *map,
 
 	if (unlikely(map->vdev->rules.anywhere))
 		policy = &none;
-	map->guard = PAGE_ALIGN(policy->guard);
-	map->need = map->len + map->guard;
 	map->wide_align = max(policy->align, align);
+	vcm_guards_init(map, policy);
 	map->narrow_align = max(policy->align, vcm_tight_align(map, align));
 	map->strict = policy->flags & VCM_IOVA_STRICT;
 	map->window = vcm_window_find(map->vdev, policy->window);
 	map->astray = policy->window && !map->window;
 	map->packed = vcm_is_packed(map->need, map->narrow_align);
-	map->greedy = map->guard || map->wide_align / 2 >= map->need ||
+	map->greedy = map->guard || map->lead || map->wide_align / 2 >= map->need ||
 		      map->need > VCM_LEN_MAX || policy->window;
 	vcm_pieces_init(map);
 }
@@ -751,7 +794,7 @@ int vcm_place(struct vcm_iova_mapping *map)
 	if (map->need - 1 > limit || map->align - 1 > limit)
 		return -ENOSPC;
 	if (unlikely(map->greedy)) {
-		if (!vcm_extra_allowed(map, limit))
+		if (!vcm_extra_allowed(map, limit) || !vcm_lead_allowed(map))
 			return -ENOSPC;
 		if (map->astray && map->strict) {
 			atomic_long_inc(&vdev->nr_refused);

@@ -24,6 +24,12 @@ struct vcm_window;
 /* Fail rather than map in a way that the policy does not allow. */
 #define VCM_IOVA_STRICT		BIT(0)
 
+/* The guards read as zeroes; to write there is not possible. */
+#define VCM_IOVA_SCRATCH	BIT(1)
+
+/* The longest guard that can be so, in all */
+#define VCM_IOVA_SCRATCH_MAX	0x1000000
+
 /**
  * struct vcm_iova_policy - where a buffer goes in a device's address space
  * @align: bytes, a power of two of at least the page size: the DMA address of
@@ -32,9 +38,11 @@ struct vcm_window;
  *	address bits if more than a twentieth of the buffer's length would be
  *	lost otherwise
  * @guard: bytes behind the buffer that stay unmapped, rounded up to the page
- * @flags: VCM_IOVA_STRICT or 0
+ * @flags: VCM_IOVA_STRICT, VCM_IOVA_SCRATCH
  * @window: number of the window that the buffer is to be in, see
  *	vcm_iova_add_window(), or 0. Where a device has no such window it does not hold
+ * @guard_before: bytes before the buffer that stay unmapped, rounded up to the page;
+ *	it takes as many addresses as the alignment at least
  *
  * A device gives a 16th of its addresses, and 1 GB at most, for a guard, and the
  * same for an alignment that is larger than the buffer with its guard, rounded
@@ -49,6 +57,7 @@ struct vcm_iova_policy {
 	u64 guard;
 	u32 flags;
 	u32 window;
+	u64 guard_before;
 };
 
 /* What can be asked for: as much as five levels of page tables translate */
@@ -110,7 +119,8 @@ struct vcm_iova_piece {
  * @table: the buffer in segments that suit the device; while mapped, also the
  *	DMA addresses
  * @len: bytes
- * @guard: bytes behind the buffer that are kept unmapped
+ * @guard: bytes behind the buffer that are kept unmapped, or are zeroes
+ * @guard_before: ... and before it
  * @translated: DMA addresses are IOVAs; if not, they are physical addresses,
  *	which must not be shown to anybody
  * @mapped: it was mapped, and not unmapped yet. If the device has gone
@@ -129,6 +139,7 @@ struct vcm_iova_mapping {
 	struct sg_table table;
 	size_t len;
 	u64 guard;
+	u64 guard_before;
 	bool translated;
 	bool mapped;
 	bool degraded;
@@ -142,7 +153,10 @@ struct vcm_iova_mapping {
 	const struct vcm_iova_run *runs;	/* the exporter's, @len bytes */
 	unsigned long nr_runs;
 	gfp_t gfp;			/* ... that @table was allocated with */
-	u64 need;			/* @len and @guard; U64_MAX: too much */
+	u64 need;			/* @lead, @len and @guard */
+	u64 lead;			/* addresses before @iova, with @guard_before */
+	size_t front;			/* bytes of zeroes linked before the buffer */
+	size_t back;			/* ... and behind it */
 	u64 wide_align;			/* @align where there is much room */
 	u64 narrow_align;		/* ... where there is not */
 	bool needs_sync;		/* the CPU's caches are not the device's */
@@ -162,7 +176,7 @@ struct vcm_iova_mapping {
 	bool live;			/* the device can reach the memory */
 	bool linked;			/* ... by dma_iova_link() */
 	enum dma_data_direction dir;
-	u64 taken;			/* addresses from @iova on, or 0 */
+	u64 taken;			/* addresses from @lead before @iova on, or 0 */
 	u64 alone;			/* ... of a narrow device, in @own */
 	struct dma_iova_state own;	/* a reservation for this one, or */
 	struct vcm_range *range;	/* ... a part of the slabs */
@@ -177,7 +191,8 @@ struct vcm_iova_mapping {
  * struct vcm_iova_info - how a buffer is mapped
  * @iova: DMA address of the first byte
  * @align: alignment that was asked for or chosen
- * @guard: bytes behind the buffer that are kept unmapped
+ * @guard: bytes behind the buffer that are kept unmapped, or are zeroes
+ * @guard_before: ... and before it
  * @segs: DMA segments that the importer got
  * @degraded: the policy does not hold
  */
@@ -185,6 +200,7 @@ struct vcm_iova_info {
 	u64 iova;
 	u64 align;
 	u64 guard;
+	u64 guard_before;
 	unsigned int segs;
 	bool degraded;
 };

@@ -182,6 +182,10 @@ static void print_buffer(const struct dma_heap_vcm_query *query)
 	printf("%-14s%llu\n", "runs", (unsigned long long)query->out_nr_runs);
 	print_policy(query->out_align, query->out_guard, query->out_flags,
 		     query->out_chunks[0].size);
+	if (query->out_guard_before)
+		print_size("guard before", query->out_guard_before);
+	if (query->out_flags & DMA_HEAP_VCM_SCRATCH)
+		puts("guards        zeroes");
 	if (query->out_window)
 		printf("%-14s%u\n", "window", query->out_window);
 }
@@ -189,6 +193,8 @@ static void print_buffer(const struct dma_heap_vcm_query *query)
 static const struct option options[] = {
 	{ "align", required_argument, NULL, 'a' },
 	{ "guard", required_argument, NULL, 'g' },
+	{ "guard-before", required_argument, NULL, 'b' },
+	{ "scratch", no_argument, NULL, 'z' },
 	{ "window", required_argument, NULL, 'w' },
 	{ "chunks", required_argument, NULL, 'c' },
 	{ "strict", no_argument, NULL, 's' },
@@ -218,6 +224,8 @@ int command_alloc(int argc, char **argv)
 		switch (option) {
 		case 'a': alloc.align = options_size("--align", optarg); break;
 		case 'g': alloc.guard = options_size("--guard", optarg); break;
+		case 'b': alloc.guard_before = options_size("--guard-before", optarg); break;
+		case 'z': alloc.flags |= DMA_HEAP_VCM_SCRATCH; break;
 		case 'w': alloc.window = window_number(optarg); break;
 		case 'c': alloc.chunk_sizes = options_sizes("--chunks", optarg); break;
 		case 's': alloc.flags |= DMA_HEAP_VCM_STRICT; break;

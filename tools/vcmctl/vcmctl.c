@@ -32,6 +32,8 @@ static const struct command {
 	  "\n"
 	  "  --align=SIZE        its addresses in devices are multiples of this\n"
 	  "  --guard=SIZE        bytes behind it that stay unmapped in devices\n"
+	  "  --guard-before=SIZE ... and before it\n"
+	  "  --scratch           devices read zeroes there instead\n"
 	  "  --window=NUMBER     it is in the window of that number, in devices that have it\n"
 	  CHUNKS
 	  "  --strict            no device may get it otherwise\n"

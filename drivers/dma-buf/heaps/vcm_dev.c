@@ -32,6 +32,7 @@
 #include "vcm_policy.h"
 
 static_assert(DMA_HEAP_VCM_STRICT == VCM_IOVA_STRICT);
+static_assert(DMA_HEAP_VCM_SCRATCH == VCM_IOVA_SCRATCH);
 static_assert(DMA_HEAP_VCM_NR_CHUNK_SIZES == VCM_NR_CHUNK_SIZES);
 static_assert(DMA_HEAP_VCM_NAME_LEN == DMA_BUF_NAME_LEN);
 
@@ -90,6 +91,7 @@ static int vcm_alloc_args(const struct dma_heap_vcm_alloc *alloc,
 	args->policy.guard = alloc->guard;
 	args->policy.flags = alloc->flags;
 	args->policy.window = alloc->window;
+	args->policy.guard_before = alloc->guard_before;
 	ret = vcm_iova_policy_check(&args->policy);
 	if (ret)
 		return ret;
@@ -192,6 +194,7 @@ static void vcm_query_fill(struct vcm_buffer *buffer,
 		.attachments = query->attachments,
 		.nr_attachments = query->nr_attachments,
 		.out_window = buffer->policy.window,
+		.out_guard_before = buffer->policy.guard_before,
 	};
 	vcm_query_chunks(&buffer->chunks, query);
 	vcm_query_attachments(buffer, query);
@@ -215,6 +218,7 @@ static void vcm_query_attachment(struct vcm_buffer *buffer,
 	}
 	out->align = info.align;
 	out->guard = info.guard;
+	out->guard_before = info.guard_before;
 }
 
 /*

@@ -48,7 +48,8 @@ struct policy_case {
 static const struct policy_case policy_cases[] = {
 	{ "nothing asked for", {}, 0 },
 	{ "strict", { .flags = VCM_IOVA_STRICT }, 0 },
-	{ "unknown flag", { .flags = 2 }, -EOPNOTSUPP },
+	{ "zeroes", { .flags = VCM_IOVA_SCRATCH }, 0 },
+	{ "unknown flag", { .flags = BIT(20) }, -EOPNOTSUPP },
 	{ "highest flag", { .flags = BIT(31) }, -EOPNOTSUPP },
 	{ "page", { .align = PAGE_SIZE }, 0 },
 	{ "less than a page", { .align = PAGE_SIZE / 2 }, -EDOM },
@@ -62,7 +63,18 @@ static const struct policy_case policy_cases[] = {
 	{ "largest guard", { .guard = VCM_IOVA_SPACE_MAX }, 0 },
 	{ "too large guard", { .guard = VCM_IOVA_SPACE_MAX + 1 }, -ERANGE },
 	{ "all of guard", { .guard = U64_MAX }, -ERANGE },
-	{ "flag before alignment", { .flags = 2, .align = 3 }, -EOPNOTSUPP },
+	{ "too large guard before", { .guard_before = VCM_IOVA_SPACE_MAX + 1 },
+	  -ERANGE },
+	{ "most zeroes", { .flags = VCM_IOVA_SCRATCH,
+			   .guard = VCM_IOVA_SCRATCH_MAX,
+			   .guard_before = VCM_IOVA_SCRATCH_MAX }, 0 },
+	{ "too many zeroes", { .flags = VCM_IOVA_SCRATCH,
+			       .guard = VCM_IOVA_SCRATCH_MAX + 1 }, -ERANGE },
+	{ "too many zeroes before", { .flags = VCM_IOVA_SCRATCH,
+				      .guard_before = VCM_IOVA_SCRATCH_MAX + 1 },
+	  -ERANGE },
+	{ "flag before alignment", { .flags = BIT(20), .align = 3 },
+	  -EOPNOTSUPP },
 	{ "alignment before guard", { .align = 3, .guard = U64_MAX }, -EDOM },
 };
 
@@ -490,6 +502,145 @@ static void a_guard_stays_unmapped(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(maps); i++)
 		vcm_test_unmap(&maps[i]);
 	check_empty(test, vdev, sgts[0]);
+	vcm_iova_put(vdev);
+}
+
+/* Whether all @len bytes from @iova on are unmapped, or lead to zeroes. */
+static void check_guard(struct kunit *test, struct vcm_iova_device *vdev,
+			u64 iova, u64 len, bool zeroes)
+{
+	u64 off;
+
+	for (off = 0; off < len; off += PAGE_SIZE) {
+		phys_addr_t phys = vcm_fake_phys(vdev->dev, iova + off);
+
+		KUNIT_EXPECT_EQ(test, !!phys, zeroes);
+		if (phys)
+			KUNIT_EXPECT_PTR_EQ(test,
+					    memchr_inv(phys_to_virt(phys), 0,
+						       PAGE_SIZE), NULL);
+	}
+}
+
+static void check_guards(struct kunit *test, struct vcm_iova_device *vdev,
+			 struct sg_table *sgt,
+			 const struct vcm_iova_policy *policy)
+{
+	bool zeroes = policy->flags & VCM_IOVA_SCRATCH;
+	struct vcm_iova_mapping maps[3];
+	struct scatterlist *sg;
+	int i, j;
+	u64 at;
+
+	for (i = 0; i < ARRAY_SIZE(maps); i++)
+		KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt, DMA_BIDIRECTIONAL,
+						   policy, &maps[i]), 0);
+	for (i = 0; i < ARRAY_SIZE(maps); i++) {
+		struct vcm_iova_mapping *map = &maps[i];
+
+		KUNIT_EXPECT_TRUE(test, IS_ALIGNED(map->iova, map->align));
+		KUNIT_EXPECT_EQ(test, map->guard_before, policy->guard_before);
+		check_guard(test, vdev, map->iova - map->guard_before,
+			    map->guard_before, zeroes);
+		check_guard(test, vdev, map->iova + map->len, map->guard, zeroes);
+		check_segs(test, vdev, map);
+		at = map->iova;
+		for_each_sgtable_sg(sgt, sg, j) {
+			KUNIT_EXPECT_EQ(test, vcm_fake_phys(vdev->dev, at),
+					sg_phys(sg));
+			at += sg->length;
+			KUNIT_EXPECT_EQ(test, vcm_fake_phys(vdev->dev, at - 1),
+					sg_phys(sg) + sg->length - 1);
+		}
+	}
+	for (i = 0; i < ARRAY_SIZE(maps); i++)
+		vcm_test_unmap(&maps[i]);
+	check_empty(test, vdev, sgt);
+}
+
+static const struct vcm_iova_policy guard_policies[] = {
+	{ .guard_before = PAGE_SIZE },
+	{ .guard_before = SZ_128K, .guard = SZ_64K },
+	{ .guard = SZ_64K, .flags = VCM_IOVA_SCRATCH },
+	{ .guard_before = SZ_64K, .flags = VCM_IOVA_SCRATCH },
+	{ .guard_before = SZ_128K + PAGE_SIZE, .guard = SZ_2M + PAGE_SIZE,
+	  .flags = VCM_IOVA_SCRATCH },
+};
+
+static void guards_are_where_they_were_asked_for(struct kunit *test)
+{
+	static const u64 masks[] = { WIDE, DMA_BIT_MASK(32), NARROW };
+	static const size_t lens[] = { PAGE_SIZE, SZ_1M, 3 * SZ_1M + SZ_64K };
+	int i, j, k;
+
+	for (i = 0; i < ARRAY_SIZE(masks); i++) {
+		struct vcm_iova_device *vdev = new_masked(test, masks[i]);
+
+		for (j = 0; j < ARRAY_SIZE(lens); j++)
+			for (k = 0; k < ARRAY_SIZE(guard_policies); k++)
+				check_guards(test, vdev,
+					     new_buffer(test, lens[j]),
+					     &guard_policies[k]);
+		vcm_iova_put(vdev);
+	}
+}
+
+static void a_guard_before_leaves_segments_whole(struct kunit *test)
+{
+	const struct vcm_fake_args args = {
+		.mask = WIDE, .boundary = SZ_64K - 1,
+	};
+	struct vcm_iova_device *vdev = new_vdev(test, &args);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(guard_policies); i++) {
+		check_guards(test, vdev, new_table(test, 1, 0, SZ_64K - SZ_8K),
+			     &guard_policies[i]);
+		check_guards(test, vdev, new_table(test, 1, 0, SZ_128K),
+			     &guard_policies[i]);
+	}
+	vcm_iova_put(vdev);
+}
+
+static void nobody_writes_zeroes(struct kunit *test)
+{
+	const struct vcm_iova_policy policy = {
+		.guard = PAGE_SIZE, .flags = VCM_IOVA_SCRATCH,
+	};
+	struct vcm_iova_device *vdev = new_masked(test, WIDE);
+	struct sg_table *sgt = new_buffer(test, SZ_64K);
+	struct vcm_iova_mapping map;
+
+	KUNIT_ASSERT_EQ(test, vcm_test_map(vdev, sgt, DMA_FROM_DEVICE, &policy,
+					   &map), 0);
+	KUNIT_EXPECT_TRUE(test, vcm_fake_iommu.calls[0].prot & IOMMU_WRITE);
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_maps, 2);
+	KUNIT_EXPECT_FALSE(test, vcm_fake_iommu.calls[1].prot & IOMMU_WRITE);
+	KUNIT_EXPECT_TRUE(test, vcm_fake_iommu.calls[1].prot & IOMMU_READ);
+	vcm_test_unmap(&map);
+	check_empty(test, vdev, sgt);
+	vcm_iova_put(vdev);
+}
+
+static void zeroes_that_cannot_be_mapped_leave_nothing(struct kunit *test)
+{
+	const struct vcm_iova_policy *policy = &guard_policies[4];
+	struct vcm_iova_device *vdev = new_masked(test, NARROW);
+	struct sg_table *sgt = new_buffer(test, 3 * SZ_1M);
+	struct vcm_iova_mapping map;
+	unsigned int n = 0;
+	int ret;
+
+	do {
+		vcm_fake_iommu.fail_map = ++n;
+		ret = vcm_test_map(vdev, sgt, DMA_TO_DEVICE, policy, &map);
+		if (ret)
+			check_empty(test, vdev, sgt);
+	} while (ret && n < 1000);
+	vcm_fake_iommu.fail_map = 0;
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_GT(test, n, 10);
+	vcm_test_unmap(&map);
 	vcm_iova_put(vdev);
 }
 
@@ -1896,6 +2047,10 @@ static struct kunit_case iova_test_cases[] = {
 	KUNIT_CASE(a_rule_for_a_device_holds_where_room_is_scarce),
 	KUNIT_CASE(rules_are_made_once),
 	KUNIT_CASE(a_guard_stays_unmapped),
+	KUNIT_CASE(guards_are_where_they_were_asked_for),
+	KUNIT_CASE(a_guard_before_leaves_segments_whole),
+	KUNIT_CASE(nobody_writes_zeroes),
+	KUNIT_CASE(zeroes_that_cannot_be_mapped_leave_nothing),
 	KUNIT_CASE(a_run_is_mapped_by_one_call),
 	KUNIT_CASE(unmapping_forgets_at_once),
 	KUNIT_CASE(the_direction_is_the_permission),

@@ -40,7 +40,8 @@
  * EDOM: the alignment is no power of two, smaller than a page, or larger than
  * &struct dma_heap_vcm_info.out_align_max.
  *
- * ERANGE: the guard is larger than &struct dma_heap_vcm_info.out_guard_max.
+ * ERANGE: a guard is larger than &struct dma_heap_vcm_info.out_guard_max, or larger than
+ * 16 MB with DMA_HEAP_VCM_SCRATCH.
  *
  * ENAMETOOLONG: the name has more than DMA_HEAP_VCM_NAME_LEN - 1 bytes.
  *
@@ -96,7 +97,8 @@
  * define DMA_HEAP_VCM_VERSION - version of the interface
  *
  * It is in &struct dma_heap_vcm_info.out_version. The second version has the list of
- * attachments in &struct dma_heap_vcm_query, the third one windows.
+ * attachments in &struct dma_heap_vcm_query, the third one windows, guards before a buffer
+ * and guards that are zeroes.
  */
 #define DMA_HEAP_VCM_VERSION	3
 
@@ -109,9 +111,18 @@
 #define DMA_HEAP_VCM_STRICT	(1U << 0)
 
 /**
+ * define DMA_HEAP_VCM_SCRATCH - flag of a buffer: its guards can be read
+ *
+ * The guards are zeroes, for devices that fetch beyond the end of what they were told
+ * to. No device can write there: that faults, as in a guard that is unmapped. Both
+ * guards are 16 MB long at most.
+ */
+#define DMA_HEAP_VCM_SCRATCH	(1U << 1)
+
+/**
  * struct dma_heap_vcm_alloc - DMA_HEAP_VCM_IOCTL_ALLOC
  * @size: sizeof(struct dma_heap_vcm_alloc)
- * @flags: DMA_HEAP_VCM_STRICT or 0
+ * @flags: DMA_HEAP_VCM_STRICT, DMA_HEAP_VCM_SCRATCH
  * @length: bytes; rounded up to the page
  * @chunk_sizes: OR of the chunk sizes that the buffer may be made of, of
  *	those in &struct dma_heap_vcm_info.out_chunk_sizes; 0 for all
@@ -128,12 +139,14 @@
  * @window: number of the window that the buffer is to be in, in the addresses of
  *	devices that have windows, or 0
  * @reserved: must be 0
+ * @guard_before: bytes before the buffer that stay unmapped, rounded up to the page;
+ *	it takes as many addresses as the alignment at least
  *
  * The first version ended with @out_fd.
  *
  * Where an IOMMU translates for a device, the buffer gets one range of the
  * device's addresses, aligned and guarded as asked for. The importer's call
- * fails with ENOSPC if there is no room, or if the guard is larger than a 16th
+ * fails with ENOSPC if there is no room, or if the guards are larger than a 16th
  * of what the device can address or than 1 GB, or if the alignment is, and also
  * larger than the buffer with its guard, rounded up to a power of two.
  *
@@ -155,6 +168,7 @@ struct dma_heap_vcm_alloc {
 	__s32 out_fd;
 	__u32 window;
 	__u32 reserved;
+	__aligned_u64 guard_before;
 };
 
 /**
@@ -184,9 +198,9 @@ struct dma_heap_vcm_chunks {
  * @nr_segs: adjacent ranges of addresses that its driver got
  * @align: the address is a multiple of it: what was asked for, or the largest
  *	chunk's size where that is more; 0 with DMA_HEAP_VCM_DEGRADED
- * @guard: bytes behind the buffer that stay unmapped; 0 with
+ * @guard: bytes behind the buffer that stay unmapped, or are zeroes; 0 with
  *	DMA_HEAP_VCM_DEGRADED
- * @reserved: 0
+ * @guard_before: ... and before it
  *
  * Addresses are not shown: a device takes them from anybody who can talk to it.
  */
@@ -195,7 +209,7 @@ struct dma_heap_vcm_attachment {
 	__u32 nr_segs;
 	__aligned_u64 align;
 	__aligned_u64 guard;
-	__aligned_u64 reserved;
+	__aligned_u64 guard_before;
 };
 
 /**
@@ -219,6 +233,7 @@ struct dma_heap_vcm_attachment {
  * @reserved: must be 0
  * @out_window: as it was asked for
  * @out_reserved: 0
+ * @out_guard_before: as it was asked for
  *
  * The first version, DMA_HEAP_VCM_VERSION 1, ended with @out_chunks, the second one with
  * @reserved.
@@ -240,6 +255,7 @@ struct dma_heap_vcm_query {
 	__u32 reserved;
 	__u32 out_window;
 	__u32 out_reserved;
+	__aligned_u64 out_guard_before;
 };
 
 /**

@@ -21,6 +21,7 @@ static void parse_mapping(const char *line, struct vcm_iova_mapping *mapping)
 	mapping->length = vcm_debugfs_field(line, " length=");
 	mapping->align = vcm_debugfs_field(line, " align=");
 	mapping->guard = vcm_debugfs_field(line, " guard=");
+	mapping->before = vcm_debugfs_field(line, " before=");
 	mapping->segs = vcm_debugfs_field(line, " segs=");
 	mapping->alone = vcm_debugfs_field(line, " alone=");
 	mapping->degraded = vcm_debugfs_field(line, " degraded=");

@@ -18,6 +18,7 @@ struct vcm_iova_mapping {
 	uint64_t length;	/* bytes in the buffer */
 	uint64_t align;		/* alignment that was asked for or chosen */
 	uint64_t guard;		/* bytes kept free behind the buffer */
+	uint64_t before;	/* ... and before it */
 	unsigned int segs;	/* DMA segments */
 	bool alone;		/* not in a slab */
 	bool degraded;		/* not as the policy wants it */

@@ -218,7 +218,7 @@ static const struct alloc_case alloc_cases[] = {
 	{ "a byte", { .length = 1 }, 0 },
 	{ "a page", { .length = PAGE_SIZE }, 0 },
 	{ "flag", { .length = PAGE_SIZE, .flags = DMA_HEAP_VCM_STRICT }, 0 },
-	{ "unknown flag", { .length = PAGE_SIZE, .flags = 2 }, -EOPNOTSUPP },
+	{ "unknown flag", { .length = PAGE_SIZE, .flags = 1U << 20 }, -EOPNOTSUPP },
 	{ "highest flag", { .length = PAGE_SIZE, .flags = BIT(31) },
 	  -EOPNOTSUPP },
 	{ "fd flags", { .length = PAGE_SIZE, .fd_flags = O_RDWR | O_CLOEXEC },
@@ -615,7 +615,7 @@ static void importers_are_listed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, list[1].nr_segs, 1);
 	KUNIT_EXPECT_EQ(test, list[1].align, 0);
 	KUNIT_EXPECT_EQ(test, list[1].guard, 0);
-	KUNIT_EXPECT_EQ(test, list[1].reserved, 0);
+	KUNIT_EXPECT_EQ(test, list[1].guard_before, 0);
 	KUNIT_EXPECT_EQ(test, list[2].flags, 0x5a5a5a5a);
 
 	/* No more than there is room for, and all are counted. */
