@@ -103,8 +103,8 @@ static struct vcm_iova_device *vcm_device_create(struct device *dev)
 	vdev->linked = merge && merge < PAGE_SIZE;
 	vdev->coherent = dev_is_dma_coherent(dev);
 	vdev->domain = vcm_dma_domain(dev);
-	vdev->kept = vcm_dma_owned(dev);
-	if (!vdev->kept)
+	vdev->idle_refs = vcm_dma_owned(dev);
+	if (!vdev->idle_refs)
 		set_bit(VCM_DEVICE_UNOWNED, &vdev->special);
 	if (vcm_window_is_wanted(dev))
 		set_bit(VCM_DEVICE_WINDOWLESS, &vdev->special);
@@ -188,7 +188,7 @@ struct vcm_iova_device *vcm_device_find_going(struct device *dev)
 
 static bool vcm_device_used(const struct vcm_iova_device *vdev)
 {
-	return kref_read(&vdev->ref) > vdev->kept;
+	return kref_read(&vdev->ref) > vdev->idle_refs;
 }
 
 /**
@@ -243,7 +243,7 @@ void vcm_device_forget(struct vcm_iova_device *vdev)
 	found = !hlist_unhashed(&vdev->node);
 	vcm_device_unhash(vdev);
 	mutex_unlock(&vcm_devices_lock);
-	if (found && vdev->kept)
+	if (found && vdev->idle_refs)
 		vcm_iova_put(vdev);
 }
 
@@ -500,7 +500,7 @@ static struct vcm_iova_device *vcm_device_add(struct device *dev)
 	vdev = vcm_device_create(dev);
 	if (!vdev)
 		return ERR_PTR(-ENOMEM);
-	if (vdev->kept)
+	if (vdev->idle_refs)
 		kref_get(&vdev->ref);
 	hash_add_rcu(vcm_devices, &vdev->node, (unsigned long)dev);
 	list_add_tail(&vdev->in_order, &vcm_devices_in_order);
@@ -546,7 +546,7 @@ void vcm_iova_put(struct vcm_iova_device *vdev)
 EXPORT_SYMBOL_NS_GPL(vcm_iova_put, "VCM_IOVA");
 
 /**
- * vcm_iova_keep - know a device until it is deleted
+ * vcm_iova_know - know a device until it is deleted
  * @dev: the device, without a driver; who calls is who deletes it
  *
  * As vcm_iova_get(), but that the device does not count as one that somebody uses.
@@ -554,7 +554,7 @@ EXPORT_SYMBOL_NS_GPL(vcm_iova_put, "VCM_IOVA");
  * Context: Process context, may sleep.
  * Return: what names @dev in other calls, -ENOMEM, or -ENODEV (it was deleted).
  */
-struct vcm_iova_device *vcm_iova_keep(struct device *dev)
+struct vcm_iova_device *vcm_iova_know(struct device *dev)
 {
 	struct vcm_iova_device *vdev = vcm_iova_get(dev);
 
@@ -562,10 +562,10 @@ struct vcm_iova_device *vcm_iova_keep(struct device *dev)
 		return vdev;
 
 	mutex_lock(&vcm_devices_lock);
-	WARN_ON(vdev->kept);
+	WARN_ON(vdev->idle_refs);
 	kref_get(&vdev->ref);
-	vdev->kept = 2;
+	vdev->idle_refs = 2;
 	mutex_unlock(&vcm_devices_lock);
 	return vdev;
 }
-EXPORT_SYMBOL_NS_GPL(vcm_iova_keep, "VCM_IOVA");
+EXPORT_SYMBOL_NS_GPL(vcm_iova_know, "VCM_IOVA");

@@ -32,12 +32,12 @@ enum {
 /**
  * struct vcm_iova_device - a device that buffers are attached to
  * @dev: the device
- * @ref: one for each attachment, and one of the table of all if @kept
+ * @ref: one for each attachment, and one of the table of all if @idle_refs
  * @node: in the table of all until it is forgotten, under that table's lock
  * @in_order: the same, in the list of all
  * @rcu: what is looked up is freed later
- * @kept: references that are nobody's use: that of the table of all, where the
- *	device stays without attachments then, and that of vcm_iova_keep(); set
+ * @idle_refs: references that are nobody's use: that of the table of all, where the
+ *	device stays without attachments then, and that of vcm_iova_know(); set
  *	under the lock of the table
  * @translated: the DMA API hands out IOVAs for @dev, constant
  * @linked: ... and @dev is mapped for by placement and linking, constant
@@ -83,7 +83,7 @@ struct vcm_iova_device {
 	struct hlist_node node;
 	struct list_head in_order;
 	struct rcu_head rcu;
-	unsigned int kept;
+	unsigned int idle_refs;
 	bool translated;
 	bool linked;
 	bool coherent;

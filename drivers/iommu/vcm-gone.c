@@ -27,7 +27,7 @@
 
 /**
  * vcm_iova_revoke - undo all that is mapped for a device
- * @vdev: the device, from vcm_iova_keep()
+ * @vdev: the device, from vcm_iova_know()
  *
  * As when it goes: nothing is mapped any more, and what is left to who has it is to
  * unmap and to detach. Who attaches a buffer to it later finds it so, too, until it

@@ -110,7 +110,7 @@ static struct vcm_space *vcm_space_new(struct vcm_parent *parent,
 	if (ret)
 		goto drop_parent;
 
-	space->vdev = vcm_iova_keep(&space->pdev->dev);
+	space->vdev = vcm_iova_know(&space->pdev->dev);
 	if (IS_ERR(space->vdev)) {
 		ret = PTR_ERR(space->vdev);
 		goto remove_device;

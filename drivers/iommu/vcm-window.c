@@ -19,7 +19,7 @@
 /* Only what the DMA API gives out can be kept from it. */
 static bool vcm_windows_possible(const struct vcm_iova_device *vdev)
 {
-	return vdev->linked && vdev->kept && vdev->dev->dma_mask;
+	return vdev->linked && vdev->idle_refs && vdev->dev->dma_mask;
 }
 
 static int vcm_window_make(struct vcm_iova_device *vdev,

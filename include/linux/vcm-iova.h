@@ -270,7 +270,7 @@ typedef void (*vcm_iova_rules_t)(struct device *dev,
 /* For a module that makes devices of its own which buffers are attached to */
 int vcm_iova_set_rules(vcm_iova_rules_t rules);
 void vcm_iova_clear_rules(void);
-struct vcm_iova_device *vcm_iova_keep(struct device *dev);
+struct vcm_iova_device *vcm_iova_know(struct device *dev);
 void vcm_iova_revoke(struct vcm_iova_device *vdev);
 struct vcm_iova_device *vcm_iova_get(struct device *dev);
 void vcm_iova_put(struct vcm_iova_device *vdev);
