@@ -167,25 +167,6 @@ static struct vcm_iova_device *vcm_device_find_get(struct device *dev)
 	return vdev;
 }
 
-/**
- * vcm_device_find_going - find a device that is known and goes
- * @dev: the device; it has gone as far as vcm_device_add() has to know
- *
- * Who is making the device known is waited for.
- *
- * Context: Process context, may sleep.
- * Return: it, for vcm_iova_put(), or NULL.
- */
-struct vcm_iova_device *vcm_device_find_going(struct device *dev)
-{
-	struct vcm_iova_device *vdev;
-
-	mutex_lock(&vcm_devices_lock);
-	vdev = vcm_device_find_get(dev);
-	mutex_unlock(&vcm_devices_lock);
-	return vdev;
-}
-
 static bool vcm_device_used(const struct vcm_iova_device *vdev)
 {
 	return kref_read(&vdev->ref) > vdev->idle_refs;
@@ -227,6 +208,17 @@ void vcm_devices_for_each(vcm_device_fn fn, void *data)
 }
 EXPORT_SYMBOL_IF_KUNIT(vcm_devices_for_each);
 
+/* Let nobody find a device any more; true if the reference of the table is over. */
+static bool vcm_device_unlist(struct vcm_iova_device *vdev)
+{
+	bool listed = !hlist_unhashed(&vdev->node);
+
+	lockdep_assert_held(&vcm_devices_lock);
+
+	vcm_device_unhash(vdev);
+	return listed && vdev->idle_refs;
+}
+
 /**
  * vcm_device_forget - let nobody find a device any more
  * @vdev: the device, with a reference of the caller's
@@ -237,14 +229,39 @@ EXPORT_SYMBOL_IF_KUNIT(vcm_devices_for_each);
  */
 void vcm_device_forget(struct vcm_iova_device *vdev)
 {
-	bool found;
+	bool put;
 
 	mutex_lock(&vcm_devices_lock);
-	found = !hlist_unhashed(&vdev->node);
-	vcm_device_unhash(vdev);
+	put = vcm_device_unlist(vdev);
 	mutex_unlock(&vcm_devices_lock);
-	if (found && vdev->idle_refs)
+	if (put)
 		vcm_iova_put(vdev);
+}
+
+/**
+ * vcm_device_find_going - find a device that is known and goes, and forget it
+ * @dev: the device; it has gone as far as vcm_device_add() has to know
+ * @deleted: it does not come back; else one that was revoked is not forgotten
+ *
+ * Who is making the device known is waited for. In one go: the reference of who asks
+ * is nobody's use of the device.
+ *
+ * Context: Process context, may sleep.
+ * Return: it, for vcm_iova_put(), or NULL.
+ */
+struct vcm_iova_device *vcm_device_find_going(struct device *dev, bool deleted)
+{
+	struct vcm_iova_device *vdev;
+	bool put = false;
+
+	mutex_lock(&vcm_devices_lock);
+	vdev = vcm_device_find_get(dev);
+	if (vdev && (deleted || !vcm_device_is(vdev, VCM_DEVICE_DEAD)))
+		put = vcm_device_unlist(vdev);
+	mutex_unlock(&vcm_devices_lock);
+	if (put)
+		vcm_iova_put(vdev);
+	return vdev;
 }
 
 /**

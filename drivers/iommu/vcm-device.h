@@ -182,7 +182,7 @@ void vcm_device_del_live(struct vcm_iova_device *vdev,
 			 struct vcm_iova_mapping *map);
 bool vcm_device_replaced(struct vcm_iova_device *vdev);
 void vcm_device_forget(struct vcm_iova_device *vdev);
-struct vcm_iova_device *vcm_device_find_going(struct device *dev);
+struct vcm_iova_device *vcm_device_find_going(struct device *dev, bool deleted);
 
 /**
  * typedef vcm_device_fn - what is done with each device

@@ -47,13 +47,11 @@ EXPORT_SYMBOL_NS_GPL(vcm_iova_revoke, "VCM_IOVA");
  */
 static void vcm_device_gone(struct device *dev, bool deleted)
 {
-	struct vcm_iova_device *vdev = vcm_device_find_going(dev);
+	struct vcm_iova_device *vdev = vcm_device_find_going(dev, deleted);
 
 	if (!vdev)
 		return;
 
-	if (deleted || !vcm_device_is(vdev, VCM_DEVICE_DEAD))
-		vcm_device_forget(vdev);
 	vcm_mappings_revoke(vdev, false);
 	vcm_windows_release(vdev);
 	vcm_iova_put(vdev);
