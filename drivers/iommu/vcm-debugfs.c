@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Placement seen from outside: debugfs vcm/iova and vcm/windows
+ * Placement seen from outside: debugfs vcm/iova, vcm/windows and vcm/kept_drop
  *
  * The files show IOVAs. A DMA address of a device that no IOMMU translates for
  * is a physical address and is left out.
@@ -15,6 +15,7 @@
 
 #include "vcm-debugfs.h"
 #include "vcm-device.h"
+#include "vcm-mapping.h"
 #include "vcm-reserve.h"
 
 /**
@@ -87,12 +88,13 @@ static void vcm_totals_show(struct seq_file *s, struct vcm_iova_device *vdev)
 
 	vcm_device_count(vdev, &counts);
 	mutex_lock(&vdev->lock);
-	seq_printf(s, "%s translated=%d linked=%d slab_size=%llu slabs=%lu reserved=%llu used=%llu largest_free=%llu mappings=%lu degraded=%lu refused=%lu\n",
+	seq_printf(s, "%s translated=%d linked=%d slab_size=%llu slabs=%lu reserved=%llu used=%llu largest_free=%llu mappings=%lu degraded=%lu refused=%lu kept=%lu kept_bytes=%llu\n",
 		   dev_name(vdev->dev), vdev->translated, vdev->linked,
 		   vdev->slab_size, counts.reservations, counts.reserved,
 		   counts.used, vcm_extents_largest(&vdev->extents),
 		   counts.mappings, atomic_long_read(&vdev->nr_degraded),
-		   atomic_long_read(&vdev->nr_refused));
+		   atomic_long_read(&vdev->nr_refused), counts.kept,
+		   counts.kept_bytes);
 	mutex_unlock(&vdev->lock);
 }
 
@@ -150,6 +152,15 @@ VISIBLE_IF_KUNIT int vcm_windows_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(vcm_windows);
 
+/* --- Kept mappings ----------------------------------------------------- */
+
+static int vcm_kept_drop(void *data, u64 value)
+{
+	vcm_devices_all(vcm_mappings_drop, NULL);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(vcm_kept_fops, NULL, vcm_kept_drop, "%llu\n");
+
 /**
  * vcm_iova_debugfs_init - create the files
  * @dir: the module's directory
@@ -160,4 +171,5 @@ void vcm_iova_debugfs_init(struct dentry *dir)
 {
 	debugfs_create_file("iova", 0400, dir, NULL, &vcm_iova_fops);
 	debugfs_create_file("windows", 0400, dir, NULL, &vcm_windows_fops);
+	debugfs_create_file_unsafe("kept_drop", 0200, dir, NULL, &vcm_kept_fops);
 }

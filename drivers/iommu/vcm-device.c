@@ -85,6 +85,8 @@ static struct vcm_iova_device *vcm_device_create(struct device *dev)
 	init_rwsem(&vdev->hold);
 	mutex_init(&vdev->mappings_lock);
 	INIT_HLIST_HEAD(&vdev->mappings);
+	mutex_init(&vdev->keep_lock);
+	INIT_LIST_HEAD(&vdev->keep_list);
 	spin_lock_init(&vdev->live_lock);
 	INIT_LIST_HEAD(&vdev->live);
 	mutex_init(&vdev->lock);
@@ -139,6 +141,7 @@ static void vcm_device_release(struct kref *ref)
 	WARN_ON(!hlist_empty(&vdev->mappings));
 	put_device(vdev->dev);
 	mutex_destroy(&vdev->lock);
+	mutex_destroy(&vdev->keep_lock);
 	mutex_destroy(&vdev->mappings_lock);
 	kfree_rcu(vdev, rcu);
 }
@@ -319,7 +322,11 @@ static void vcm_mapping_count(struct vcm_iova_mapping *map,
 			      struct vcm_device_counts *counts)
 {
 	mutex_lock(&map->lock);
-	counts->mappings += map->live;
+	counts->mappings += map->live && map->mapped;
+	if (map->live && !map->mapped) {
+		counts->kept++;
+		counts->kept_bytes += map->need;
+	}
 	if (map->live && map->linked)
 		counts->used += map->need;
 	if (map->live && map->linked && !map->range) {

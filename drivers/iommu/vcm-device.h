@@ -48,10 +48,15 @@ enum {
  * @nr_refused: mappings that were refused because the policy is strict, ever
  * @alone: bytes in reservations that a mapping has to itself, where room is
  *	scarce
+ * @keep_clock: how often a mapping was kept when it was unmapped
  * @hold: held for writing while VCM_DEVICE_HELD
  * @mappings_lock: protects @mappings
  * @mappings: all &struct vcm_iova_mapping that are attached
  * @nr_mappings: number of them
+ * @keep_lock: protects what follows
+ * @keep_list: mappings that are linked and may be kept, by &struct
+ *	vcm_iova_mapping.keep_node
+ * @keep_bytes: addresses that they take
  * @live_lock: protects what follows
  * @live: those that are live, if VCM_DEVICE_UNOWNED
  * @domain: the domain that the DMA API maps in, or NULL if that is not known
@@ -72,8 +77,9 @@ enum {
  * device do not wait for each other, but for @lock where they are in slabs.
  *
  * Lock order: notifiers of the device's bus -> table of all -> @hold ->
- * @mappings_lock -> &struct vcm_iova_mapping.lock -> gate of @rules -> @lock ->
- * @live_lock. An exporter's locks are outside of that of a mapping. Inside of @lock,
+ * @mappings_lock -> &struct vcm_iova_mapping.lock -> @keep_lock -> gate of @rules ->
+ * @lock -> @live_lock. With @keep_lock the lock of another mapping is tried only.
+ * An exporter's locks are outside of that of a mapping. Inside of @lock,
  * @mappings_lock is tried only. Page tables are changed without @lock: a slab stays
  * where it is as long as one of its addresses is taken.
  */
@@ -92,12 +98,18 @@ struct vcm_iova_device {
 	atomic_long_t nr_degraded;
 	atomic_long_t nr_refused;
 	atomic64_t alone;
+	atomic64_t keep_clock;
 	struct rw_semaphore hold;
 
 	/* protects the next two */
 	struct mutex mappings_lock;
 	struct hlist_head mappings;
 	unsigned long nr_mappings;
+
+	/* protects the next two */
+	struct mutex keep_lock;
+	struct list_head keep_list;
+	u64 keep_bytes;
 
 	/* protects the next two */
 	spinlock_t live_lock;
@@ -166,12 +178,16 @@ static inline void vcm_device_del_mapping(struct vcm_iova_device *vdev,
  * @reservations: slabs, and addresses that a mapping has to itself
  * @reserved: bytes in these
  * @used: bytes in buffers and guards that are placed
+ * @kept: mappings that are not mapped any more and are kept
+ * @kept_bytes: bytes of @used in these
  */
 struct vcm_device_counts {
 	unsigned long mappings;
 	unsigned long reservations;
 	u64 reserved;
 	u64 used;
+	unsigned long kept;
+	u64 kept_bytes;
 };
 
 void vcm_device_count(struct vcm_iova_device *vdev,

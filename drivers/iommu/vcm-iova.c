@@ -30,6 +30,7 @@
 #include <linux/scatterlist.h>
 
 #include "vcm-device.h"
+#include "vcm-keep.h"
 #include "vcm-mapping.h"
 #include "vcm-scratch.h"
 #include "vcm-slab.h"
@@ -190,9 +191,11 @@ struct vcm_link {
 	size_t done;
 };
 
-static int vcm_link_run(struct vcm_iova_mapping *map, struct vcm_link *link,
-			phys_addr_t phys, size_t len,
-			enum dma_data_direction dir)
+/* Inline for the sake of buffers of many runs */
+static __always_inline int vcm_link_run(struct vcm_iova_mapping *map,
+					struct vcm_link *link,
+					phys_addr_t phys, size_t len,
+					enum dma_data_direction dir)
 {
 	lockdep_assert_held(&map->lock);
 
@@ -218,7 +221,8 @@ static int vcm_link_run(struct vcm_iova_mapping *map, struct vcm_link *link,
 	return 0;
 }
 
-static int vcm_link_runs(struct vcm_iova_mapping *map, struct vcm_link *link)
+static __always_inline int vcm_link_runs(struct vcm_iova_mapping *map,
+					 struct vcm_link *link)
 {
 	const struct vcm_iova_run *run = map->runs;
 	unsigned long nr = map->nr_runs;
@@ -232,8 +236,8 @@ static int vcm_link_runs(struct vcm_iova_mapping *map, struct vcm_link *link)
 }
 
 /* @len bytes of zeroes, the same ones again and again, which no device can change */
-static int vcm_link_zeroes(struct vcm_iova_mapping *map, struct vcm_link *link,
-			   size_t len)
+static noinline int vcm_link_zeroes(struct vcm_iova_mapping *map,
+				    struct vcm_link *link, size_t len)
 {
 	int ret = 0;
 
@@ -264,7 +268,7 @@ static int vcm_link_sync(struct vcm_iova_mapping *map)
 }
 
 /* One run in one piece */
-static int vcm_link_one(struct vcm_iova_mapping *map)
+static __always_inline int vcm_link_one(struct vcm_iova_mapping *map)
 {
 	struct vcm_iova_piece *piece = map->pieces;
 	struct device *dev = map->vdev->dev;
@@ -282,6 +286,26 @@ static int vcm_link_one(struct vcm_iova_mapping *map)
 	return ret;
 }
 
+/* With zeroes before and behind */
+static noinline int vcm_link_guarded(struct vcm_iova_mapping *map)
+{
+	struct vcm_link link = { .piece = map->pieces };
+	int ret;
+
+	lockdep_assert_held(&map->lock);
+
+	ret = vcm_link_zeroes(map, &link, map->guard_before);
+	if (!ret)
+		ret = vcm_link_runs(map, &link);
+	if (!ret)
+		ret = vcm_link_zeroes(map, &link, map->guard);
+	if (!ret)
+		ret = vcm_link_sync(map);
+	if (ret)
+		vcm_unlink(map, link.done);
+	return ret;
+}
+
 static int vcm_link(struct vcm_iova_mapping *map)
 {
 	struct vcm_link link = { .piece = map->pieces };
@@ -289,11 +313,7 @@ static int vcm_link(struct vcm_iova_mapping *map)
 
 	lockdep_assert_held(&map->lock);
 
-	ret = vcm_link_zeroes(map, &link, map->front);
-	if (likely(!ret))
-		ret = vcm_link_runs(map, &link);
-	if (likely(!ret))
-		ret = vcm_link_zeroes(map, &link, map->back);
+	ret = vcm_link_runs(map, &link);
 	if (likely(!ret))
 		ret = vcm_link_sync(map);
 	if (unlikely(ret))
@@ -313,7 +333,8 @@ static void vcm_gate_leave(const struct vcm_iova_device *vdev)
 		up_read(vdev->rules.gate);
 }
 
-static int vcm_map_linked(struct vcm_iova_mapping *map)
+/* Inline for who maps; others have vcm_map_linked_again(). */
+static __always_inline int vcm_map_linked(struct vcm_iova_mapping *map)
 {
 	int ret;
 
@@ -324,8 +345,9 @@ static int vcm_map_linked(struct vcm_iova_mapping *map)
 		return ret;
 
 	vcm_gate_enter(map->vdev);
-	if (map->nr_runs == 1 && map->nr_pieces == 1 && !map->front &&
-	    !map->back)
+	if (unlikely(map->scratch))
+		ret = vcm_link_guarded(map);
+	else if (map->nr_runs == 1 && map->nr_pieces == 1)
 		ret = vcm_link_one(map);
 	else
 		ret = vcm_link(map);
@@ -334,9 +356,7 @@ static int vcm_map_linked(struct vcm_iova_mapping *map)
 		goto unplace;
 
 	vcm_table_set_range(map);
-	map->degraded = map->astray;
-	if (unlikely(map->degraded))
-		atomic_long_inc(&map->vdev->nr_degraded);
+	map->degraded = false;
 	trace_vcm_iova_link(map);
 	return 0;
 
@@ -345,7 +365,7 @@ unplace:
 	return ret;
 }
 
-static void vcm_unmap_linked(struct vcm_iova_mapping *map)
+static __always_inline void vcm_unmap_linked(struct vcm_iova_mapping *map)
 {
 	lockdep_assert_held(&map->lock);
 
@@ -354,7 +374,7 @@ static void vcm_unmap_linked(struct vcm_iova_mapping *map)
 	if (likely(map->nr_pieces == 1))
 		vcm_unlink_piece(map, map->pieces, map->pieces->len);
 	else
-		vcm_unlink(map, map->front + map->len + map->back);
+		vcm_unlink(map, vcm_linked_len(map));
 	vcm_gate_leave(map->vdev);
 	vcm_unplace(map);
 }
@@ -498,6 +518,106 @@ unmap:
 	return -EOPNOTSUPP;
 }
 
+/* --- Keeping ----------------------------------------------------------- */
+
+static void vcm_undo_map(struct vcm_iova_mapping *map);
+
+static noinline int vcm_map_linked_again(struct vcm_iova_mapping *map)
+{
+	return vcm_map_linked(map);
+}
+
+/* Undo what is kept and was unmapped first; false if there is nothing. */
+static bool vcm_evict(struct vcm_iova_device *vdev)
+{
+	struct vcm_iova_mapping *map;
+
+	mutex_lock(&vdev->keep_lock);
+	map = vcm_keep_oldest(vdev);
+	if (map) {
+		vcm_undo_map(map);
+		mutex_unlock(&map->lock);
+	}
+	mutex_unlock(&vdev->keep_lock);
+	return map;
+}
+
+/* Somebody needs the room. */
+static noinline int vcm_map_evicting(struct vcm_iova_mapping *map)
+{
+	int ret = -ENOSPC;
+
+	lockdep_assert_held(&map->lock);
+
+	while (ret == -ENOSPC && vcm_evict(map->vdev))
+		ret = vcm_map_linked_again(map);
+	return ret;
+}
+
+/* There is to be no more than the budget, if it can be had. */
+static void vcm_keep_begin(struct vcm_iova_mapping *map)
+{
+	lockdep_assert_held(&map->lock);
+
+	while (vcm_keep_crowded(map->vdev, map->need) && vcm_evict(map->vdev))
+		;
+	vcm_keep_add(map);
+}
+
+/* What most mappings have not */
+static noinline void vcm_map_special(struct vcm_iova_mapping *map)
+{
+	lockdep_assert_held(&map->lock);
+
+	if (map->linked && map->astray) {
+		map->degraded = true;
+		atomic_long_inc(&map->vdev->nr_degraded);
+	}
+	if (map->keep)
+		vcm_keep_begin(map);
+}
+
+/* Leave everything as it is for the next time, if that is allowed. */
+static noinline bool vcm_do_keep(struct vcm_iova_mapping *map)
+{
+	lockdep_assert_held(&map->lock);
+
+	if (!vcm_keep_possible(map))
+		return false;
+	if (map->needs_sync)
+		vcm_sync(map, map->dir, false);
+	return true;
+}
+
+/* Would it come out the same? */
+static bool vcm_kept_serves(const struct vcm_iova_mapping *map,
+			    enum dma_data_direction dir)
+{
+	struct device *dev = map->vdev->dev;
+
+	return map->dir == vcm_map_dir(dir) &&
+	       map->iova + map->len - 1 <= vcm_dma_limit(dev) &&
+	       dma_get_max_seg_size(dev) == map->max_seg_size &&
+	       dma_get_seg_boundary(dev) == map->limits.boundary;
+}
+
+/* Have what was kept, or undo it and return false. */
+static noinline bool vcm_do_revive(struct vcm_iova_mapping *map,
+				   enum dma_data_direction dir)
+{
+	lockdep_assert_held(&map->lock);
+
+	if (!vcm_kept_serves(map, dir)) {
+		vcm_undo_map(map);
+		return false;
+	}
+	if (map->needs_sync)
+		vcm_sync(map, map->dir, true);
+	map->table.nents = map->segs;
+	map->mapped = true;
+	return true;
+}
+
 /* --- With the device there --------------------------------------------- */
 
 static int vcm_do_map(struct vcm_iova_mapping *map)
@@ -510,12 +630,16 @@ static int vcm_do_map(struct vcm_iova_mapping *map)
 	if (ret)
 		return ret;
 	ret = likely(map->linked) ? vcm_map_linked(map) : vcm_map_plain(map);
+	if (unlikely(ret) && ret == -ENOSPC && map->linked)
+		ret = vcm_map_evicting(map);
 	if (ret) {
 		map->table.nents = map->table.orig_nents;
 		return ret;
 	}
 	map->live = true;
 	map->mapped = true;
+	if (unlikely(map->special))
+		vcm_map_special(map);
 	if (unlikely(vcm_device_is(map->vdev, VCM_DEVICE_UNOWNED)))
 		vcm_device_add_live(map->vdev, map);
 	return 0;
@@ -527,10 +651,13 @@ static void vcm_set_dead(struct vcm_iova_mapping *map)
 
 	if (unlikely(vcm_device_is(map->vdev, VCM_DEVICE_UNOWNED)))
 		vcm_device_del_live(map->vdev, map);
+	if (unlikely(map->special) && map->keep)
+		vcm_keep_del(map);
 	map->live = false;
 }
 
-static void vcm_do_unmap(struct vcm_iova_mapping *map)
+/* Inline for who unmaps; others have vcm_undo_map(). */
+static __always_inline void vcm_do_unmap(struct vcm_iova_mapping *map)
 {
 	lockdep_assert_held(&map->lock);
 
@@ -541,6 +668,11 @@ static void vcm_do_unmap(struct vcm_iova_mapping *map)
 		vcm_unmap_linked(map);
 	else
 		vcm_unmap_plain(map);
+}
+
+static noinline void vcm_undo_map(struct vcm_iova_mapping *map)
+{
+	vcm_do_unmap(map);
 }
 
 /* The domain is lost, and there is nothing to undo but what is kept here. */
@@ -575,7 +707,7 @@ void vcm_mappings_revoke(struct vcm_iova_device *vdev, bool lost)
 		if (map->live && vcm_device_lost(vdev))
 			vcm_do_forget(map);
 		else if (map->live)
-			vcm_do_unmap(map);
+			vcm_undo_map(map);
 		mutex_unlock(&map->lock);
 	}
 	mutex_unlock(&vdev->mappings_lock);
@@ -601,7 +733,7 @@ static bool vcm_mapping_dead(struct vcm_iova_mapping *map)
 	return true;
 }
 
-static int vcm_mapping_enter_special(struct vcm_iova_mapping *map)
+static noinline int vcm_mapping_enter_special(struct vcm_iova_mapping *map)
 {
 	struct vcm_iova_device *vdev = map->vdev;
 
@@ -621,7 +753,7 @@ static int vcm_mapping_enter_special(struct vcm_iova_mapping *map)
  * Have the mapping to oneself. Returns -ENODEV if its device has gone, and then
  * there is nothing to do with it.
  */
-static int vcm_mapping_enter(struct vcm_iova_mapping *map)
+static __always_inline int vcm_mapping_enter(struct vcm_iova_mapping *map)
 {
 	mutex_lock(&map->lock);
 	if (likely(!READ_ONCE(map->vdev->special)))
@@ -651,7 +783,12 @@ int vcm_iova_policy_check(const struct vcm_iova_policy *policy)
 	u64 most = policy->flags & VCM_IOVA_SCRATCH ? VCM_IOVA_SCRATCH_MAX :
 						      VCM_IOVA_SPACE_MAX;
 
-	if (policy->flags & ~(VCM_IOVA_STRICT | VCM_IOVA_SCRATCH))
+	u64 asked = policy->flags | policy->align | policy->guard |
+		    policy->guard_before;
+
+	if (likely(!asked))
+		return 0;
+	if (policy->flags & ~VCM_IOVA_FLAGS)
 		return -EOPNOTSUPP;
 	if (policy->align && (policy->align & (policy->align - 1) ||
 			      policy->align < PAGE_SIZE ||
@@ -702,7 +839,7 @@ VISIBLE_IF_KUNIT int vcm_mapping_attach(struct vcm_iova_mapping *map,
 	map->alone = 0;
 	map->range = NULL;
 	map->iova = 0;
-	if (policy->flags & VCM_IOVA_SCRATCH) {
+	if (unlikely(policy->flags & VCM_IOVA_SCRATCH)) {
 		ret = vcm_scratch_need();
 		if (ret)
 			goto put_device;
@@ -761,6 +898,10 @@ void vcm_iova_detach(struct vcm_iova_mapping *map)
 	/* An importer's bug, but its device must not keep the memory. */
 	if (WARN_ON(map->mapped))
 		vcm_iova_unmap(map);
+	if (unlikely(map->keep)) {
+		vcm_iova_drop(map);
+		vcm_keep_settle(map);
+	}
 	vcm_device_del_mapping(map->vdev, map);
 	mutex_destroy(&map->lock);
 	vcm_table_free(map);
@@ -806,6 +947,8 @@ int vcm_iova_map(struct vcm_iova_mapping *map, enum dma_data_direction dir)
 		goto leave;
 	}
 
+	if (unlikely(map->live) && vcm_do_revive(map, dir))
+		goto leave;
 	map->dir = vcm_map_dir(dir);
 	ret = vcm_do_map(map);
 leave:
@@ -818,8 +961,10 @@ EXPORT_SYMBOL_NS_GPL(vcm_iova_map, "VCM_IOVA");
  * vcm_iova_unmap - undo vcm_iova_map()
  * @map: the buffer, mapped
  *
- * The device can reach nothing of the buffer any more when this returns. That is
- * so already if it has gone meanwhile, and then all that is left to do is here.
+ * The device can reach nothing of the buffer any more when this returns, unless the
+ * policy has VCM_IOVA_KEEP. Then it may reach all of it until vcm_iova_drop(),
+ * vcm_iova_detach(), until it goes or somebody needs the room. It can reach nothing
+ * already if it has gone meanwhile, and then all that is left to do is here.
  *
  * Context: Process context, may sleep.
  */
@@ -829,7 +974,7 @@ void vcm_iova_unmap(struct vcm_iova_mapping *map)
 
 	if (WARN_ON(!map->mapped))
 		goto leave;
-	if (likely(!ret))
+	if (likely(!ret) && likely(!map->keep || !vcm_do_keep(map)))
 		vcm_do_unmap(map);
 	map->mapped = false;
 	map->table.nents = map->table.orig_nents;
@@ -838,10 +983,63 @@ leave:
 }
 EXPORT_SYMBOL_NS_GPL(vcm_iova_unmap, "VCM_IOVA");
 
+/**
+ * vcm_iova_drop - undo what is kept of a mapping
+ * @map: the buffer, attached; if it is mapped, or nothing is kept, there is nothing to do
+ *
+ * Context: Process context, may sleep.
+ */
+void vcm_iova_drop(struct vcm_iova_mapping *map)
+{
+	if (!vcm_mapping_enter(map) && map->live && !map->mapped)
+		vcm_undo_map(map);
+	vcm_mapping_leave(map);
+}
+EXPORT_SYMBOL_NS_GPL(vcm_iova_drop, "VCM_IOVA");
+
+/**
+ * vcm_iova_drop_all - undo all that is kept for a device
+ * @dev: the device
+ *
+ * For a driver that is about to lend its device to somebody else, for example. What is
+ * mapped stays, and is kept again when it is unmapped.
+ *
+ * Context: Process context, may sleep.
+ */
+void vcm_iova_drop_all(struct device *dev)
+{
+	struct vcm_iova_device *vdev = vcm_iova_get(dev);
+
+	if (IS_ERR(vdev))
+		return;
+	vcm_mappings_drop(vdev, NULL);
+	vcm_iova_put(vdev);
+}
+EXPORT_SYMBOL_NS_GPL(vcm_iova_drop_all, "VCM_IOVA");
+
+/**
+ * vcm_mappings_drop - undo all that is kept for a device
+ * @vdev: the device
+ * @unused: not looked at
+ *
+ * Where the domain has been replaced, that is noticed by the next who maps or unmaps.
+ *
+ * Context: Process context, may sleep.
+ */
+void vcm_mappings_drop(struct vcm_iova_device *vdev, void *unused)
+{
+	down_read(&vdev->hold);
+	if (!vcm_device_is(vdev, VCM_DEVICE_UNOWNED) ||
+	    !vcm_device_replaced(vdev))
+		while (vcm_evict(vdev))
+			;
+	up_read(&vdev->hold);
+}
+
 static void vcm_mapping_sync(struct vcm_iova_mapping *map,
 			     enum dma_data_direction dir, bool for_device)
 {
-	if (!vcm_mapping_enter(map) && map->live)
+	if (!vcm_mapping_enter(map) && map->live && map->mapped)
 		vcm_sync(map, vcm_sync_dir(map, dir), for_device);
 	vcm_mapping_leave(map);
 }

@@ -12,6 +12,7 @@
 struct scatterlist;
 
 void vcm_mappings_revoke(struct vcm_iova_device *vdev, bool lost);
+void vcm_mappings_drop(struct vcm_iova_device *vdev, void *unused);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 int vcm_mapping_attach(struct vcm_iova_mapping *map,

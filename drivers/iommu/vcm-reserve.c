@@ -414,7 +414,7 @@ void vcm_windows_free(struct vcm_iova_device *vdev)
 /**
  * vcm_window_find - the window that a buffer is to be in
  * @vdev: the device
- * @number: from the buffer's policy, or 0
+ * @number: from the buffer's policy, not 0
  *
  * Windows neither come nor go while a buffer is attached.
  *
@@ -425,8 +425,6 @@ struct vcm_window *vcm_window_find(struct vcm_iova_device *vdev, u32 number)
 {
 	struct vcm_window *window;
 
-	if (likely(!number))
-		return NULL;
 	list_for_each_entry(window, &vdev->windows, node)
 		if (window->args.number == number)
 			return window;

@@ -312,8 +312,8 @@ static unsigned long vcm_taken_collect(struct vcm_iova_device *vdev,
 						 window->args.len };
 	hlist_for_each_entry(map, &vdev->mappings, node) {
 		/* Whoever maps them has locks of their own. */
-		u64 start = data_race(map->iova) - map->lead;
-		u64 len = data_race(map->taken);
+		u64 iova = data_race(map->iova), len = data_race(map->taken);
+		u64 start = iova - map->lead;
 
 		/* A window is in it as a whole. */
 		if (len && n < max && !map->window)
@@ -488,8 +488,7 @@ static struct vcm_slab *vcm_slab_at(struct vcm_slab *slab, u64 addr)
 /* Note which part of what is linked is in which slab. */
 static int vcm_cut_pieces(struct vcm_iova_mapping *map)
 {
-	u64 at = map->iova - map->front;
-	u64 left = map->front + map->len + map->back;
+	u64 at = map->iova - vcm_linked_before(map), left = vcm_linked_len(map);
 	struct vcm_slab *slab = vcm_slab_at(map->slab, at);
 	unsigned int nr = vcm_count_pieces(slab, at, left);
 	struct vcm_iova_piece *piece;
@@ -517,8 +516,8 @@ static int vcm_cut_pieces(struct vcm_iova_mapping *map)
 static void vcm_pieces_init(struct vcm_iova_mapping *map)
 {
 	map->piece = (struct vcm_iova_piece){
-		&map->own, map->lead - map->front,
-		map->front + map->len + map->back,
+		&map->own, map->lead - vcm_linked_before(map),
+		vcm_linked_len(map),
 	};
 	map->pieces = &map->piece;
 	map->nr_pieces = 1;
@@ -579,7 +578,7 @@ static bool vcm_window_takes(struct vcm_iova_device *vdev,
 }
 
 /* In the window that the policy names, or nowhere */
-static int vcm_place_in_window(struct vcm_iova_mapping *map)
+static noinline int vcm_place_in_window(struct vcm_iova_mapping *map)
 {
 	struct vcm_iova_device *vdev = map->vdev;
 	struct vcm_window *window = map->window;
@@ -720,18 +719,31 @@ static void vcm_guards_init(struct vcm_iova_mapping *map,
 			    const struct vcm_iova_policy *policy)
 {
 	u64 boundary = vcm_dma_boundary(map->vdev->dev);
-	bool scratch = policy->flags & VCM_IOVA_SCRATCH;
 
 	map->guard = PAGE_ALIGN(policy->guard);
 	map->guard_before = PAGE_ALIGN(policy->guard_before);
-	map->front = scratch ? map->guard_before : 0;
-	map->back = scratch ? map->guard : 0;
 	map->lead = ALIGN(map->guard_before, map->wide_align);
 	map->need = map->lead + map->len + map->guard;
 	if (map->lead && boundary && map->need > boundary) {
 		map->lead = ALIGN(map->lead, boundary);
 		map->need = map->lead + map->len + map->guard;
 	}
+}
+
+/* What most policies do not ask for */
+static noinline void vcm_special_init(struct vcm_iova_mapping *map,
+				      const struct vcm_iova_policy *policy)
+{
+	map->strict = policy->flags & VCM_IOVA_STRICT;
+	map->scratch = policy->flags & VCM_IOVA_SCRATCH;
+	map->keep = policy->flags & VCM_IOVA_KEEP && map->linked;
+	INIT_LIST_HEAD(&map->keep_node);
+	if (policy->window) {
+		map->window = vcm_window_find(map->vdev, policy->window);
+		map->astray = !map->window;
+	}
+	map->special = map->scratch || map->keep || map->astray;
+	vcm_guards_init(map, policy);
 }
 
 /* The boundary may have come later. */
@@ -759,14 +771,23 @@ void vcm_place_init(struct vcm_iova_mapping *map,
 	if (unlikely(map->vdev->rules.anywhere))
 		policy = &none;
 	map->wide_align = max(policy->align, align);
-	vcm_guards_init(map, policy);
+	map->guard = 0;
+	map->guard_before = 0;
+	map->lead = 0;
+	map->need = map->len;
+	map->strict = false;
+	map->special = false;
+	map->scratch = false;
+	map->keep = false;
+	map->astray = false;
+	map->window = NULL;
+	if (unlikely(policy->flags | policy->window | policy->guard |
+		     policy->guard_before))
+		vcm_special_init(map, policy);
 	map->narrow_align = max(policy->align, vcm_tight_align(map, align));
-	map->strict = policy->flags & VCM_IOVA_STRICT;
-	map->window = vcm_window_find(map->vdev, policy->window);
-	map->astray = policy->window && !map->window;
 	map->packed = vcm_is_packed(map->need, map->narrow_align);
 	map->greedy = map->guard || map->lead || map->wide_align / 2 >= map->need ||
-		      map->need > VCM_LEN_MAX || policy->window;
+		      map->need > VCM_LEN_MAX || map->window || map->astray;
 	vcm_pieces_init(map);
 }
 
@@ -800,15 +821,18 @@ int vcm_place(struct vcm_iova_mapping *map)
 			atomic_long_inc(&vdev->nr_refused);
 			return -EOPNOTSUPP;
 		}
+		if (map->window) {
+			ret = vcm_place_in_window(map);
+			goto placed;
+		}
 		len = vcm_alone_len(map);
 	}
 
-	if (unlikely(map->window))
-		ret = vcm_place_in_window(map);
-	else if (!narrow || map->packed)
+	if (!narrow || map->packed)
 		ret = vcm_place_alone(vdev, map, len, narrow);
-	if (ret == -ENOSPC && narrow && !map->window)
+	if (ret == -ENOSPC && narrow)
 		ret = vcm_place_narrow(vdev, map);
+placed:
 	if (!ret)
 		trace_vcm_iova_reserve(map);
 	return ret;

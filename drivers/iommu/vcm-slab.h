@@ -11,6 +11,7 @@
 #include <linux/minmax.h>
 #include <linux/rbtree.h>
 #include <linux/types.h>
+#include <linux/vcm-iova.h>
 
 struct vcm_iova_device;
 struct vcm_iova_mapping;
@@ -30,6 +31,42 @@ struct vcm_slab {
 	struct list_head fresh;
 	struct dma_iova_state state;
 };
+
+/**
+ * vcm_linked_before - bytes of zeroes that are linked before a buffer
+ * @map: the mapping
+ *
+ * Context: Any.
+ * Return: how many.
+ */
+static inline size_t vcm_linked_before(const struct vcm_iova_mapping *map)
+{
+	return unlikely(map->scratch) ? map->guard_before : 0;
+}
+
+/**
+ * vcm_linked_behind - ... and behind it
+ * @map: the mapping
+ *
+ * Context: Any.
+ * Return: how many.
+ */
+static inline size_t vcm_linked_behind(const struct vcm_iova_mapping *map)
+{
+	return unlikely(map->scratch) ? map->guard : 0;
+}
+
+/**
+ * vcm_linked_len - bytes that are linked, the buffer's and zeroes
+ * @map: the mapping
+ *
+ * Context: Any.
+ * Return: how many.
+ */
+static inline size_t vcm_linked_len(const struct vcm_iova_mapping *map)
+{
+	return vcm_linked_before(map) + map->len + vcm_linked_behind(map);
+}
 
 void vcm_place_init(struct vcm_iova_mapping *map,
 		    const struct vcm_iova_policy *policy);

@@ -27,7 +27,14 @@ struct vcm_window;
 /* The guards read as zeroes; to write there is not possible. */
 #define VCM_IOVA_SCRATCH	BIT(1)
 
-/* The longest guard that can be so, in all */
+/* To unmap leaves the mapping there for the next time; the device keeps its access. */
+#define VCM_IOVA_KEEP		BIT(2)
+
+/* All flags that there are */
+#define VCM_IOVA_FLAGS		(VCM_IOVA_STRICT | VCM_IOVA_SCRATCH | \
+				 VCM_IOVA_KEEP)
+
+/* The longest guard that can be zeroes, at either end */
 #define VCM_IOVA_SCRATCH_MAX	0x1000000
 
 /**
@@ -38,7 +45,7 @@ struct vcm_window;
  *	address bits if more than a twentieth of the buffer's length would be
  *	lost otherwise
  * @guard: bytes behind the buffer that stay unmapped, rounded up to the page
- * @flags: VCM_IOVA_STRICT, VCM_IOVA_SCRATCH
+ * @flags: VCM_IOVA_STRICT, VCM_IOVA_SCRATCH, VCM_IOVA_KEEP
  * @window: number of the window that the buffer is to be in, see
  *	vcm_iova_add_window(), or 0. Where a device has no such window it does not hold
  * @guard_before: bytes before the buffer that stay unmapped, rounded up to the page;
@@ -155,14 +162,15 @@ struct vcm_iova_mapping {
 	gfp_t gfp;			/* ... that @table was allocated with */
 	u64 need;			/* @lead, @len and @guard */
 	u64 lead;			/* addresses before @iova, with @guard_before */
-	size_t front;			/* bytes of zeroes linked before the buffer */
-	size_t back;			/* ... and behind it */
 	u64 wide_align;			/* @align where there is much room */
 	u64 narrow_align;		/* ... where there is not */
 	bool needs_sync;		/* the CPU's caches are not the device's */
 	bool packed;			/* the DMA API packs @need well */
 	bool greedy;			/* the policy asks for more than @len */
 	bool strict;			/* ... and nothing less will do */
+	bool special;			/* any of the next three */
+	bool scratch;			/* the guards are zeroes */
+	bool keep;			/* it may be kept when it is unmapped */
 	bool astray;			/* not the window that the policy names */
 	struct vcm_window *window;	/* ... or this one, or NULL */
 
@@ -173,7 +181,7 @@ struct vcm_iova_mapping {
 
 	/* private: these, and @mapped and what follows, are under @lock */
 	struct mutex lock;
-	bool live;			/* the device can reach the memory */
+	bool live;			/* the device can reach the memory: @mapped or kept */
 	bool linked;			/* ... by dma_iova_link() */
 	enum dma_data_direction dir;
 	u64 taken;			/* addresses from @lead before @iova on, or 0 */
@@ -185,6 +193,8 @@ struct vcm_iova_mapping {
 	struct vcm_iova_piece *pieces;	/* &piece, or an array */
 	unsigned int nr_pieces;
 	struct list_head live_node;	/* see vcm_iova_device.live */
+	struct list_head keep_node;	/* see vcm_iova_device.keep_list */
+	u64 kept_at;			/* ... and .keep_clock */
 };
 
 /**
@@ -235,6 +245,8 @@ int vcm_iova_attach(struct vcm_iova_mapping *map, struct device *dev,
 void vcm_iova_detach(struct vcm_iova_mapping *map);
 int vcm_iova_map(struct vcm_iova_mapping *map, enum dma_data_direction dir);
 void vcm_iova_unmap(struct vcm_iova_mapping *map);
+void vcm_iova_drop(struct vcm_iova_mapping *map);
+void vcm_iova_drop_all(struct device *dev);
 void vcm_iova_sync_for_cpu(struct vcm_iova_mapping *map,
 			   enum dma_data_direction dir);
 void vcm_iova_sync_for_device(struct vcm_iova_mapping *map,

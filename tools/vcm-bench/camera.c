@@ -37,18 +37,25 @@ static const char * const phase_names[] = {
 	[END] = "camera-end",
 };
 
+/* With buffers whose mappings are kept, where there are such: a frame, and the end */
+static const char * const kept_names[] = {
+	[FRAME] = "camera-frame-kept",
+	[END] = "camera-end-kept",
+};
+
 /* One of the camera's */
 struct buffer {
 	int dmabuf;	/* the buffer */
 	char *addr;	/* where the program has it */
 };
 
-static void buffer_start(struct buffer *buffer, enum peer peer, const struct importer *camera,
-			 int bench)
+static void buffer_start(struct buffer *buffer, enum peer peer, bool kept,
+			 const struct importer *camera, int bench)
 {
 	uint64_t offset;
 
-	buffer->dmabuf = peer_alloc(peer, BYTES);
+	buffer->dmabuf = kept && peer != PEER_SYSTEM ? peer_alloc_kept(BYTES) :
+						       peer_alloc(peer, BYTES);
 	bench_queue(bench, camera, buffer->dmabuf);
 	buffer->addr = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, buffer->dmabuf, 0);
 	if (buffer->addr == MAP_FAILED)
@@ -63,7 +70,8 @@ static void buffer_end(struct buffer *buffer)
 	close(buffer->dmabuf);
 }
 
-static void phases(enum peer peer, const struct importer *camera, uint64_t ns[PHASES])
+static void phases(enum peer peer, bool kept, const struct importer *camera,
+		   uint64_t ns[PHASES])
 {
 	struct buffer buffers[BUFFERS];
 	int bench = bench_open(), i;
@@ -71,7 +79,7 @@ static void phases(enum peer peer, const struct importer *camera, uint64_t ns[PH
 	count_settle();
 	ns[START] = now_ns();
 	for (i = 0; i < BUFFERS; i++)
-		buffer_start(&buffers[i], peer, camera, bench);
+		buffer_start(&buffers[i], peer, kept, camera, bench);
 	ns[START] = now_ns() - ns[START];
 
 	/* Once around, before the first one comes back. */
@@ -90,20 +98,21 @@ static void phases(enum peer peer, const struct importer *camera, uint64_t ns[PH
 	close(bench);
 }
 
-static void run_peer(enum peer peer, const struct importer *camera)
+static void run_peer(enum peer peer, bool kept, const struct importer *camera)
 {
 	uint64_t ns[PHASES][REPEATS], turn[PHASES];
 	int i, phase;
 
 	for (i = 0; i < REPEATS; i++) {
 		peer_begin(peer, BYTES, BUFFERS);
-		phases(peer, camera, turn);
+		phases(peer, kept, camera, turn);
 		peer_end(peer);
 		for (phase = 0; phase < PHASES; phase++)
 			ns[phase][i] = turn[phase];
 	}
-	for (phase = 0; phase < PHASES; phase++)
-		count_report(phase_names[phase], peer, BYTES, ns[phase], REPEATS);
+	for (phase = kept ? FRAME : START; phase < PHASES; phase++)
+		count_report(kept ? kept_names[phase] : phase_names[phase], peer, BYTES,
+			     ns[phase], REPEATS);
 }
 
 void section_count_camera(const struct options *options)
@@ -114,7 +123,9 @@ void section_count_camera(const struct options *options)
 	count_begin(BUFFERS * (uint64_t)BYTES, false);
 	importer_open_any(&camera, WIDE);
 	for (peer = PEER_WARM; peer <= PEER_SYSTEM; peer++)
-		run_peer(peer, &camera);
+		run_peer(peer, false, &camera);
+	for (peer = PEER_WARM; peer <= PEER_SYSTEM; peer++)
+		run_peer(peer, true, &camera);
 	importer_close(&camera);
 	count_end();
 }

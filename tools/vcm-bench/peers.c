@@ -198,6 +198,19 @@ void peer_end(enum peer peer)
 		pool_off();
 }
 
+int peer_alloc_kept(uint64_t len)
+{
+	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
+	int dev = __vcm_dev_open(), dmabuf;
+
+	args.flags = DMA_HEAP_VCM_KEEP;
+	dmabuf = dev < 0 ? dev : __vcm_dev_alloc(dev, &args);
+	if (dmabuf < 0)
+		die("/dev/vcm: %llu bytes: %s", (unsigned long long)len, strerror(-dmabuf));
+	close(dev);
+	return dmabuf;
+}
+
 int peer_alloc(enum peer peer, uint64_t len)
 {
 	int dmabuf;

@@ -45,5 +45,7 @@ void peer_end(enum peer peer);
 uint64_t peer_first(uint64_t len);
 
 int peer_alloc(enum peer peer, uint64_t len);
+/* A buffer of the vcm heap whose mappings are kept */
+int peer_alloc_kept(uint64_t len);
 
 #endif /* VCM_BENCH_PEERS_H */

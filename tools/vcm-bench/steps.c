@@ -64,6 +64,8 @@ enum metric {
 	SYNC,
 	/* A part of MAP where the IOMMU forgets at once, in counted runs. */
 	FLUSH,
+	/* The same as REMAP, of a buffer whose mappings are kept */
+	REMAP_KEPT,
 	METRICS,
 };
 
@@ -83,6 +85,7 @@ static const char * const metric_names[] = {
 	[ATTACH_MAP_UNMAP] = "attach-map-unmap",
 	[SYNC] = "sync",
 	[FLUSH] = "flush",
+	[REMAP_KEPT] = "remap-kept",
 };
 
 /* What is measured, and how */
@@ -287,6 +290,23 @@ static void sample_flush(struct samples *samples, enum peer peer, int dmabuf)
 	sample(samples, FLUSH, peer, bench_flush(&samples->run->importer, dmabuf));
 }
 
+/* Of another buffer: its policy is what differs. Other heaps keep nothing. */
+static void sample_kept(struct samples *samples, enum peer peer, uint64_t len)
+{
+	uint64_t ns[VCM_BENCH_ATTACH_STEPS];
+	int dmabuf;
+
+	if (peer != PEER_WARM && peer != PEER_COLD) {
+		sample(samples, REMAP_KEPT, peer, samples->ns[REMAP][peer][samples->n]);
+		return;
+	}
+	dmabuf = peer_alloc_kept(len);
+	settle(samples);
+	bench_attach(&samples->run->importer, dmabuf, 1, ns);
+	sample(samples, REMAP_KEPT, peer, ns[VCM_BENCH_REMAP] + ns[VCM_BENCH_REUNMAP]);
+	close(dmabuf);
+}
+
 /* --- Turns ------------------------------------------------------------- */
 
 /* A peer's part of a repeat. */
@@ -316,6 +336,7 @@ static void peer_turn(struct samples *samples, enum peer peer, uint64_t len)
 	start = now_ns();
 	close(dmabuf);
 	sample(samples, FREE, peer, now_ns() - start);
+	sample_kept(samples, peer, len);
 	peer_end(peer);
 }
 

@@ -174,7 +174,11 @@ static struct dma_heap_vcm_alloc random_alloc(struct thread *t)
 	args.chunk_sizes = sizes[rng_below(&t->rng, hostile(t) ? ARRAY_SIZE(sizes) : 4)];
 	args.align = rng_once_in(&t->rng, 2) ? PAGE << rng_below(&t->rng, hostile(t) ? 20 : 12) : 0;
 	args.guard = rng_once_in(&t->rng, 2) ? PAGE * rng_below(&t->rng, 17) : 0;
+	args.guard_before = rng_once_in(&t->rng, 8) ? PAGE * rng_below(&t->rng, 17) : 0;
 	args.flags = hostile(t) && rng_once_in(&t->rng, 8) ? DMA_HEAP_VCM_STRICT : 0;
+	args.flags |= rng_once_in(&t->rng, 2) ? DMA_HEAP_VCM_KEEP : 0;
+	args.flags |= rng_once_in(&t->rng, 4) ? DMA_HEAP_VCM_SCRATCH : 0;
+	args.window = rng_once_in(&t->rng, 16);
 	args.name = random_name(t);
 	args.fd_flags = random_flags(t);
 	least = args.chunk_sizes & -args.chunk_sizes;
@@ -288,6 +292,14 @@ static bool do_query(struct thread *t, struct buffer *b)
 		     (unsigned long long)b->len, (unsigned long long)args.out_length,
 		     args.out_nr_attachments);
 	return true;
+}
+
+static bool do_drop(struct thread *t, struct buffer *b)
+{
+	struct dma_heap_vcm_drop args = { .size = sizeof(args), .fd = b->fd };
+
+	mutate(t, &args, sizeof(args));
+	return call(t, VCM, t->w->vcm, DMA_HEAP_VCM_IOCTL_DROP, &args, sizeof(args));
 }
 
 static bool do_info(struct thread *t, struct buffer *b)
@@ -579,6 +591,7 @@ const struct action actions[] = {
 	[ACTION_ALLOC] = { "alloc", do_alloc, 0, 220 },
 	[ACTION_RECEIVE] = { "receive", NULL, 0, 0 },
 	{ "query", do_query, 3, 65 },
+	{ "drop", do_drop, 2, 20 },
 	{ "info", do_info, 1, 30 },
 	{ "verify", check_contents, 22, 0 },
 	{ "rewrite", do_rewrite, 16, 0 },

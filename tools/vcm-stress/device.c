@@ -325,6 +325,7 @@ bool do_hostile_device(struct thread *t, struct buffer *b)
 		VCM_EDU_IOC_IMPORT, VCM_EDU_IOC_RELEASE, VCM_EDU_IOC_DMA, VCM_EDU_IOC_INFO,
 		VCM_EDU_IOC_SPACE_CREATE, VCM_EDU_IOC_SPACE, VCM_EDU_IOC_FAULTS,
 		VCM_EDU_IOC_CHECK, VCM_EDU_IOC_PROBE, VCM_EDU_IOC_COHERENT,
+		VCM_EDU_IOC_MAPPING,
 	};
 	unsigned long command = rng_pick(&t->rng, commands);
 	unsigned int edu = rng_once_in(&t->rng, 8) ? rng_below(&t->rng, EDUS) : b->edu;

@@ -186,6 +186,8 @@ static void print_buffer(const struct dma_heap_vcm_query *query)
 		print_size("guard before", query->out_guard_before);
 	if (query->out_flags & DMA_HEAP_VCM_SCRATCH)
 		puts("guards        zeroes");
+	if (query->out_flags & DMA_HEAP_VCM_KEEP)
+		puts("mappings      kept");
 	if (query->out_window)
 		printf("%-14s%u\n", "window", query->out_window);
 }
@@ -195,6 +197,7 @@ static const struct option options[] = {
 	{ "guard", required_argument, NULL, 'g' },
 	{ "guard-before", required_argument, NULL, 'b' },
 	{ "scratch", no_argument, NULL, 'z' },
+	{ "keep", no_argument, NULL, 'k' },
 	{ "window", required_argument, NULL, 'w' },
 	{ "chunks", required_argument, NULL, 'c' },
 	{ "strict", no_argument, NULL, 's' },
@@ -226,6 +229,7 @@ int command_alloc(int argc, char **argv)
 		case 'g': alloc.guard = options_size("--guard", optarg); break;
 		case 'b': alloc.guard_before = options_size("--guard-before", optarg); break;
 		case 'z': alloc.flags |= DMA_HEAP_VCM_SCRATCH; break;
+		case 'k': alloc.flags |= DMA_HEAP_VCM_KEEP; break;
 		case 'w': alloc.window = window_number(optarg); break;
 		case 'c': alloc.chunk_sizes = options_sizes("--chunks", optarg); break;
 		case 's': alloc.flags |= DMA_HEAP_VCM_STRICT; break;

@@ -278,6 +278,8 @@ static void test_alloc_options(void)
 	check(run("alloc --guard-before=64K --scratch 4K") == 0);
 	check_has("guard before  64 KiB\n");
 	check_has("guards        zeroes\n");
+	check(run("alloc --keep 4K") == 0);
+	check_has("mappings      kept\n");
 	check(run("alloc --window=7 4K") == 0);
 	check_has("window        7\n");
 	check(run("alloc 33MiB --align 1M --guard 64KiB") == 0);

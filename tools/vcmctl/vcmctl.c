@@ -34,6 +34,7 @@ static const struct command {
 	  "  --guard=SIZE        bytes behind it that stay unmapped in devices\n"
 	  "  --guard-before=SIZE ... and before it\n"
 	  "  --scratch           devices read zeroes there instead\n"
+	  "  --keep              devices keep their mapping, and their access, when they unmap\n"
 	  "  --window=NUMBER     it is in the window of that number, in devices that have it\n"
 	  CHUNKS
 	  "  --strict            no device may get it otherwise\n"

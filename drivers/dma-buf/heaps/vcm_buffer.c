@@ -132,6 +132,22 @@ static int vcm_buffer_end_cpu_access(struct dma_buf *dmabuf,
 	return 0;
 }
 
+/**
+ * vcm_buffer_drop - drop what is kept of a buffer's mappings
+ * @buffer: the buffer
+ *
+ * Context: Process context, may sleep.
+ */
+void vcm_buffer_drop(struct vcm_buffer *buffer)
+{
+	struct vcm_attachment *a;
+
+	mutex_lock(&buffer->lock);
+	list_for_each_entry(a, &buffer->attachments, node)
+		vcm_iova_drop(&a->map);
+	mutex_unlock(&buffer->lock);
+}
+
 static int vcm_buffer_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct vcm_buffer *buffer = dmabuf->priv;

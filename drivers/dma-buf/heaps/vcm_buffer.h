@@ -78,6 +78,7 @@ struct vcm_alloc_args {
 
 struct dma_buf *vcm_buffer_alloc(const struct vcm_alloc_args *args);
 struct vcm_buffer *vcm_buffer_get(struct dma_buf *dmabuf);
+void vcm_buffer_drop(struct vcm_buffer *buffer);
 
 /* All live buffers, for debugfs */
 extern struct hlist_head vcm_buffers;

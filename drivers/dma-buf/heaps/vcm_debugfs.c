@@ -75,7 +75,7 @@ static void vcm_attachment_show(struct seq_file *s, struct vcm_buffer *buffer,
 
 	seq_printf(s, " [%s", dev_name(a->dev));
 	if (!vcm_iova_get_info(&a->map, &info)) {
-		seq_puts(s, " unmapped]");
+		seq_puts(s, READ_ONCE(a->map.live) ? " kept]" : " unmapped]");
 		return;
 	}
 	if (a->map.translated)

@@ -33,6 +33,7 @@
 
 static_assert(DMA_HEAP_VCM_STRICT == VCM_IOVA_STRICT);
 static_assert(DMA_HEAP_VCM_SCRATCH == VCM_IOVA_SCRATCH);
+static_assert(DMA_HEAP_VCM_KEEP == VCM_IOVA_KEEP);
 static_assert(DMA_HEAP_VCM_NR_CHUNK_SIZES == VCM_NR_CHUNK_SIZES);
 static_assert(DMA_HEAP_VCM_NAME_LEN == DMA_BUF_NAME_LEN);
 
@@ -268,6 +269,14 @@ static int vcm_query_buffer(struct dma_buf *dmabuf,
 	return vcm_query_list(buffer, query);
 }
 
+/* For who has the number of a buffer; its dma-buf, for dma_buf_put(). */
+static struct dma_buf *vcm_dmabuf_get(int fd)
+{
+	struct dma_buf *dmabuf = dma_buf_get(fd);
+
+	return dmabuf == ERR_PTR(-EINVAL) ? ERR_PTR(-ENXIO) : dmabuf;
+}
+
 static int vcm_ioctl_query(void *data, void __user *user, size_t usize)
 {
 	struct dma_heap_vcm_query *query = data;
@@ -276,9 +285,7 @@ static int vcm_ioctl_query(void *data, void __user *user, size_t usize)
 
 	if (query->reserved)
 		return -EOPNOTSUPP;
-	dmabuf = dma_buf_get(query->fd);
-	if (dmabuf == ERR_PTR(-EINVAL))
-		return -ENXIO;
+	dmabuf = vcm_dmabuf_get(query->fd);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 
@@ -312,7 +319,26 @@ static int vcm_ioctl_info(void *data, void __user *user, size_t usize)
 	return copy_struct_to_user(user, usize, info, sizeof(*info), NULL);
 }
 
+static int vcm_ioctl_drop(void *data, void __user *user, size_t usize)
+{
+	struct dma_heap_vcm_drop *drop = data;
+	struct dma_buf *dmabuf = vcm_dmabuf_get(drop->fd);
+	struct vcm_buffer *buffer;
+	int ret = 0;
+
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	buffer = vcm_buffer_get(dmabuf);
+	if (buffer)
+		vcm_buffer_drop(buffer);
+	else
+		ret = -ENXIO;
+	dma_buf_put(dmabuf);
+	return ret;
+}
+
 union vcm_ioctl_data {
+	struct dma_heap_vcm_drop drop;
 	struct dma_heap_vcm_alloc alloc;
 	struct dma_heap_vcm_query query;
 	struct dma_heap_vcm_info info;
@@ -349,6 +375,11 @@ static const struct vcm_ioctl_op vcm_ioctl_ops[] = {
 		.min_size = offsetofend(struct dma_heap_vcm_info,
 					out_guard_max),
 		.run = vcm_ioctl_info,
+	}, {
+		.cmd = DMA_HEAP_VCM_IOCTL_DROP,
+		.size = sizeof(struct dma_heap_vcm_drop),
+		.min_size = offsetofend(struct dma_heap_vcm_drop, fd),
+		.run = vcm_ioctl_drop,
 	},
 };
 

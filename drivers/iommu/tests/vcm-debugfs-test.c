@@ -74,13 +74,13 @@ static void a_device_has_a_line_and_its_mappings(struct kunit *test)
 	const char *text;
 
 	text = vcm_text(test,
-			"%s translated=1 linked=1 slab_size=%llu slabs=0 reserved=0 used=0 largest_free=0 mappings=0 degraded=0 refused=0\n",
+			"%s translated=1 linked=1 slab_size=%llu slabs=0 reserved=0 used=0 largest_free=0 mappings=0 degraded=0 refused=0 kept=0 kept_bytes=0\n",
 			dev_name(vdev->dev), vdev->slab_size);
 	KUNIT_EXPECT_STREQ(test, vcm_show(test, vcm_iova_show), text);
 
 	map_it(test, vdev, &policy, &map);
 	text = vcm_text(test,
-			"%s translated=1 linked=1 slab_size=%llu slabs=1 reserved=%llu used=%llu largest_free=%llu mappings=1 degraded=0 refused=0\n"
+			"%s translated=1 linked=1 slab_size=%llu slabs=1 reserved=%llu used=%llu largest_free=%llu mappings=1 degraded=0 refused=0 kept=0 kept_bytes=0\n"
 			"  iova=0x%016llx length=65536 align=1048576 guard=131072 before=0 segs=1 alone=0 degraded=0\n",
 			dev_name(vdev->dev), vdev->slab_size,
 			vdev->slab_size, (u64)SZ_64K + SZ_128K,
@@ -111,7 +111,7 @@ static void without_iommu_no_address_is_told(struct kunit *test)
 					   DMA_BIDIRECTIONAL, &strict,
 					   &refused), -EOPNOTSUPP);
 	text = vcm_text(test,
-			"%s translated=0 linked=0 slab_size=%llu slabs=0 reserved=0 used=0 largest_free=0 mappings=1 degraded=1 refused=1\n"
+			"%s translated=0 linked=0 slab_size=%llu slabs=0 reserved=0 used=0 largest_free=0 mappings=1 degraded=1 refused=1 kept=0 kept_bytes=0\n"
 			"  iova=- length=65536 align=%llu guard=131072 before=0 segs=1 alone=0 degraded=1\n",
 			dev_name(vdev->dev), vdev->slab_size, map.align);
 	KUNIT_EXPECT_STREQ(test, vcm_show(test, vcm_iova_show), text);

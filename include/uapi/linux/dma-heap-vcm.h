@@ -98,7 +98,7 @@
  *
  * It is in &struct dma_heap_vcm_info.out_version. The second version has the list of
  * attachments in &struct dma_heap_vcm_query, the third one windows, guards before a buffer
- * and guards that are zeroes.
+ * and guards that are zeroes, mappings that are kept, and DMA_HEAP_VCM_IOCTL_DROP.
  */
 #define DMA_HEAP_VCM_VERSION	3
 
@@ -120,9 +120,21 @@
 #define DMA_HEAP_VCM_SCRATCH	(1U << 1)
 
 /**
+ * define DMA_HEAP_VCM_KEEP - flag of a buffer: to unmap it leaves it mapped
+ *
+ * Where an IOMMU translates, a device's mapping is kept when its driver unmaps the buffer,
+ * for the next time that it maps it: for devices that use a few buffers again and again.
+ * The device can access the buffer all that time, whatever its driver says: until the
+ * driver detaches from the buffer or the device goes, until DMA_HEAP_VCM_IOCTL_DROP, or
+ * until somebody needs the addresses. So it is for devices that may be trusted with the
+ * buffer for as long as it is theirs, and never the default.
+ */
+#define DMA_HEAP_VCM_KEEP	(1U << 2)
+
+/**
  * struct dma_heap_vcm_alloc - DMA_HEAP_VCM_IOCTL_ALLOC
  * @size: sizeof(struct dma_heap_vcm_alloc)
- * @flags: DMA_HEAP_VCM_STRICT, DMA_HEAP_VCM_SCRATCH
+ * @flags: DMA_HEAP_VCM_STRICT, DMA_HEAP_VCM_SCRATCH, DMA_HEAP_VCM_KEEP
  * @length: bytes; rounded up to the page
  * @chunk_sizes: OR of the chunk sizes that the buffer may be made of, of
  *	those in &struct dma_heap_vcm_info.out_chunk_sizes; 0 for all
@@ -259,6 +271,18 @@ struct dma_heap_vcm_query {
 };
 
 /**
+ * struct dma_heap_vcm_drop - DMA_HEAP_VCM_IOCTL_DROP
+ * @size: sizeof(struct dma_heap_vcm_drop)
+ * @fd: the buffer
+ *
+ * No device that does not have the buffer mapped can access it on return.
+ */
+struct dma_heap_vcm_drop {
+	__u32 size;
+	__s32 fd;
+};
+
+/**
  * struct dma_heap_vcm_info - DMA_HEAP_VCM_IOCTL_INFO
  * @size: sizeof(struct dma_heap_vcm_info)
  * @reserved: must be 0
@@ -307,5 +331,10 @@ struct dma_heap_vcm_info {
  * define DMA_HEAP_VCM_IOCTL_INFO - ask about the heap: &struct dma_heap_vcm_info
  */
 #define DMA_HEAP_VCM_IOCTL_INFO		_IO(DMA_HEAP_VCM_IOC_MAGIC, 2)
+
+/**
+ * define DMA_HEAP_VCM_IOCTL_DROP - drop what is kept of a buffer: &struct dma_heap_vcm_drop
+ */
+#define DMA_HEAP_VCM_IOCTL_DROP		_IO(DMA_HEAP_VCM_IOC_MAGIC, 3)
 
 #endif /* _UAPI_LINUX_DMA_HEAP_VCM_H */

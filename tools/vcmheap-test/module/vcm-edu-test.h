@@ -225,6 +225,21 @@ struct vcm_edu_destroy {
 	__u32 reserved;
 };
 
+/**
+ * struct vcm_edu_mapping - unmap an import, or map it again; it stays attached
+ * @handle: in: from VCM_EDU_IOC_IMPORT, not at a fixed address
+ * @map: in: 1 maps it, 0 unmaps it
+ * @iova: out: where the device sees the first byte, with @map
+ *
+ * A transfer with an import that is not mapped returns ENXIO.
+ * Errors: EINVAL, ENOENT (@handle), EALREADY (it is so), and what mapping returns.
+ */
+struct vcm_edu_mapping {
+	__u32 handle;
+	__u32 map;
+	__aligned_u64 iova;
+};
+
 #define VCM_EDU_IOC_ACCESS	_IOW(VCM_EDU_IOC_MAGIC, 2, struct vcm_edu_access)
 #define VCM_EDU_IOC_RELEASE	_IOW(VCM_EDU_IOC_MAGIC, 3, struct vcm_edu_release)
 #define VCM_EDU_IOC_INFO	_IOR(VCM_EDU_IOC_MAGIC, 4, struct vcm_edu_info)
@@ -238,5 +253,8 @@ struct vcm_edu_destroy {
 	_IOWR(VCM_EDU_IOC_MAGIC, 10, struct vcm_edu_coherent)
 #define VCM_EDU_IOC_DESTROY \
 	_IOWR(VCM_EDU_IOC_MAGIC, 11, struct vcm_edu_destroy)
+
+#define VCM_EDU_IOC_MAPPING \
+	_IOWR(VCM_EDU_IOC_MAGIC, 12, struct vcm_edu_mapping)
 
 #endif /* _VCM_EDU_TEST_H */

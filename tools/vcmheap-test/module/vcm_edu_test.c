@@ -105,7 +105,7 @@ struct edu_file {
  * struct edu_import - a buffer mapped for the device
  * @dmabuf: the buffer
  * @attachment: the device's attachment to it, or NULL if it is at @fixed_iova
- * @sgt: DMA addresses for the device
+ * @sgt: DMA addresses for the device, or NULL if it is not mapped
  * @space: the space it is mapped in, NULL, or EDU_NO_SPACE
  * @fixed_iova: address in the fixed window of @space
  * @dir: direction it is mapped in
@@ -275,8 +275,9 @@ free_import:
 static void edu_import_destroy(struct edu_import *import)
 {
 	if (import->attachment) {
-		dma_buf_unmap_attachment_unlocked(import->attachment, import->sgt,
-						  import->dir);
+		if (import->sgt)
+			dma_buf_unmap_attachment_unlocked(import->attachment,
+							  import->sgt, import->dir);
 		dma_buf_detach(import->dmabuf, import->attachment);
 	} else if (import->space != EDU_NO_SPACE) {
 		WARN_ON(vcm_space_unmap_at(import->space, import->fixed_iova));
@@ -356,6 +357,33 @@ static int edu_release(struct edu_file *file,
 	return 0;
 }
 
+static int edu_mapping(struct edu_file *file, struct vcm_edu_mapping *args)
+{
+	struct edu_import *import = xa_load(&file->imports, args->handle);
+	struct sg_table *sgt;
+
+	if (!import)
+		return -ENOENT;
+	if (args->map > 1 || !import->attachment)
+		return -EINVAL;
+	if (args->map == !!import->sgt)
+		return -EALREADY;
+
+	if (!args->map) {
+		dma_buf_unmap_attachment_unlocked(import->attachment, import->sgt,
+						  import->dir);
+		import->sgt = NULL;
+		return 0;
+	}
+	sgt = dma_buf_map_attachment_unlocked(import->attachment, import->dir);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+	import->sgt = sgt;
+	args->iova = import->space || file->edu->translated ?
+		     sg_dma_address(sgt->sgl) : VCM_EDU_IOVA_NONE;
+	return 0;
+}
+
 static int edu_dma(struct edu_file *file, const struct vcm_edu_dma *args)
 {
 	struct edu_import *import = xa_load(&file->imports, args->handle);
@@ -368,7 +396,8 @@ static int edu_dma(struct edu_file *file, const struct vcm_edu_dma *args)
 	if (!edu_range_ok(args->offset, args->length, import->dmabuf->size) ||
 	    !edu_range_ok(args->ram_offset, args->length, VCM_EDU_RAM_SIZE))
 		return -ERANGE;
-	if (import->space != file->edu->active)
+	if (import->space != file->edu->active ||
+	    (import->attachment && !import->sgt))
 		return -ENXIO;
 
 	for (done = 0; done < args->length; done += len) {
@@ -771,7 +800,7 @@ static int edu_check(struct edu_file *file, struct vcm_edu_check *args)
 		return -EINVAL;
 	if (!edu_range_ok(args->offset, 1, import->dmabuf->size))
 		return -ERANGE;
-	if (import->space == EDU_NO_SPACE)
+	if (import->space == EDU_NO_SPACE || (import->attachment && !import->sgt))
 		return -ENXIO;
 
 	addr = edu_import_addr(import, args->offset, &len);
@@ -803,6 +832,7 @@ union edu_args {
 	struct vcm_edu_check check;
 	struct vcm_edu_coherent coherent;
 	struct vcm_edu_destroy destroy;
+	struct vcm_edu_mapping mapping;
 };
 
 static int edu_call(struct edu_file *file, unsigned int cmd, union edu_args *args)
@@ -836,6 +866,8 @@ static int edu_call(struct edu_file *file, unsigned int cmd, union edu_args *arg
 		return edu_check(file, &args->check);
 	case VCM_EDU_IOC_COHERENT:
 		return edu_space_coherent(file, &args->coherent);
+	case VCM_EDU_IOC_MAPPING:
+		return edu_mapping(file, &args->mapping);
 	case VCM_EDU_IOC_DESTROY:
 		return edu_space_destroy_busy(file, &args->destroy);
 	default:
@@ -843,7 +875,7 @@ static int edu_call(struct edu_file *file, unsigned int cmd, union edu_args *arg
 	}
 }
 
-/* Nobody learned the number of what was made: it must not stay. */
+/* Nobody learned the number of what was made, or where it is: it must not stay. */
 static void edu_undo(struct edu_file *file, unsigned int cmd,
 		     const union edu_args *args)
 {
@@ -856,6 +888,9 @@ static void edu_undo(struct edu_file *file, unsigned int cmd,
 		undo.space.space = args->space_create.space;
 		undo.space.op = VCM_EDU_SPACE_DESTROY;
 		edu_call(file, VCM_EDU_IOC_SPACE, &undo);
+	} else if (cmd == VCM_EDU_IOC_MAPPING && args->mapping.map) {
+		undo.mapping.handle = args->mapping.handle;
+		edu_call(file, VCM_EDU_IOC_MAPPING, &undo);
 	}
 }
 

@@ -384,7 +384,7 @@ static void test_refuses_unknown_ioctl(int dev)
 {
 	struct dma_heap_vcm_alloc alloc = vcm_alloc_args(KIB(4));
 	const unsigned long unknown[] = {
-		_IO(DMA_HEAP_VCM_IOC_MAGIC, 3),
+		_IO(DMA_HEAP_VCM_IOC_MAGIC, 4),
 		_IO(DMA_HEAP_VCM_IOC_MAGIC, 0xff),
 		_IOWR(DMA_HEAP_VCM_IOC_MAGIC, 0, struct dma_heap_vcm_alloc),
 		_IO(DMA_HEAP_VCM_IOC_MAGIC + 1, 0),
@@ -400,13 +400,14 @@ static void test_refuses_unknown_ioctl(int dev)
 
 static void test_refuses_flags(int dev)
 {
+	const uint32_t known = DMA_HEAP_VCM_STRICT | DMA_HEAP_VCM_SCRATCH | DMA_HEAP_VCM_KEEP;
 	int bit;
 
 	for (bit = 0; bit < 32; bit++) {
 		struct dma_heap_vcm_alloc alloc = vcm_alloc_args(KIB(4));
 
 		alloc.flags = 1u << bit;
-		if (alloc.flags == DMA_HEAP_VCM_STRICT)
+		if (alloc.flags & known)
 			continue;
 		assert_alloc_refused(dev, alloc, -EOPNOTSUPP);
 		alloc.flags |= DMA_HEAP_VCM_STRICT;

@@ -473,6 +473,41 @@ static void prepare_policy(struct scene *scene)
 					     DMA_HEAP_VCM_STRICT);
 }
 
+static void prepare_kept(struct scene *scene)
+{
+	struct dma_heap_vcm_alloc args = vcm_alloc_args(MIXED);
+
+	args.flags = DMA_HEAP_VCM_KEEP | DMA_HEAP_VCM_SCRATCH;
+	args.guard = KIB(64);
+	args.guard_before = KIB(4);
+	scene->dmabuf = vcm_dev_alloc(scene->dev, &args);
+}
+
+static int set_mapped(struct scene *scene, uint32_t map)
+{
+	struct vcm_edu_mapping args = { .handle = scene->handle, .map = map };
+
+	return __vcm_importer_ioctl(scene->importer, VCM_EDU_IOC_MAPPING, &args);
+}
+
+static void prepare_unmapped(struct scene *scene)
+{
+	prepare_kept(scene);
+	scene->handle = vcm_importer_import(scene->importer, scene->dmabuf);
+	igt_assert_eq(set_mapped(scene, 0), 0);
+}
+
+/* To map what is kept allocates nothing. */
+static int call_map_kept(struct scene *scene)
+{
+	return set_mapped(scene, 1);
+}
+
+static void undo_map_kept(struct scene *scene)
+{
+	igt_assert_eq(set_mapped(scene, 0), 0);
+}
+
 static void finish_import(struct scene *scene)
 {
 	vcm_importer_release(scene->importer, scene->handle);
@@ -686,6 +721,10 @@ static const struct step steps[] = {
 	  0, { ENOMEM, ENOSPC }, false },
 	{ "import-policy", prepare_policy, call_import, undo_import, finish_buffer,
 	  0, { ENOMEM, ENOSPC }, false },
+	{ "import-kept", prepare_kept, call_import, undo_import, finish_buffer,
+	  0, { ENOMEM, ENOSPC }, false },
+	{ "map-kept", prepare_unmapped, call_map_kept, undo_map_kept, finish_import,
+	  0, {}, false },
 	{ "release", prepare_import, call_release, undo_release, finish_import, 0, {}, false },
 	{ "access-read", prepare_import_large, call_access_read, NULL, finish_import,
 	  0, { ENOMEM }, false },

@@ -77,7 +77,10 @@ static void device_writes(struct fence *fence, uint64_t iova)
 	vcm_importer_probe(fence->importer, VCM_EDU_FROM_DEVICE, iova, WORD, 0);
 }
 
-/* The first and the last word of each guard, and one between */
+/*
+ * Words of each guard: the first one, one between, and one of the last, since the very
+ * last byte that a device can address the importer leaves alone.
+ */
 static unsigned int guard_words(const struct fence *fence, uint64_t *at)
 {
 	uint64_t start = fence->import.iova, end = start + LENGTH;
@@ -88,7 +91,7 @@ static unsigned int guard_words(const struct fence *fence, uint64_t *at)
 	at[n++] = start - WORD;
 	at[n++] = end;
 	at[n++] = end + KIB(64);
-	at[n++] = end + BEHIND - WORD;
+	at[n++] = end + BEHIND - 2 * WORD;
 	return n;
 }
 

@@ -36,6 +36,7 @@
 #define ALLOC	DMA_HEAP_VCM_IOCTL_ALLOC
 #define QUERY	DMA_HEAP_VCM_IOCTL_QUERY
 #define INFO	DMA_HEAP_VCM_IOCTL_INFO
+#define DROP	DMA_HEAP_VCM_IOCTL_DROP
 
 /**
  * struct dev_test - what a case works on
@@ -118,7 +119,7 @@ static long call(struct kunit *test, unsigned int cmd, void *arg, size_t len)
 static void unknown_numbers_are_refused(struct kunit *test)
 {
 	static const unsigned int cmds[] = {
-		0, ~0U, ALLOC - 1, INFO + 1, ALLOC | BIT(16), ALLOC | BIT(30),
+		0, ~0U, ALLOC - 1, DROP + 1, ALLOC | BIT(16), ALLOC | BIT(30),
 		_IO(DMA_HEAP_VCM_IOC_MAGIC + 1, 0), DMA_HEAP_IOCTL_ALLOC,
 	};
 	int i;
@@ -136,6 +137,7 @@ static const struct {
 	{ ALLOC, sizeof(struct dma_heap_vcm_alloc), 56 },
 	{ QUERY, sizeof(struct dma_heap_vcm_query), 120 },
 	{ INFO, sizeof(struct dma_heap_vcm_info), 64 },
+	{ DROP, sizeof(struct dma_heap_vcm_drop), 8 },
 };
 
 static void bad_pointers_are_refused(struct kunit *test)
@@ -692,6 +694,23 @@ static void fields_that_are_answers_are_not_read(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, close_fd(alloc.out_fd), 0);
 }
 
+/* --- DMA_HEAP_VCM_IOCTL_DROP ------------------------------------------- */
+
+static void only_buffers_are_dropped(struct kunit *test)
+{
+	struct dma_heap_vcm_alloc alloc = {
+		.size = sizeof(alloc), .length = PAGE_SIZE,
+		.flags = DMA_HEAP_VCM_KEEP,
+	};
+	struct dma_heap_vcm_drop drop = { .size = sizeof(drop), .fd = -1 };
+
+	KUNIT_EXPECT_EQ(test, call(test, DROP, &drop, sizeof(drop)), -EBADF);
+	KUNIT_ASSERT_EQ(test, call(test, ALLOC, &alloc, sizeof(alloc)), 0);
+	drop.fd = alloc.out_fd;
+	KUNIT_EXPECT_EQ(test, call(test, DROP, &drop, sizeof(drop)), 0);
+	close_fd(alloc.out_fd);
+}
+
 /* --- DMA_HEAP_VCM_IOCTL_INFO ------------------------------------------- */
 
 static void reserved_fields_are_zero(struct kunit *test)
@@ -795,6 +814,7 @@ static struct kunit_case dev_test_cases[] = {
 	KUNIT_CASE(the_first_query_is_understood),
 	KUNIT_CASE(fields_that_are_answers_are_not_read),
 	KUNIT_CASE(reserved_fields_are_zero),
+	KUNIT_CASE(only_buffers_are_dropped),
 	KUNIT_CASE(info_tells_the_limits),
 	KUNIT_CASE(the_default_policy_is_checked),
 	KUNIT_CASE(whether_it_is_strict_can_be_read),
