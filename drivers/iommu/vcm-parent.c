@@ -17,6 +17,7 @@
 #include <linux/vcm-iova.h>
 
 #include "vcm-domain.h"
+#include "vcm-gap.h"
 #include "vcm-parent.h"
 #include "vcm-region.h"
 #include "vcm-space.h"
@@ -47,39 +48,24 @@ static int vcm_parent_move(struct vcm_parent *parent,
 	return ret;
 }
 
-/*
- * The domain of the core that blocks all blocks interrupt messages too where the
- * IOMMU translates them, and those are none of a space's business.
- */
 static int vcm_parent_add_gap(struct vcm_parent *parent)
 {
-	struct iommu_domain *gap;
-	int ret;
+	int ret = vcm_gap_create(&parent->gap, &parent->regions);
 
-	if (!parent->regions.doorbell)
-		return 0;
-
-	gap = iommu_paging_domain_alloc(parent->dev);
-	if (IS_ERR(gap))
-		return PTR_ERR(gap);
-	ret = vcm_regions_map_doorbell(&parent->regions, gap);
-	if (!ret)
-		ret = vcm_parent_move(parent, gap);
-	if (ret) {
-		iommu_domain_free(gap);
+	if (ret)
 		return ret;
-	}
-	parent->gap = gap;
-	return 0;
+	ret = vcm_parent_move(parent, parent->gap.domain);
+	if (ret)
+		vcm_gap_destroy(&parent->gap, &parent->regions);
+	return ret;
 }
 
 static void vcm_parent_remove_gap(struct vcm_parent *parent)
 {
-	if (!parent->gap)
+	if (!parent->gap.domain)
 		return;
 	vcm_parent_move(parent, NULL);
-	iommu_domain_free(parent->gap);
-	parent->gap = NULL;
+	vcm_gap_destroy(&parent->gap, &parent->regions);
 }
 
 /*
@@ -181,14 +167,28 @@ static void vcm_gate_open(struct vcm_parent *parent)
 	vcm_iova_unhold(parent->vdev);
 }
 
+/* What a device is to find in a space besides what it found when that was made */
+static int vcm_parent_prepare(struct vcm_parent *parent,
+			      struct vcm_space *space)
+{
+	if (vcm_parent_is_shared(parent))
+		return -EXDEV;
+	if (vcm_regions_lose_message(&parent->regions,
+				     parent->gap.doorbell.addr))
+		return -EADDRNOTAVAIL;
+	return vcm_gap_share_doorbell(&parent->gap, space->domain->backing);
+}
+
 /**
  * vcm_parent_attach - attach a device to one of its spaces
  * @parent: the device, attached to another one or to none
  * @space: the space
  *
  * Context: Process context, with &struct vcm_parent.lock.
- * Return: 0, -EXDEV (another device is in its IOMMU group, and nothing has
- *	changed), or what iommu_attach_device() returns; then it is attached to none.
+ * Return: 0, or with nothing changed -EXDEV (another device is in its IOMMU
+ *	group), -EADDRNOTAVAIL (its interrupts would be lost) or what iommu_map()
+ *	returns, or what iommu_attach_device() returns; then it is attached to
+ *	none.
  */
 int vcm_parent_attach(struct vcm_parent *parent, struct vcm_space *space)
 {
@@ -196,13 +196,14 @@ int vcm_parent_attach(struct vcm_parent *parent, struct vcm_space *space)
 
 	lockdep_assert_held(&parent->lock);
 
-	if (vcm_parent_is_shared(parent))
-		return -EXDEV;
+	ret = vcm_parent_prepare(parent, space);
+	if (ret)
+		return ret;
 
 	vcm_gate_close(parent);
 	ret = vcm_parent_move(parent, space->domain->backing);
 	if (ret)
-		vcm_parent_move(parent, parent->gap);
+		vcm_parent_move(parent, parent->gap.domain);
 	vcm_gate_open(parent);
 	parent->active = ret ? NULL : space;
 	return ret;
@@ -221,7 +222,7 @@ void vcm_parent_detach(struct vcm_parent *parent)
 	lockdep_assert_held(&parent->lock);
 
 	vcm_gate_close(parent);
-	vcm_parent_move(parent, parent->gap);
+	vcm_parent_move(parent, parent->gap.domain);
 	vcm_gate_open(parent);
 	parent->active = NULL;
 }

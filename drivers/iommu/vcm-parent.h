@@ -14,6 +14,7 @@
 #include <linux/rwsem.h>
 #include <linux/types.h>
 
+#include "vcm-gap.h"
 #include "vcm-region.h"
 
 struct device;
@@ -35,8 +36,8 @@ struct vcm_space;
  * @owned: the DMA of @dev is claimed: without a space it reaches nothing;
  *	constant until @dead
  * @gap: where @dev is without a space if it is @owned and its IOMMU translates
- *	interrupt messages: nothing is mapped there but what these go to. Else
- *	NULL, and the IOMMU core decides. Constant as @owned is
+ *	interrupt messages. Else it has no domain, and the IOMMU core decides.
+ *	Constant as @owned is
  * @attached: the domain that we attached @dev to, or NULL. Under @lock, and while
  *	@dev is claimed or released by nobody else's hands
  * @regions: addresses that are no IOVAs in a space, as they were when @dev was
@@ -68,7 +69,7 @@ struct vcm_parent {
 	struct list_head node;
 	struct notifier_block unbind;
 	bool owned;
-	struct iommu_domain *gap;
+	struct vcm_gap gap;
 	struct iommu_domain *attached;
 	struct vcm_regions regions;
 	struct rw_semaphore gate;

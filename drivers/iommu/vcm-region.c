@@ -146,6 +146,50 @@ static bool vcm_translates_msi(const struct vcm_regions *regions)
 }
 
 /**
+ * vcm_regions_msi_in_domain - do a device's vectors need the domain it is in
+ * @regions: the regions of the device
+ *
+ * Where they do, the driver of the interrupt controller maps the page of the
+ * messages when vectors are set up, see iommu_dma_prepare_msi(). It does so for
+ * each IOMMU that has addresses for messages, also if it does not translate them.
+ *
+ * Context: Any.
+ * Return: true if so.
+ */
+bool vcm_regions_msi_in_domain(const struct vcm_regions *regions)
+{
+	struct iommu_resv_region *region;
+
+	KUNIT_STATIC_STUB_REDIRECT(vcm_regions_msi_in_domain, regions);
+	if (!IS_ENABLED(CONFIG_IRQ_MSI_IOMMU) || !dev_is_pci(regions->dev))
+		return false;
+	list_for_each_entry(region, &regions->list, list)
+		if (region->type == IOMMU_RESV_SW_MSI ||
+		    region->type == IOMMU_RESV_MSI)
+			return true;
+	return false;
+}
+
+/* An IOMMU that lets messages pass by translates them at other addresses. */
+static bool vcm_may_translate_msi(const struct vcm_regions *regions)
+{
+	return vcm_translates_msi(regions) ||
+	       vcm_regions_msi_in_domain(regions);
+}
+
+/* Do messages to @page pass by the IOMMU? */
+static bool vcm_passes_msi(const struct vcm_regions *regions, u64 page)
+{
+	struct iommu_resv_region *region;
+
+	list_for_each_entry(region, &regions->list, list)
+		if (region->type == IOMMU_RESV_MSI && region->start <= page &&
+		    region->start + region->length - 1 >= page)
+			return true;
+	return false;
+}
+
+/**
  * vcm_region_message - what a PCI device sends for its first vector
  * @pdev: the device
  * @msg: filled in
@@ -169,6 +213,26 @@ VISIBLE_IF_KUNIT int vcm_region_message(struct pci_dev *pdev,
 }
 
 /**
+ * vcm_regions_message - where does a device send its interrupt messages now
+ * @regions: the regions of the device
+ * @page: filled in: first address of the page, as the device sees it
+ *
+ * Context: Process context.
+ * Return: true, or false if it is not known that it sends any.
+ */
+bool vcm_regions_message(const struct vcm_regions *regions, u64 *page)
+{
+	struct msi_msg msg;
+
+	KUNIT_STATIC_STUB_REDIRECT(vcm_regions_message, regions, page);
+	if (!dev_is_pci(regions->dev) ||
+	    vcm_region_message(to_pci_dev(regions->dev), &msg))
+		return false;
+	*page = (((u64)msg.address_hi << 32) | msg.address_lo) & PAGE_MASK;
+	return true;
+}
+
+/**
  * vcm_region_doorbell - find where a device sends its interrupt messages
  * @regions: the regions of the device, with those of the IOMMU; filled in
  *
@@ -182,17 +246,32 @@ VISIBLE_IF_KUNIT int vcm_region_message(struct pci_dev *pdev,
 VISIBLE_IF_KUNIT void vcm_region_doorbell(struct vcm_regions *regions)
 {
 	struct iommu_domain *domain = iommu_get_domain_for_dev(regions->dev);
-	struct msi_msg msg;
+	u64 page;
 
 	KUNIT_STATIC_STUB_REDIRECT(vcm_region_doorbell, regions);
-	if (!domain || !dev_is_pci(regions->dev) ||
-	    !vcm_translates_msi(regions) ||
-	    vcm_region_message(to_pci_dev(regions->dev), &msg))
+	if (!domain || !vcm_may_translate_msi(regions) ||
+	    !vcm_regions_message(regions, &page) ||
+	    vcm_passes_msi(regions, page))
 		return;
 
-	regions->doorbell_iova = (((u64)msg.address_hi << 32) |
-				 msg.address_lo) & PAGE_MASK;
-	regions->doorbell = iommu_iova_to_phys(domain, regions->doorbell_iova);
+	regions->doorbell_iova = page;
+	regions->doorbell = iommu_iova_to_phys(domain, page);
+}
+
+/**
+ * vcm_region_map_doorbell - let interrupt messages through
+ * @domain: a domain
+ * @iova: page that the device writes them to
+ * @phys: page that they go to
+ *
+ * Context: Process context, sleeps.
+ * Return: 0 or what iommu_map() returns; freeing @domain undoes it.
+ */
+int vcm_region_map_doorbell(struct iommu_domain *domain, u64 iova,
+			    phys_addr_t phys)
+{
+	return iommu_map(domain, iova, phys, PAGE_SIZE,
+			 IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO, GFP_KERNEL);
 }
 
 /**
@@ -209,9 +288,8 @@ int vcm_regions_map_doorbell(const struct vcm_regions *regions,
 {
 	if (!regions->doorbell)
 		return 0;
-	return iommu_map(domain, regions->doorbell_iova, regions->doorbell,
-			 PAGE_SIZE, IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO,
-			 GFP_KERNEL);
+	return vcm_region_map_doorbell(domain, regions->doorbell_iova,
+				       regions->doorbell);
 }
 
 /* --- Direct mappings --------------------------------------------------- */
@@ -293,6 +371,27 @@ bool vcm_regions_lose_msi(const struct vcm_regions *regions)
 {
 	return !dev_is_pci(regions->dev) && vcm_translates_msi(regions) &&
 	       dev_get_msi_domain(regions->dev);
+}
+
+/**
+ * vcm_regions_lose_message - are messages sent to what is not in every space
+ * @regions: the regions of the device
+ * @gap_page: page that they may be sent to since the regions were found, or 0
+ *
+ * That is so if its vectors were set up when it had spaces, and in a domain whose
+ * choice of addresses is not ours.
+ *
+ * Context: Process context.
+ * Return: true if so: they would not arrive in a space, or in a buffer.
+ */
+bool vcm_regions_lose_message(const struct vcm_regions *regions, u64 gap_page)
+{
+	u64 page;
+
+	return vcm_may_translate_msi(regions) &&
+	       vcm_regions_message(regions, &page) && page != gap_page &&
+	       !(regions->doorbell && page == regions->doorbell_iova) &&
+	       !vcm_passes_msi(regions, page);
 }
 
 /**

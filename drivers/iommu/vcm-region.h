@@ -37,7 +37,12 @@ int vcm_regions_map_doorbell(const struct vcm_regions *regions,
 int vcm_regions_reserve(const struct vcm_regions *regions,
 			struct list_head *list);
 int vcm_region_reserve(struct list_head *list, u64 start, u64 len);
+int vcm_region_map_doorbell(struct iommu_domain *domain, u64 iova,
+			    phys_addr_t phys);
 bool vcm_regions_lose_msi(const struct vcm_regions *regions);
+bool vcm_regions_message(const struct vcm_regions *regions, u64 *page);
+bool vcm_regions_lose_message(const struct vcm_regions *regions, u64 gap_page);
+bool vcm_regions_msi_in_domain(const struct vcm_regions *regions);
 bool vcm_regions_overlap(const struct vcm_regions *regions, u64 start, u64 len);
 bool vcm_regions_leave_page(const struct vcm_regions *regions, u64 start,
 			    u64 last);

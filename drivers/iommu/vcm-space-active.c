@@ -21,8 +21,10 @@
  * Context: Process context, sleeps.
  * Return: 0 (also if it was active), -EBUSY (another space is active, somebody
  *	else attached the parent to a domain, or the parent is being reset),
- *	-EXDEV (another device joined the parent's IOMMU group), -ENODEV (the
- *	parent is gone), or what iommu_attach_device() returns.
+ *	-EXDEV (another device joined the parent's IOMMU group), -EADDRNOTAVAIL
+ *	(the parent's vectors were first set up when it had spaces already, and
+ *	its messages go to where a space may have a buffer), -ENODEV (the parent
+ *	is gone), or what iommu_attach_device() and iommu_map() return.
  */
 int vcm_space_activate(struct vcm_space *space)
 {

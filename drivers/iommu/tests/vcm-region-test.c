@@ -497,6 +497,36 @@ static void the_doorbell_is_where_messages_go(struct kunit *test)
 	vcm_regions_free(&parent->regions);
 }
 
+static bool need_domain(const struct vcm_regions *regions)
+{
+	return true;
+}
+
+/* ... or pass by the IOMMU, if they are sent to where they do. */
+static void messages_may_be_translated_elsewhere(struct kunit *test)
+{
+	struct vcm_parent *parent;
+
+	kunit_activate_static_stub(test, vcm_region_message, send_message);
+	kunit_activate_static_stub(test, vcm_regions_msi_in_domain,
+				   need_domain);
+	parent = find_doorbell(test, IOMMU_RESV_MSI);
+	KUNIT_EXPECT_EQ(test, parent->regions.doorbell, SZ_1G);
+	KUNIT_EXPECT_EQ(test, parent->regions.doorbell_iova, DOORBELL_IOVA);
+	KUNIT_EXPECT_FALSE(test, vcm_regions_lose_message(&parent->regions, 0));
+	vcm_regions_free(&parent->regions);
+
+	parent->regions.doorbell = 0;
+	vcm_fake_iommu.regions[0].start = DOORBELL_IOVA - SZ_1M + PAGE_SIZE;
+	KUNIT_ASSERT_EQ(test, find_regions(parent), 0);
+	KUNIT_EXPECT_FALSE(test, vcm_regions_lose_message(&parent->regions, 0));
+	check_no_doorbell(test, parent);
+	vcm_fake_iommu.regions[0].start -= PAGE_SIZE;
+	KUNIT_ASSERT_EQ(test, find_regions(parent), 0);
+	KUNIT_EXPECT_EQ(test, parent->regions.doorbell, SZ_1G);
+	vcm_regions_free(&parent->regions);
+}
+
 static void without_translated_messages_there_is_no_doorbell(struct kunit *test)
 {
 	struct region_test *t = test->priv;
@@ -582,6 +612,7 @@ static struct kunit_case region_test_cases[] = {
 	KUNIT_CASE(a_direct_mapping_that_fails_is_an_error),
 	KUNIT_CASE(the_doorbell_is_in_every_domain),
 	KUNIT_CASE(the_doorbell_is_where_messages_go),
+	KUNIT_CASE(messages_may_be_translated_elsewhere),
 	KUNIT_CASE(without_translated_messages_there_is_no_doorbell),
 	KUNIT_CASE(an_untrusted_device_has_no_spaces),
 #ifdef VCM_HAVE_FAIL_NTH

@@ -646,11 +646,147 @@ static void the_gap_ends_with_the_device(struct kunit *test)
 	space = new_space(test, dev);
 	KUNIT_ASSERT_EQ(test, vcm_space_activate(space), 0);
 	vcm_fake_device_remove(test, dev);
-	KUNIT_EXPECT_NULL(test, space->parent->gap);
+	KUNIT_EXPECT_NULL(test, space->parent->gap.domain);
 	KUNIT_EXPECT_NULL(test, space->parent->attached);
 	vcm_space_destroy(space);
 	/* The page of the messages is mapped until the spaces have ended. */
 	KUNIT_EXPECT_EQ(test, vcm_fake_settle(0), 0);
+}
+
+static bool need_domain(const struct vcm_regions *regions)
+{
+	return true;
+}
+
+/* Where messages go; none are sent if it is 0. */
+static u64 message_page;
+
+static bool send_message(const struct vcm_regions *regions, u64 *page)
+{
+	*page = message_page;
+	return message_page;
+}
+
+/* A device whose vectors are set up in the domain that it is in; none are yet. */
+static struct device *new_messenger(struct kunit *test,
+				    const struct vcm_fake_args *args)
+{
+	message_page = 0;
+	kunit_activate_static_stub(test, vcm_regions_msi_in_domain,
+				   need_domain);
+	kunit_activate_static_stub(test, vcm_regions_message, send_message);
+	return vcm_fake_device(test, args);
+}
+
+/* As iommu_dma_prepare_msi() for a device in the gap. Returns the address. */
+static u64 set_up_vectors(struct kunit *test, struct vcm_gap *gap)
+{
+	KUNIT_ASSERT_NOT_NULL(test, gap->domain);
+	KUNIT_ASSERT_EQ(test, gap->domain->cookie_type, IOMMU_COOKIE_DMA_MSI);
+	KUNIT_ASSERT_EQ(test, dma_iova_size(&gap->doorbell), PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, iommu_map(gap->domain, gap->doorbell.addr, SZ_2G,
+					PAGE_SIZE, IOMMU_WRITE, GFP_KERNEL), 0);
+	return gap->doorbell.addr;
+}
+
+static void vectors_can_be_set_up_in_the_gap(struct kunit *test)
+{
+	struct device *dev = new_messenger(test, &managed);
+	struct vcm_space *a = new_space(test, dev), *b = new_space(test, dev);
+	struct vcm_parent *parent = a->parent;
+	unsigned long maps;
+	u64 iova;
+
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), parent->gap.domain);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(a), 0);
+	iova = set_up_vectors(test, &parent->gap);
+	message_page = iova;
+	KUNIT_EXPECT_TRUE(test, vcm_regions_overlap(&parent->regions, iova, 1));
+
+	/* There is no memory to let them through, and then there is. */
+	vcm_fake_iommu.fail_map = 1;
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), -ENOMEM);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), parent->gap.domain);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, iova), SZ_2G);
+	KUNIT_EXPECT_EQ(test, vcm_space_switch(b), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, iova), SZ_2G);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(b), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, iova), SZ_2G);
+	maps = vcm_fake_iommu.nr_maps;
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), 0);
+	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_maps, maps);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, iova), SZ_2G);
+
+	/* They were freed before the end. */
+	message_page = 0;
+	vcm_space_destroy(a);
+	vcm_space_destroy(b);
+	KUNIT_EXPECT_EQ(test, vcm_fake_settle(1), 1);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, iova), 0);
+}
+
+static void vectors_of_the_gap_outlive_it(struct kunit *test)
+{
+	struct device *dev = new_messenger(test, &managed);
+	struct space_test *t = test->priv;
+	struct dma_iova_state other;
+	struct vcm_space *space;
+	u64 iova;
+
+	space = new_space(test, dev);
+	iova = set_up_vectors(test, &space->parent->gap);
+	message_page = iova;
+	vcm_space_destroy(space);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev),
+			    iommu_get_domain_for_dev(dev));
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, iova), SZ_2G);
+	t->pages = 1;
+
+	/* Nobody else gets the address, also not the next gap. */
+	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &other, 0, PAGE_SIZE));
+	KUNIT_EXPECT_NE(test, other.addr, iova);
+	dma_iova_free(dev, &other);
+	space = new_space(test, dev);
+	message_page = set_up_vectors(test, &space->parent->gap);
+	KUNIT_EXPECT_NE(test, message_page, iova);
+	/* Without memory they do not arrive, but do no harm either. */
+	vcm_fake_iommu.fail_map = 1;
+	vcm_space_destroy(space);
+	KUNIT_EXPECT_EQ(test, vcm_fake_phys(dev, message_page), 0);
+	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &other, 0, PAGE_SIZE));
+	KUNIT_EXPECT_NE(test, other.addr, message_page);
+	dma_iova_free(dev, &other);
+	KUNIT_EXPECT_EQ(test, vcm_fake_settle(1), 1);
+}
+
+static void messages_are_not_sent_into_buffers(struct kunit *test)
+{
+	struct vcm_space *a, *b;
+	struct device *dev;
+
+	vcm_fake_iommu.regions[0].start = SZ_8M;
+	vcm_fake_iommu.regions[0].length = SZ_1M;
+	vcm_fake_iommu.regions[0].type = IOMMU_RESV_SW_MSI;
+	dev = new_messenger(test, &unmanaged);
+	a = new_space(test, dev);
+	b = new_space(test, dev);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), 0);
+	/* The DMA API gave them an address that spaces do not know. */
+	message_page = SZ_1G;
+	KUNIT_EXPECT_EQ(test, vcm_space_switch(b), -EADDRNOTAVAIL);
+	KUNIT_EXPECT_TRUE(test, is_active(a));
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(a), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), -EADDRNOTAVAIL);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev),
+			    iommu_get_domain_for_dev(dev));
+	message_page = SZ_8M + SZ_64K;
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), -EADDRNOTAVAIL);
+	message_page = 0;
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), 0);
+	vcm_space_destroy(a);
+	vcm_space_destroy(b);
 }
 
 static void the_gap_of_others_is_their_default_domain(struct kunit *test)
@@ -1721,6 +1857,9 @@ static struct kunit_case space_test_cases[] = {
 	KUNIT_CASE(interrupts_arrive_in_the_gap),
 	KUNIT_CASE(without_a_gap_there_is_no_space),
 	KUNIT_CASE(the_gap_ends_with_the_device),
+	KUNIT_CASE(vectors_can_be_set_up_in_the_gap),
+	KUNIT_CASE(vectors_of_the_gap_outlive_it),
+	KUNIT_CASE(messages_are_not_sent_into_buffers),
 	KUNIT_CASE(the_gap_of_others_is_their_default_domain),
 	KUNIT_CASE(one_space_is_active_at_a_time),
 	KUNIT_CASE(what_cannot_be_attached_is_not_active),

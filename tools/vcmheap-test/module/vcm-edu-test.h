@@ -253,8 +253,12 @@ struct vcm_edu_mapping {
 	_IOWR(VCM_EDU_IOC_MAGIC, 10, struct vcm_edu_coherent)
 #define VCM_EDU_IOC_DESTROY \
 	_IOWR(VCM_EDU_IOC_MAGIC, 11, struct vcm_edu_destroy)
-
 #define VCM_EDU_IOC_MAPPING \
 	_IOWR(VCM_EDU_IOC_MAGIC, 12, struct vcm_edu_mapping)
+/*
+ * Frees the device's vectors and sets them up again. What pci_alloc_irq_vectors()
+ * returns is the error; without vectors the device is given up.
+ */
+#define VCM_EDU_IOC_VECTORS	_IO(VCM_EDU_IOC_MAGIC, 13)
 
 #endif /* _VCM_EDU_TEST_H */

@@ -819,6 +819,24 @@ static void edu_free(struct kref *ref)
 	kfree(container_of(ref, struct edu_device, ref));
 }
 
+/* Interrupts that are not messages would hide that there are no vectors. */
+static int edu_vectors(struct edu_device *edu)
+{
+	struct pci_dev *pdev = edu->pdev;
+	int ret;
+
+	devm_free_irq(&pdev->dev, pci_irq_vector(pdev, 0), edu->hw);
+	pci_free_irq_vectors(pdev);
+	ret = pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_MSI | PCI_IRQ_MSIX);
+	if (ret > 0)
+		ret = devm_request_irq(&pdev->dev, pci_irq_vector(pdev, 0),
+				       edu_hw_irq, IRQF_SHARED, "vcm-edu",
+				       edu->hw);
+	if (ret)
+		edu->gone = true;
+	return ret;
+}
+
 union edu_args {
 	struct vcm_edu_import import;
 	struct vcm_edu_dma dma;
@@ -870,6 +888,8 @@ static int edu_call(struct edu_file *file, unsigned int cmd, union edu_args *arg
 		return edu_mapping(file, &args->mapping);
 	case VCM_EDU_IOC_DESTROY:
 		return edu_space_destroy_busy(file, &args->destroy);
+	case VCM_EDU_IOC_VECTORS:
+		return edu_vectors(edu);
 	default:
 		return -ENOTTY;
 	}

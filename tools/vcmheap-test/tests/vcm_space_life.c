@@ -260,6 +260,69 @@ static void test_managed_switch(int dev)
 	}
 }
 
+static void renew_vectors(int importer)
+{
+	igt_assert_eq(__vcm_importer_ioctl(importer, VCM_EDU_IOC_VECTORS, NULL), 0);
+}
+
+/* Transfers end with an interrupt, or not at all. */
+static void renew_vectors_between(int dev, int importer, uint32_t *space, bool renew)
+{
+	struct vcm_space_buffer buffer;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		vcm_space_buffer_init(&buffer, dev, KIB(64));
+		vcm_space_buffer_import(&buffer, importer, space[i]);
+		if (renew)
+			renew_vectors(importer);
+		vcm_importer_activate(importer, space[i]);
+		vcm_space_assert_dma(&buffer, i + 1);
+		vcm_importer_deactivate(importer, space[i]);
+		vcm_space_buffer_fini(&buffer);
+	}
+}
+
+static void test_vectors(int dev, bool managed)
+{
+	struct vcm_space_buffer own;
+	uint32_t space[2];
+	int importer, i;
+
+	load(managed);
+	importer = vcm_importer_open(0);
+	for (i = 0; i < 2; i++)
+		space[i] = managed ? create_blocked(importer) : create(importer);
+	renew_vectors_between(dev, importer, space, true);
+	renew_vectors_between(dev, importer, space, false);
+	for (i = 0; i < 2; i++)
+		vcm_importer_destroy_space(importer, space[i]);
+
+	/* Those of the gap are still there, and then they are replaced. */
+	vcm_space_buffer_init(&own, dev, KIB(64));
+	vcm_space_buffer_import(&own, importer, 0);
+	vcm_space_assert_dma(&own, 3);
+	for (i = 0; i < 2; i++)
+		space[i] = managed ? create_blocked(importer) : create(importer);
+	renew_vectors_between(dev, importer, space, false);
+	renew_vectors(importer);
+	for (i = 0; i < 2; i++)
+		vcm_importer_destroy_space(importer, space[i]);
+	renew_vectors(importer);
+	vcm_space_assert_dma(&own, 4);
+	vcm_space_buffer_fini(&own);
+}
+
+static void test_vectors_unmanaged(int dev)
+{
+	test_vectors(dev, false);
+}
+
+static void test_managed_vectors(int dev)
+{
+	test_vectors(dev, true);
+}
+
 /* --- The driver goes --------------------------------------------------- */
 
 static int create_dead(int importer)
@@ -741,6 +804,10 @@ static const struct {
 	  "A driver can be unloaded and loaded, and its devices have spaces again" },
 	{ "parallel", test_parallel,
 	  "Buffers come and go in spaces that a device is switched between" },
+	{ "vectors", test_vectors_unmanaged,
+	  "A driver may set up its device's vectors anew while no space is active" },
+	{ "managed-vectors", test_managed_vectors,
+	  "So may a driver that manages the DMA of its device" },
 	{ "managed-gap", test_managed_gap,
 	  "A device of a driver that manages its DMA reaches nothing between spaces" },
 	{ "managed-until-last", test_managed_until_last,
