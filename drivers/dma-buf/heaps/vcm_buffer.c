@@ -242,6 +242,14 @@ static const struct dma_buf_ops vcm_buffer_ops = {
  */
 #define VCM_EXPORT_ROOM	SZ_8K
 
+static int vcm_buffer_get_chunks(struct vcm_buffer *buffer,
+				 const struct vcm_alloc_args *args)
+{
+	if (args->flags & DMA_HEAP_VCM_CONTIGUOUS)
+		return vcm_chunks_alloc_contiguous(&buffer->chunks, args->len);
+	return vcm_chunks_alloc(&buffer->chunks, args->len, args->chunk_sizes);
+}
+
 static int vcm_buffer_alloc_chunks(struct vcm_buffer *buffer,
 				   const struct vcm_alloc_args *args)
 {
@@ -249,13 +257,12 @@ static int vcm_buffer_alloc_chunks(struct vcm_buffer *buffer,
 	int ret;
 
 	if (!mem_accounting)
-		return vcm_chunks_alloc(&buffer->chunks, args->len,
-					args->chunk_sizes);
+		return vcm_buffer_get_chunks(buffer, args);
 
 	room = kmalloc(VCM_EXPORT_ROOM, VCM_GFP_META);
 	if (!room)
 		return -ENOMEM;
-	ret = vcm_chunks_alloc(&buffer->chunks, args->len, args->chunk_sizes);
+	ret = vcm_buffer_get_chunks(buffer, args);
 	kfree(room);
 	return ret;
 }
@@ -275,6 +282,7 @@ static struct vcm_buffer *vcm_buffer_create(const struct vcm_alloc_args *args)
 
 	buffer->len = args->len;
 	buffer->policy = args->policy;
+	buffer->flags = args->flags;
 	mutex_init(&buffer->lock);
 	INIT_LIST_HEAD(&buffer->attachments);
 	return buffer;

@@ -20,6 +20,7 @@ struct dma_buf;
  * @chunks: its memory, constant
  * @len: bytes, a multiple of the page size, constant
  * @policy: where importers get it mapped, constant
+ * @flags: DMA_HEAP_VCM_CONTIGUOUS or 0, constant
  * @ino: inode number of the dma-buf, constant; names the buffer in traces
  *	and in debugfs, where userspace finds it with fstat()
  * @dmabuf: the dma-buf; it owns the buffer
@@ -37,6 +38,7 @@ struct vcm_buffer {
 	struct vcm_chunks chunks;
 	size_t len;
 	struct vcm_iova_policy policy;
+	u32 flags;
 	unsigned long ino;
 	struct dma_buf *dmabuf;
 	struct hlist_node node;
@@ -65,6 +67,7 @@ struct vcm_attachment {
  * @len: bytes, a multiple of the page size and not 0
  * @chunk_sizes: OR of the chunk sizes it may be made of
  * @policy: where importers get it mapped
+ * @flags: DMA_HEAP_VCM_CONTIGUOUS: it is to be one run, and @chunk_sizes says nothing
  * @name: name of the dma-buf or NULL; the buffer takes it over on success
  * @fd_flags: O_ACCMODE flags of the dma-buf
  */
@@ -72,6 +75,7 @@ struct vcm_alloc_args {
 	size_t len;
 	u64 chunk_sizes;
 	struct vcm_iova_policy policy;
+	u32 flags;
 	char *name;
 	u32 fd_flags;
 };

@@ -17,6 +17,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/numa.h>
 #include <linux/sched/signal.h>
@@ -27,6 +28,7 @@
 #include <linux/topology.h>
 
 #include "vcm_chunk.h"
+#include "vcm_contiguous.h"
 #include "vcm_memory.h"
 #include "vcm_pool.h"
 #include "vcm_pool_free.h"
@@ -324,6 +326,7 @@ static int vcm_chunks_init(struct vcm_chunks *chunks, struct vcm_fill *fill,
 			   size_t len)
 {
 	chunks->nr = fill->nr;
+	chunks->contiguous = false;
 	memcpy(chunks->nr_of, fill->nr_of, sizeof(chunks->nr_of));
 	if (chunks->nr > 1)
 		return vcm_chunks_set_many(chunks, &fill->list, len);
@@ -364,6 +367,32 @@ int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes)
 	if (!ret && vcm_pool_refills())
 		vcm_pool_kick();
 	return ret;
+}
+
+static u64 vcm_chunk_size_of_length(size_t len)
+{
+	return is_power_of_2(len) ? len & vcm_chunk_sizes() : 0;
+}
+
+/**
+ * vcm_chunks_alloc_contiguous - allocate the memory of a buffer in one run
+ * @chunks: filled in
+ * @len: bytes, not 0, a multiple of the page size
+ *
+ * The memory is zeroed. What has the size of a chunk can be one of those that wait in the
+ * pool.
+ *
+ * Context: Process context, sleeps.
+ * Return: as vcm_contiguous_alloc().
+ */
+int vcm_chunks_alloc_contiguous(struct vcm_chunks *chunks, size_t len)
+{
+	u64 size = vcm_chunk_size_of_length(len);
+	int ret = -ENOMEM;
+
+	if (size)
+		ret = vcm_chunks_alloc(chunks, len, size);
+	return ret == -ENOMEM ? vcm_contiguous_alloc(chunks, len) : ret;
 }
 
 /*
@@ -408,13 +437,17 @@ static void vcm_chunks_to_buddy(const struct vcm_chunks *chunks)
 }
 
 /**
- * vcm_chunks_free - undo vcm_chunks_alloc()
+ * vcm_chunks_free - undo vcm_chunks_alloc() or vcm_chunks_alloc_contiguous()
  * @chunks: the chunks
  *
  * Context: Process context, sleeps.
  */
 void vcm_chunks_free(struct vcm_chunks *chunks)
 {
+	if (chunks->contiguous) {
+		vcm_contiguous_free(chunks);
+		return;
+	}
 	if (vcm_chunks_are_to_keep(chunks))
 		vcm_chunks_to_pool(chunks);
 	else
@@ -450,4 +483,25 @@ unsigned long vcm_chunks_find(const struct vcm_chunks *chunks,
 	}
 	*first = 0;
 	return chunks->nr;
+}
+
+/**
+ * vcm_chunks_size_by_number - the size of a chunk, by how many there are of each size
+ * @chunks: the chunks
+ * @i: which one
+ *
+ * Context: Any.
+ * Return: bytes.
+ */
+size_t vcm_chunks_size_by_number(const struct vcm_chunks *chunks,
+				 unsigned long i)
+{
+	enum vcm_chunk_size size;
+
+	for (size = 0; size < VCM_CHUNK_PAGE; size++) {
+		if (i < chunks->nr_of[size])
+			break;
+		i -= chunks->nr_of[size];
+	}
+	return vcm_chunk_bytes(size);
 }

@@ -5,6 +5,7 @@
 #ifndef _VCM_CHUNK_H
 #define _VCM_CHUNK_H
 
+#include <linux/mm.h>
 #include <linux/types.h>
 #include <linux/vcm-iova.h>
 
@@ -15,12 +16,14 @@ struct page;
 /**
  * struct vcm_chunks - the memory of a buffer
  * @pages: the chunks' first pages, the largest chunk first and those of one
- *	size by address; page_size() tells the size of each
+ *	size by address; vcm_chunks_size() tells the size of each
  * @single: what @pages points to if there is one chunk only
  * @nr: number of chunks
  * @nr_of: number of chunks of each size
  * @memory: the same as the physically contiguous runs that the chunks make up
- * @single_run: what that points to if there is one chunk only
+ * @single_run: what that points to if there is one chunk only, or one run
+ * @contiguous: the chunks are parts of one run, which was allocated as such; they are
+ *	no compound pages
  *
  * Constant from vcm_chunks_alloc() to vcm_chunks_free(), and not to be copied.
  */
@@ -31,11 +34,32 @@ struct vcm_chunks {
 	unsigned long nr_of[VCM_NR_CHUNK_SIZES];
 	struct vcm_iova_memory memory;
 	struct vcm_iova_run single_run;
+	bool contiguous;
 };
 
 int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes);
+int vcm_chunks_alloc_contiguous(struct vcm_chunks *chunks, size_t len);
 void vcm_chunks_free(struct vcm_chunks *chunks);
 unsigned long vcm_chunks_find(const struct vcm_chunks *chunks,
 			      unsigned long pgoff, unsigned long *first);
+
+size_t vcm_chunks_size_by_number(const struct vcm_chunks *chunks,
+				 unsigned long i);
+
+/**
+ * vcm_chunks_size - the size of a chunk
+ * @chunks: the chunks
+ * @i: which one
+ *
+ * Context: Any.
+ * Return: bytes.
+ */
+static inline size_t vcm_chunks_size(const struct vcm_chunks *chunks,
+				     unsigned long i)
+{
+	if (unlikely(chunks->contiguous))
+		return vcm_chunks_size_by_number(chunks, i);
+	return page_size(chunks->pages[i]);
+}
 
 #endif /* _VCM_CHUNK_H */

@@ -35,15 +35,16 @@ struct vcm_part {
 	unsigned long size;
 };
 
-/* What @vma shows at @addr of a chunk, from its page @skip on. */
-static struct vcm_part vcm_part_of(struct page *chunk, unsigned long skip,
+/* What @vma shows at @addr of chunk @i, from its page @skip on. */
+static struct vcm_part vcm_part_of(const struct vcm_chunks *chunks,
+				   unsigned long i, unsigned long skip,
 				   const struct vm_area_struct *vma,
 				   unsigned long addr)
 {
 	return (struct vcm_part){
 		.addr = addr,
-		.pfn = page_to_pfn(chunk) + skip,
-		.size = min(page_size(chunk) - (skip << PAGE_SHIFT),
+		.pfn = page_to_pfn(chunks->pages[i]) + skip,
+		.size = min(vcm_chunks_size(chunks, i) - (skip << PAGE_SHIFT),
 			    vma->vm_end - addr),
 	};
 }
@@ -63,7 +64,7 @@ static bool vcm_part_find(const struct vcm_chunks *chunks,
 
 	/* The VMA may begin in the middle of the chunk. */
 	skip = first - min(first, (addr - vma->vm_start) >> PAGE_SHIFT);
-	*part = vcm_part_of(chunks->pages[i], skip, vma,
+	*part = vcm_part_of(chunks, i, skip, vma,
 			    ALIGN_DOWN(addr, PAGE_SIZE) -
 			    ((first - skip) << PAGE_SHIFT));
 	return true;
@@ -155,7 +156,7 @@ static int vcm_chunks_mmap_from(const struct vcm_chunks *chunks,
 	for (; !ret && addr < vma->vm_end; addr += part.size) {
 		if (i >= chunks->nr)
 			return -EINVAL;
-		part = vcm_part_of(chunks->pages[i++], skip, vma, addr);
+		part = vcm_part_of(chunks, i++, skip, vma, addr);
 		skip = 0;
 		if (vcm_part_is_huge(part))
 			vcm_vma_set_flags(vma);
@@ -210,7 +211,7 @@ static struct page **vcm_chunks_page_array(const struct vcm_chunks *chunks,
 	for (i = 0; i < chunks->nr; i++) {
 		struct page *page = chunks->pages[i];
 
-		nr = compound_nr(page);
+		nr = vcm_chunks_size(chunks, i) >> PAGE_SHIFT;
 		for (j = 0; j < nr; j++)
 			*next++ = page + j;
 	}
@@ -219,15 +220,16 @@ static struct page **vcm_chunks_page_array(const struct vcm_chunks *chunks,
 
 /*
  * A single chunk of low memory has an address in the kernel's linear map.
- * Chunks that touch have one as well, but they are different objects for those
- * who check accesses: hardened usercopy, and KASAN with tags.
+ * Chunks that touch have one as well, and so has a run, but their pages are different
+ * objects for those who check accesses: hardened usercopy, and KASAN with tags.
  */
 static void *vcm_chunks_linear_address(const struct vcm_chunks *chunks)
 {
 	struct page *page = chunks->pages[0];
 
-	return chunks->nr == 1 && !PageHighMem(page) ? page_address(page) :
-						       NULL;
+	if (chunks->nr > 1 || chunks->contiguous || PageHighMem(page))
+		return NULL;
+	return page_address(page);
 }
 
 /**

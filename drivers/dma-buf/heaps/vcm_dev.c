@@ -37,6 +37,9 @@ static_assert(DMA_HEAP_VCM_KEEP == VCM_IOVA_KEEP);
 static_assert(DMA_HEAP_VCM_NR_CHUNK_SIZES == VCM_NR_CHUNK_SIZES);
 static_assert(DMA_HEAP_VCM_NAME_LEN == DMA_BUF_NAME_LEN);
 
+/* Flags that say what a buffer is made of; the others are a policy's. */
+#define VCM_MEMORY_FLAGS	DMA_HEAP_VCM_CONTIGUOUS
+
 /* There may be more memory than a size with 32 bits can say. */
 #define VCM_LENGTH_MAX	((u64)SIZE_MAX & PAGE_MASK)
 
@@ -52,6 +55,11 @@ static char *vcm_alloc_name(u64 user)
 	if (name == ERR_PTR(-EINVAL))
 		return ERR_PTR(-ENAMETOOLONG);
 	return name;
+}
+
+static u64 vcm_contiguous_max(void)
+{
+	return (u64)vcm_memory_run_max() << PAGE_SHIFT;
 }
 
 static int vcm_alloc_sizes(const struct dma_heap_vcm_alloc *alloc,
@@ -71,6 +79,12 @@ static int vcm_alloc_sizes(const struct dma_heap_vcm_alloc *alloc,
 		return -EINVAL;
 	if (len > VCM_LENGTH_MAX)
 		return -ENOMEM;
+	if (alloc->flags & DMA_HEAP_VCM_CONTIGUOUS) {
+		if (alloc->chunk_sizes)
+			return -EINVAL;
+		if (len > vcm_contiguous_max())
+			return -EFBIG;
+	}
 
 	args->len = len;
 	args->chunk_sizes = sizes;
@@ -90,7 +104,8 @@ static int vcm_alloc_args(const struct dma_heap_vcm_alloc *alloc,
 
 	args->policy.align = alloc->align;
 	args->policy.guard = alloc->guard;
-	args->policy.flags = alloc->flags;
+	args->policy.flags = alloc->flags & ~VCM_MEMORY_FLAGS;
+	args->flags = alloc->flags & VCM_MEMORY_FLAGS;
 	args->policy.window = alloc->window;
 	args->policy.guard_before = alloc->guard_before;
 	ret = vcm_iova_policy_check(&args->policy);
@@ -190,7 +205,7 @@ static void vcm_query_fill(struct vcm_buffer *buffer,
 		.out_length = buffer->len,
 		.out_align = buffer->policy.align,
 		.out_guard = buffer->policy.guard,
-		.out_flags = buffer->policy.flags,
+		.out_flags = buffer->policy.flags | buffer->flags,
 		.out_nr_runs = buffer->chunks.memory.nr_runs,
 		.attachments = query->attachments,
 		.nr_attachments = query->nr_attachments,
@@ -315,6 +330,7 @@ static int vcm_ioctl_info(void *data, void __user *user, size_t usize)
 				      VCM_LENGTH_MAX),
 		.out_align_max = VCM_IOVA_SPACE_MAX,
 		.out_guard_max = VCM_IOVA_SPACE_MAX,
+		.out_contiguous_max = vcm_contiguous_max(),
 	};
 	return copy_struct_to_user(user, usize, info, sizeof(*info), NULL);
 }

@@ -38,6 +38,7 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/numa.h>
 #include <linux/overflow.h>
@@ -49,6 +50,7 @@
 #include <linux/vmstat.h>
 
 #include "vcm_memory.h"
+#include "vcm_run.h"
 
 /*
  * A large chunk is a bonus: it is taken from what is free, without reclaim,
@@ -66,6 +68,13 @@
  * fails and not a victim of the OOM killer.
  */
 #define VCM_GFP_PAGE	(GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
+			 __GFP_RETRY_MAYFAIL)
+
+/*
+ * For a run the core moves what others have, which may take reclaim. Whoever gets it
+ * needs it in one piece, so that it is worth some effort.
+ */
+#define VCM_GFP_RUN	(GFP_HIGHUSER | __GFP_ZERO | __GFP_NOWARN | \
 			 __GFP_RETRY_MAYFAIL)
 
 /* ---- The reserve ---- */
@@ -490,6 +499,149 @@ struct page *vcm_memory_alloc_node(int nid, enum vcm_chunk_size size)
 				      __GFP_THISNODE,
 				      get_order(vcm_chunk_bytes(size)));
 }
+
+/* ---- Runs ---- */
+
+/**
+ * vcm_memory_free_run - free pages that vcm_memory_alloc_run() allocated
+ * @page: the first page
+ * @nr: how many; a part of a run can be freed
+ *
+ * The core keeps those that are bad.
+ *
+ * Context: Process context.
+ */
+void vcm_memory_free_run(struct page *page, unsigned long nr)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vcm_memory_free_run, page, nr);
+
+#ifdef CONFIG_CONTIG_ALLOC
+	free_contig_range(page_to_pfn(page), nr);
+#else
+	for (; nr; nr--)
+		__free_page(page++);
+#endif
+}
+
+/* The largest free block that fits, without what is behind the run. */
+static struct page *vcm_memory_buddy_run(unsigned long nr, int nid)
+{
+	unsigned int order = get_order(nr << PAGE_SHIFT);
+	gfp_t gfp = vcm_memory_gfp(VCM_CHUNK_2M) & ~__GFP_COMP;
+	struct page *page;
+
+	if (order > MAX_PAGE_ORDER)
+		return NULL;
+	page = vcm_memory_alloc_pages(nid, nid == NUMA_NO_NODE ? gfp :
+						  gfp | __GFP_THISNODE, order);
+	if (!page)
+		return NULL;
+	split_page(page, order);
+	if (nr < 1UL << order)
+		vcm_memory_free_run(page + nr, (1UL << order) - nr);
+	return page;
+}
+
+#ifdef CONFIG_CONTIG_ALLOC
+/* The nodes that a run may be on: @nid, or those that the task may have memory of. */
+static void vcm_memory_run_nodes(nodemask_t *nodes, int nid)
+{
+	int n;
+
+	nodes_clear(*nodes);
+	for_each_node_state(n, N_MEMORY)
+		if (nid == NUMA_NO_NODE ? vcm_memory_node_allowed(n) : n == nid)
+			node_set(n, *nodes);
+}
+
+/* One search at a time */
+static DEFINE_MUTEX(vcm_memory_run_lock);
+
+/* What is in the way is moved. Or what a test has in its place. */
+VISIBLE_IF_KUNIT struct page *vcm_memory_move_run(unsigned long nr, int nid)
+{
+	struct page *page;
+	nodemask_t nodes;
+
+	KUNIT_STATIC_STUB_REDIRECT(vcm_memory_move_run, nr, nid);
+
+	vcm_memory_run_nodes(&nodes, nid);
+	if (mutex_lock_killable(&vcm_memory_run_lock))
+		return NULL;
+	page = vcm_run_alloc(nr, VCM_GFP_RUN,
+			     nid == NUMA_NO_NODE ? numa_mem_id() : nid, &nodes);
+	mutex_unlock(&vcm_memory_run_lock);
+	return page;
+}
+#else
+VISIBLE_IF_KUNIT struct page *vcm_memory_move_run(unsigned long nr, int nid)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vcm_memory_move_run, nr, nid);
+
+	return NULL;
+}
+#endif
+
+/*
+ * Nothing is charged for a run that is longer than a block of the buddy allocator: the
+ * functions for that are the core's alone.
+ */
+static bool vcm_memory_may_move(void)
+{
+	return IS_ENABLED(CONFIG_CONTIG_ALLOC) && !mem_accounting;
+}
+
+/**
+ * vcm_memory_run_max - how long a run may be
+ *
+ * Context: Any.
+ * Return: pages.
+ */
+unsigned long vcm_memory_run_max(void)
+{
+	return vcm_memory_may_move() ? VCM_MEMORY_RUN_MAX : MAX_ORDER_NR_PAGES;
+}
+
+static bool vcm_memory_run_is_good(struct page *page, unsigned long nr)
+{
+	unsigned long i;
+
+	if (!vcm_memory_failed_near(page))
+		return true;
+	for (i = 0; i < nr; i++)
+		if (vcm_memory_has_bad_page(page + i))
+			return false;
+	return true;
+}
+
+/**
+ * vcm_memory_alloc_run - allocate pages that are one run of memory
+ * @nr: how many
+ * @nid: the node they are to be of, NUMA_NO_NODE for any that the task may have
+ *	memory of
+ *
+ * Where the buddy allocator has none, others' pages are moved out of the way. A run
+ * is no compound page. Where its length is a multiple of 2 MB, so is its address.
+ *
+ * Context: Process context, sleeps.
+ * Return: the first page, zeroed, or NULL.
+ */
+struct page *vcm_memory_alloc_run(unsigned long nr, int nid)
+{
+	struct page *page;
+
+	/* A page that failed the core keeps when it is freed. */
+	for (;;) {
+		page = vcm_memory_buddy_run(nr, nid);
+		if (!page && vcm_memory_may_move())
+			page = vcm_memory_move_run(nr, nid);
+		if (!page || vcm_memory_run_is_good(page, nr))
+			return page;
+		vcm_memory_free_run(page, nr);
+	}
+}
+
+/* ---- Pages that failed ---- */
 
 /* Pages in chunks that are kept from all use. */
 static atomic_long_t vcm_memory_bad;

@@ -25,6 +25,9 @@ struct page;
 #define VCM_GFP_META	(GFP_KERNEL_ACCOUNT | __GFP_NOWARN | \
 			 __GFP_RETRY_MAYFAIL)
 
+/* The longest run for which others' memory is moved, in pages */
+#define VCM_MEMORY_RUN_MAX	(SZ_256M >> PAGE_SHIFT)
+
 /* Pages that an allocation takes between two looks at what is left. */
 #define VCM_MEMORY_STEP	(SZ_2M >> PAGE_SHIFT)
 
@@ -89,6 +92,9 @@ static inline int vcm_memory_check(struct vcm_claim *claim, unsigned long left)
 struct page *vcm_memory_alloc(enum vcm_chunk_size size);
 struct page *vcm_memory_alloc_node(int nid, enum vcm_chunk_size size);
 void vcm_memory_free(struct page *page);
+unsigned long vcm_memory_run_max(void);
+struct page *vcm_memory_alloc_run(unsigned long nr, int nid);
+void vcm_memory_free_run(struct page *page, unsigned long nr);
 void *vcm_memory_array(size_t nr, size_t size);
 bool vcm_memory_has_bad_page(struct page *page);
 
@@ -123,6 +129,7 @@ extern int vcm_memory_reserve_mb;
 
 int vcm_memory_reserve_set(const char *val, const struct kernel_param *kp);
 struct page *vcm_memory_alloc_pages(int nid, gfp_t gfp, unsigned int order);
+struct page *vcm_memory_move_run(unsigned long nr, int nid);
 
 struct pglist_data;
 

@@ -30,7 +30,8 @@
  * not zero; or it is larger than a page.
  *
  * EINVAL: @size is smaller than the first version of the structure; or the
- * length is zero, or no multiple of the smallest chunk size that is allowed.
+ * length is zero, or no multiple of the smallest chunk size that is allowed; or
+ * there are chunk sizes with DMA_HEAP_VCM_CONTIGUOUS.
  *
  * EOPNOTSUPP: an unknown flag or chunk size, an fd flag that is not allowed,
  * or a reserved field that is not zero.
@@ -45,8 +46,11 @@
  *
  * ENAMETOOLONG: the name has more than DMA_HEAP_VCM_NAME_LEN - 1 bytes.
  *
- * ENOMEM: not enough memory in chunks of the sizes that are allowed, or others
- * need what there is.
+ * EFBIG: with DMA_HEAP_VCM_CONTIGUOUS the length is larger than
+ * &struct dma_heap_vcm_info.out_contiguous_max.
+ *
+ * ENOMEM: not enough memory in chunks of the sizes that are allowed, or in one run,
+ * or others need what there is.
  *
  * EINTR: the process was killed meanwhile.
  *
@@ -98,9 +102,10 @@
  *
  * It is in &struct dma_heap_vcm_info.out_version. The second version has the list of
  * attachments in &struct dma_heap_vcm_query, the third one windows, guards before a buffer
- * and guards that are zeroes, mappings that are kept, and DMA_HEAP_VCM_IOCTL_DROP.
+ * and guards that are zeroes, mappings that are kept, and DMA_HEAP_VCM_IOCTL_DROP,
+ * the fourth one DMA_HEAP_VCM_CONTIGUOUS.
  */
-#define DMA_HEAP_VCM_VERSION	3
+#define DMA_HEAP_VCM_VERSION	4
 
 /**
  * define DMA_HEAP_VCM_STRICT - flag of a buffer: its policy, or nothing
@@ -132,9 +137,21 @@
 #define DMA_HEAP_VCM_KEEP	(1U << 2)
 
 /**
+ * define DMA_HEAP_VCM_CONTIGUOUS - flag of a buffer: one run of memory, or nothing
+ *
+ * The memory of the buffer is physically contiguous, for devices behind no IOMMU whose
+ * drivers want it so. Where no free memory is, what others have is moved out of the way,
+ * which takes longer than an allocation without the flag; the memory is the same, and
+ * nothing is kept free for it. A run of 2 MB or more begins at a multiple of 2 MB.
+ * @chunk_sizes must be 0.
+ */
+#define DMA_HEAP_VCM_CONTIGUOUS	(1U << 3)
+
+/**
  * struct dma_heap_vcm_alloc - DMA_HEAP_VCM_IOCTL_ALLOC
  * @size: sizeof(struct dma_heap_vcm_alloc)
- * @flags: DMA_HEAP_VCM_STRICT, DMA_HEAP_VCM_SCRATCH, DMA_HEAP_VCM_KEEP
+ * @flags: DMA_HEAP_VCM_STRICT, DMA_HEAP_VCM_SCRATCH, DMA_HEAP_VCM_KEEP,
+ *	DMA_HEAP_VCM_CONTIGUOUS
  * @length: bytes; rounded up to the page
  * @chunk_sizes: OR of the chunk sizes that the buffer may be made of, of
  *	those in &struct dma_heap_vcm_info.out_chunk_sizes; 0 for all
@@ -294,6 +311,9 @@ struct dma_heap_vcm_drop {
  * @out_length_max: no larger buffer can be allocated
  * @out_align_max: no larger alignment can be asked for
  * @out_guard_max: no larger guard can be asked for
+ * @out_contiguous_max: no larger buffer can be allocated with DMA_HEAP_VCM_CONTIGUOUS
+ *
+ * The first version ended with @out_guard_max.
  *
  * The default policy is what buffers of /dev/dma_heap/vcm get.
  */
@@ -308,6 +328,7 @@ struct dma_heap_vcm_info {
 	__aligned_u64 out_length_max;
 	__aligned_u64 out_align_max;
 	__aligned_u64 out_guard_max;
+	__aligned_u64 out_contiguous_max;
 };
 
 /**

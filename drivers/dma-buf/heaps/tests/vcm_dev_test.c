@@ -260,6 +260,16 @@ static const struct alloc_case alloc_cases[] = {
 	{ "largest length", { .length = U64_MAX - PAGE_SIZE + 1 }, -ENOMEM },
 	{ "length 2^63", { .length = BIT_ULL(63) }, -ENOMEM },
 	{ "length 2^40", { .length = BIT_ULL(40) }, -ENOMEM },
+	{ "one run", { .length = 3 * PAGE_SIZE,
+		       .flags = DMA_HEAP_VCM_CONTIGUOUS }, 0 },
+	{ "one run, strict", { .length = 3 * PAGE_SIZE,
+			       .flags = DMA_HEAP_VCM_CONTIGUOUS |
+					DMA_HEAP_VCM_STRICT }, 0 },
+	{ "one run of chunks", { .length = SZ_2M, .chunk_sizes = SZ_2M,
+				 .flags = DMA_HEAP_VCM_CONTIGUOUS }, -EINVAL },
+	{ "a run that is too long", { .length = SZ_256M + 1,
+				      .flags = DMA_HEAP_VCM_CONTIGUOUS },
+	  -EFBIG },
 	{ "fd flags first", { .fd_flags = ~0U, .align = 3 }, -EOPNOTSUPP },
 	{ "policy before sizes", { .align = 3, .chunk_sizes = 1 }, -EDOM },
 	{ "sizes before length", { .chunk_sizes = 1 }, -EOPNOTSUPP },
@@ -733,7 +743,7 @@ static void info_tells_the_limits(struct kunit *test)
 
 	vcm_default_policy_get(&policy);
 	KUNIT_EXPECT_EQ(test, call(test, INFO, &info, sizeof(info)), 0);
-	KUNIT_EXPECT_EQ(test, info.out_version, 3);
+	KUNIT_EXPECT_EQ(test, info.out_version, 4);
 	KUNIT_EXPECT_EQ(test, info.out_flags, policy.flags);
 	KUNIT_EXPECT_EQ(test, info.out_align, policy.align);
 	KUNIT_EXPECT_EQ(test, info.out_guard, policy.guard);
@@ -742,6 +752,9 @@ static void info_tells_the_limits(struct kunit *test)
 			(u64)totalram_pages() << PAGE_SHIFT);
 	KUNIT_EXPECT_EQ(test, info.out_align_max, BIT_ULL(57));
 	KUNIT_EXPECT_EQ(test, info.out_guard_max, BIT_ULL(57));
+	KUNIT_EXPECT_EQ(test, info.out_contiguous_max,
+			IS_ENABLED(CONFIG_CONTIG_ALLOC) ? SZ_256M :
+			PAGE_SIZE << MAX_PAGE_ORDER);
 }
 
 /* Nothing of a policy that is refused stays. */
