@@ -100,7 +100,7 @@ readonly SUITES=(
 	"strict $(programs policy limits secure)"
 	"pool $(programs pool pool_keep) $TESTS/vcmctl-test"
 	"bad $(programs pool_bad)"
-	"pressure $(programs pool_pressure)"
+	"pressure $(programs contiguous pool_pressure)"
 	"accounting $(programs pool_accounting limits)"
 	"init_on_free $(programs pool_accounting)"
 	"numa $(programs numa)"

@@ -179,6 +179,11 @@ static struct dma_heap_vcm_alloc random_alloc(struct thread *t)
 	args.flags |= rng_once_in(&t->rng, 2) ? DMA_HEAP_VCM_KEEP : 0;
 	args.flags |= rng_once_in(&t->rng, 4) ? DMA_HEAP_VCM_SCRATCH : 0;
 	args.window = rng_once_in(&t->rng, 16);
+	if (rng_once_in(&t->rng, 8)) {
+		args.flags |= DMA_HEAP_VCM_CONTIGUOUS;
+		if (!hostile(t) || rng_once_in(&t->rng, 2))
+			args.chunk_sizes = 0;
+	}
 	args.name = random_name(t);
 	args.fd_flags = random_flags(t);
 	least = args.chunk_sizes & -args.chunk_sizes;

@@ -50,6 +50,15 @@ int vcm_dev_alloc_sizes(int dev, uint64_t len, uint64_t chunk_sizes)
 	return vcm_dev_alloc(dev, &args);
 }
 
+/* Returns the file descriptor of a buffer that is one run of memory. */
+int vcm_dev_alloc_contiguous(int dev, uint64_t len)
+{
+	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
+
+	args.flags = DMA_HEAP_VCM_CONTIGUOUS;
+	return vcm_dev_alloc(dev, &args);
+}
+
 /*
  * Returns a buffer of several runs, of at least @len bytes: what others left between what they
  * still have.

@@ -14,6 +14,7 @@ int vcm_dev_open(void);
 int vcm_dev_alloc(int dev, const struct dma_heap_vcm_alloc *args);
 int vcm_dev_alloc_policy(int dev, uint64_t len, uint64_t align, uint64_t guard, uint32_t flags);
 int vcm_dev_alloc_sizes(int dev, uint64_t len, uint64_t chunk_sizes);
+int vcm_dev_alloc_contiguous(int dev, uint64_t len);
 int vcm_dev_alloc_scattered(int dev, uint64_t len);
 
 void vcm_dev_query(int dev, int dmabuf, struct dma_heap_vcm_query *query);

@@ -5,9 +5,11 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "igt.h"
 #include "vcm_heap.h"
@@ -376,4 +378,76 @@ void vcm_bystander_stop(struct vcm_bystander *bystander)
 	igt_assert_f(WIFEXITED(status) && WEXITSTATUS(status) == 0,
 		     "a process that only looked on is not well: status %#x\n", status);
 	munmap((void *)bystander->turns, vcm_page_size());
+}
+
+/* --- Memory in pieces -------------------------------------------------- */
+
+#define PIECE KIB(64)
+
+static uint64_t scattered_word(uint64_t at)
+{
+	return at * 0x9e3779b97f4a7c15ull | 1;
+}
+
+/* No chunk of 2 MiB is left then, nor is one in the pool. */
+static void take_whole(struct vcm_scattered *scattered)
+{
+	int dev = __vcm_dev_open(), dmabuf;
+
+	igt_assert(dev >= 0);
+	scattered->nr_whole = 0;
+	while ((dmabuf = __vcm_dev_alloc_sizes(dev, MIB(2), DMA_HEAP_VCM_CHUNK_2M)) >= 0) {
+		igt_assert_lt(scattered->nr_whole, ARRAY_SIZE(scattered->whole));
+		scattered->whole[scattered->nr_whole++] = dmabuf;
+	}
+	igt_assert_eq(dmabuf, -ENOMEM);
+	close(dev);
+}
+
+/* All memory but little is in pieces then. */
+void vcm_scatter(struct vcm_scattered *scattered)
+{
+	uint64_t at, len, *ptr;
+
+	vcm_keep_nothing();
+	len = (vcm_spare(VCM_ALL_NODES) - MIB(16)) & -MIB(2);
+	scattered->fd = memfd_create("scattered", MFD_CLOEXEC);
+	scattered->len = len;
+	igt_assert(scattered->fd >= 0);
+	igt_assert_eq(ftruncate(scattered->fd, len), 0);
+	for (at = 0; at < len; at += MIB(2)) {
+		size_t i;
+
+		ptr = mmap(NULL, MIB(2), PROT_READ | PROT_WRITE, MAP_SHARED, scattered->fd, at);
+		igt_assert(ptr != MAP_FAILED);
+		for (i = 0; i < MIB(2); i += vcm_page_size())
+			ptr[i / sizeof(*ptr)] = scattered_word(at + i);
+		munmap(ptr, MIB(2));
+	}
+	for (at = 0; at < len; at += 2 * PIECE)
+		igt_assert_eq(fallocate(scattered->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					at, PIECE), 0);
+	take_whole(scattered);
+}
+
+/* What was moved has kept what is in it. */
+void vcm_scattered_assert_same(const struct vcm_scattered *scattered)
+{
+	uint64_t at, word;
+
+	for (at = 0; at < scattered->len; at += vcm_page_size()) {
+		if (at / PIECE % 2 == 0)
+			continue;
+		igt_assert_eq(pread(scattered->fd, &word, sizeof(word), at), sizeof(word));
+		igt_assert_eq_u64(word, scattered_word(at));
+	}
+}
+
+void vcm_scattered_free(struct vcm_scattered *scattered)
+{
+	unsigned int i;
+
+	close(scattered->fd);
+	for (i = 0; i < scattered->nr_whole; i++)
+		close(scattered->whole[i]);
 }

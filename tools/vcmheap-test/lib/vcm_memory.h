@@ -77,4 +77,19 @@ void vcm_bystander_start(struct vcm_bystander *bystander);
 void vcm_bystander_start_with(struct vcm_bystander *bystander, uint64_t len, unsigned int part);
 void vcm_bystander_stop(struct vcm_bystander *bystander);
 
+/*
+ * A file in memory of which every second piece was given back, and buffers that have what is
+ * still whole: what is free is in pieces, and between them is what can be moved.
+ */
+struct vcm_scattered {
+	int fd;			/* the file */
+	uint64_t len;		/* bytes in it, with what was given back */
+	int whole[512];		/* the buffers */
+	unsigned int nr_whole;	/* how many */
+};
+
+void vcm_scatter(struct vcm_scattered *scattered);
+void vcm_scattered_assert_same(const struct vcm_scattered *scattered);
+void vcm_scattered_free(struct vcm_scattered *scattered);
+
 #endif /* VCM_MEMORY_H */

@@ -41,23 +41,16 @@ static const struct picture {
 	const char *name;
 	uint32_t fourcc, width, height;
 	bool planes;		/* a frame has several buffers */
-	bool large;		/* a buffer of it is more than one chunk */
 } pictures[] = {
-	{ "yuyv-480p", V4L2_PIX_FMT_YUYV, 640, 480, false, false },
-	{ "nv12-720p", V4L2_PIX_FMT_NV12, 1280, 720, false, false },
-	{ "xrgb-1080p", V4L2_PIX_FMT_XBGR32, 1920, 1080, false, true },
-	{ "yuyv-4k", V4L2_PIX_FMT_YUYV, 3840, 2160, false, true },
-	{ "nv12m-480p", V4L2_PIX_FMT_NV12M, 640, 480, true, false },
-	{ "nv12m-720p", V4L2_PIX_FMT_NV12M, 1280, 720, true, false },
-	{ "yuv420m-1080p", V4L2_PIX_FMT_YUV420M, 1920, 1080, true, false },
-	{ "nv12m-4k", V4L2_PIX_FMT_NV12M, 3840, 2160, true, true },
+	{ "yuyv-480p", V4L2_PIX_FMT_YUYV, 640, 480, false },
+	{ "nv12-720p", V4L2_PIX_FMT_NV12, 1280, 720, false },
+	{ "xrgb-1080p", V4L2_PIX_FMT_XBGR32, 1920, 1080, false },
+	{ "yuyv-4k", V4L2_PIX_FMT_YUYV, 3840, 2160, false },
+	{ "nv12m-480p", V4L2_PIX_FMT_NV12M, 640, 480, true },
+	{ "nv12m-720p", V4L2_PIX_FMT_NV12M, 1280, 720, true },
+	{ "yuv420m-1080p", V4L2_PIX_FMT_YUV420M, 1920, 1080, true },
+	{ "nv12m-4k", V4L2_PIX_FMT_NV12M, 3840, 2160, true },
 };
-
-/* Who wants one run gets it where a buffer is one chunk; of more it were by chance. */
-static bool is_for(const struct picture *picture, const struct instance *instance)
-{
-	return picture->planes == instance->planes && !(picture->large && instance->contiguous);
-}
 
 /* ---- devices ---- */
 
@@ -130,10 +123,10 @@ struct ring {
 	char *ptr[FRAMES][VCM_VIDEO_PLANES];
 };
 
-/* What is wanted in one run is a chunk: the largest size is what a buffer is made of. */
-static uint64_t length_for(const struct instance *instance, uint32_t size)
+static int alloc_for(const struct instance *instance, uint32_t size)
 {
-	return instance->contiguous ? MIB(2) : size;
+	return instance->contiguous ? vcm_dev_alloc_contiguous(dev, size) :
+				      vcm_heap_alloc(heap, size);
 }
 
 static void ring_init(struct ring *ring, const struct vcm_video *video,
@@ -144,7 +137,7 @@ static void ring_init(struct ring *ring, const struct vcm_video *video,
 	memset(ring, 0, sizeof(*ring));
 	for (i = 0; i < FRAMES; i++) {
 		for (plane = 0; plane < video->planes; plane++) {
-			int dmabuf = vcm_heap_alloc(heap, length_for(instance, video->size[plane]));
+			int dmabuf = alloc_for(instance, video->size[plane]);
 
 			ring->frame[i].dmabuf[plane] = dmabuf;
 			ring->frame[i].length[plane] = vcm_buffer_size(dmabuf);
@@ -278,12 +271,25 @@ static void ring_clear(struct ring *ring, const struct vcm_video *video, unsigne
 
 /* ---- capture and output ---- */
 
+/*
+ * The picture of a camera, from one whose own buffers need no run of memory: the kernel has
+ * none of that length.
+ */
+static void reference_of(struct reference *reference, const struct picture *picture)
+{
+	struct vcm_video camera;
+
+	open_camera(&camera, &instances[picture->planes], picture);
+	reference_init(reference, &camera);
+	vcm_video_close(&camera);
+}
+
 /* A camera whose picture is known, with buffers of the heap that wait for it. */
 static void queue_camera(struct vcm_video *camera, struct ring *ring, struct reference *reference,
 			 const struct instance *instance, const struct picture *picture)
 {
+	reference_of(reference, picture);
 	open_camera(camera, instance, picture);
-	reference_init(reference, camera);
 	ring_init(ring, camera, instance);
 	ring_queue(ring, camera);
 }
@@ -314,6 +320,17 @@ static void test_capture(const struct instance *instance, const struct picture *
 	vcm_video_close(&camera);
 	ring_fini(&ring, &camera);
 	reference_fini(&reference, &camera);
+}
+
+/* The frames are longer than any piece of memory that is free. */
+static void test_capture_scattered(const struct instance *instance, const struct picture *picture)
+{
+	struct vcm_scattered scattered;
+
+	vcm_scatter(&scattered);
+	test_capture(instance, picture);
+	vcm_scattered_assert_same(&scattered);
+	vcm_scattered_free(&scattered);
 }
 
 static void start_cable(struct vcm_video *display, struct ring *shown, struct vcm_video *capture,
@@ -414,7 +431,8 @@ static void test_attached(const struct instance *instance)
 		igt_assert(info.attachment[0].mapped);
 		igt_assert_eq_u64(info.runs, 1);
 		/* It never said how long a segment may be. */
-		igt_assert_eq(info.attachment[0].segments, info.length / KIB(64));
+		igt_assert_eq(info.attachment[0].segments,
+			      (info.length + KIB(64) - 1) / KIB(64));
 	} else {
 		igt_assert_eq(info.attachments, 0);
 	}
@@ -445,7 +463,7 @@ static void test_outlives_fd(const struct instance *instance)
 	}
 	vcm_video_close(&camera);
 	for (i = 0; i < FRAMES; i++)
-		vcm_buffer_unmap(ring.ptr[i][0], length_for(instance, camera.size[0]));
+		vcm_buffer_unmap(ring.ptr[i][0], vcm_page_align(camera.size[0]));
 	reference_fini(&reference, &camera);
 }
 
@@ -612,7 +630,7 @@ int igt_main()
 
 	for (i = 0; i < ARRAY_SIZE(instances); i++) {
 		for (j = 0; j < ARRAY_SIZE(pictures); j++) {
-			if (!is_for(&pictures[j], &instances[i]))
+			if (pictures[j].planes != instances[i].planes)
 				continue;
 			vcm_subtest_f(test_capture(&instances[i], &pictures[j]),
 				      "A frame is what the device captures into its own buffers",
@@ -627,6 +645,8 @@ int igt_main()
 		    "Frames of a camera are shown by another device without a copy");
 	vcm_subtest("pass-on-4k", test_pass_on(single, &instances[1], &pictures[3]),
 		    "The same with frames of many chunks");
+	vcm_subtest("attach-capture-scattered", test_capture_scattered(attaches, &pictures[3]),
+		    "Frames that are to be one run, where memory is in pieces");
 
 	for (i = 0; i < ARRAY_SIZE(instances); i += 2) {
 		vcm_subtest_f(test_attached(&instances[i]),

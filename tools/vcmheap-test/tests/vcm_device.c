@@ -400,7 +400,8 @@ static void test_refuses_unknown_ioctl(int dev)
 
 static void test_refuses_flags(int dev)
 {
-	const uint32_t known = DMA_HEAP_VCM_STRICT | DMA_HEAP_VCM_SCRATCH | DMA_HEAP_VCM_KEEP;
+	const uint32_t known = DMA_HEAP_VCM_STRICT | DMA_HEAP_VCM_SCRATCH | DMA_HEAP_VCM_KEEP |
+			       DMA_HEAP_VCM_CONTIGUOUS;
 	int bit;
 
 	for (bit = 0; bit < 32; bit++) {

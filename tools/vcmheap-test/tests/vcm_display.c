@@ -33,23 +33,12 @@ static uint64_t card_size(const struct drm_mode_modeinfo *mode)
 	return vcm_page_align(4ull * mode->hdisplay * mode->vdisplay);
 }
 
-/*
- * A buffer that the display takes. What is as long as the largest chunk is made of one,
- * while there are such: this memory is one run.
- */
+/* A buffer that the display takes. */
 static int card_alloc(const struct drm_mode_modeinfo *mode)
 {
-	uint64_t size = card_size(mode);
-	struct vcm_buffer_info info;
-	int dmabuf;
-
-	if (!one_run)
-		return vcm_heap_alloc(heap, size);
-	igt_assert_lte_u64(size, MIB(2));
-	dmabuf = vcm_heap_alloc(heap, MIB(2));
-	vcm_buffer_info_read(dmabuf, &info);
-	igt_assert_eq_u64(info.runs, 1);
-	return dmabuf;
+	if (one_run)
+		return vcm_dev_alloc_contiguous(dev, card_size(mode));
+	return vcm_heap_alloc(heap, card_size(mode));
 }
 
 /* --- A test card ------------------------------------------------------- */
@@ -316,6 +305,32 @@ static void test_several_runs(void)
 	}
 	vcm_buffer_assert_filled(dmabuf, 1);
 	close(dmabuf);
+}
+
+static void show_contiguous(void)
+{
+	struct card card;
+
+	card_init_in(&card, vcm_dev_alloc_contiguous(dev, MIB(8)), &kms.mode, 5);
+	show(&card);
+	card_fini(&card);
+}
+
+/*
+ * One run; for who must have one where all that is free is in pieces, too: what is longer than
+ * a chunk there is only by moving what others have.
+ */
+static void test_contiguous(void)
+{
+	struct vcm_scattered scattered;
+
+	show_contiguous();
+	if (!one_run)
+		return;
+	vcm_scatter(&scattered);
+	show_contiguous();
+	vcm_scattered_assert_same(&scattered);
+	vcm_scattered_free(&scattered);
 }
 
 /* Who asks for nothing but the largest chunk has one run up to 2 MB, or an error. */
@@ -671,6 +686,8 @@ int igt_main()
 		    "A driver that copies with the CPU maps nothing for its device");
 	vcm_subtest("several-runs", test_several_runs(),
 		    "A buffer of several runs is shown, or refused by who must have one");
+	vcm_subtest("contiguous", test_contiguous(),
+		    "A buffer of one run is shown, also where memory is in pieces");
 	vcm_subtest("largest-chunks", test_largest_chunks(),
 		    "A buffer of the largest chunks alone is shown");
 	vcm_subtest("modeset", test_modeset(), "The screen shows what was drawn");

@@ -223,6 +223,25 @@ static int call_alloc_vcm_2m(struct scene *scene)
 	return alloc_vcm(scene, MIB(6), DMA_HEAP_VCM_CHUNK_2M);
 }
 
+static int alloc_run(struct scene *scene, uint64_t len)
+{
+	struct dma_heap_vcm_alloc args = vcm_alloc_args(len);
+
+	args.flags = DMA_HEAP_VCM_CONTIGUOUS;
+	scene->fd = __vcm_dev_alloc(scene->dev, &args);
+	return scene->fd < 0 ? scene->fd : 0;
+}
+
+static int call_alloc_run_short(struct scene *scene)
+{
+	return alloc_run(scene, KIB(64) + vcm_page_size());
+}
+
+static int call_alloc_run_long(struct scene *scene)
+{
+	return alloc_run(scene, MIB(9));
+}
+
 static struct vcm_pool_params pool_params;
 
 static void prepare_pool(struct scene *scene)
@@ -702,6 +721,8 @@ static const struct step steps[] = {
 	{ "alloc-vcm-pages", NULL, call_alloc_vcm_pages, undo_alloc, NULL, 0, { ENOMEM }, false },
 	{ "alloc-vcm-mixed", NULL, call_alloc_vcm_mixed, undo_alloc, NULL, 0, { ENOMEM }, false },
 	{ "alloc-vcm-2m", NULL, call_alloc_vcm_2m, undo_alloc, NULL, 0, { ENOMEM }, false },
+	{ "alloc-run-short", NULL, call_alloc_run_short, undo_alloc, NULL, 0, { ENOMEM }, false },
+	{ "alloc-run-long", NULL, call_alloc_run_long, undo_alloc, NULL, 0, { ENOMEM }, false },
 	{ "alloc-pool", prepare_pool, call_alloc_heap_mixed, undo_alloc, finish_pool,
 	  0, { ENOMEM }, false },
 	{ "query", prepare_buffer, call_query, NULL, finish_buffer, 0, {}, false },
