@@ -71,6 +71,8 @@ static void alloc_failed(int dev, const struct dma_heap_vcm_alloc *alloc, int er
 	case EINVAL:
 		if (!alloc->length)
 			die("cannot allocate 0 bytes: a buffer has at least one");
+		if (alloc->flags & DMA_HEAP_VCM_CONTIGUOUS)
+			die("--chunks does not go with --contiguous: a run is not made of chunks");
 		die("cannot allocate %s: no multiple of %s, the smallest size in --chunks", length,
 		     size_text(alloc->chunk_sizes & -alloc->chunk_sizes, text));
 	case EOPNOTSUPP:
@@ -84,9 +86,15 @@ static void alloc_failed(int dev, const struct dma_heap_vcm_alloc *alloc, int er
 	case ERANGE:
 		die("cannot keep a guard of %s: %llu bytes at most are possible",
 		     size_text(alloc->guard, text), (unsigned long long)info.out_guard_max);
+	case EFBIG:
+		die("cannot allocate %s in one run: %s at most are possible", length,
+		    size_text(info.out_contiguous_max, text));
 	case ENAMETOOLONG:
 		die("the name is too long: %d bytes at most", DMA_HEAP_VCM_NAME_LEN - 1);
 	case ENOMEM:
+		if (alloc->flags & DMA_HEAP_VCM_CONTIGUOUS)
+			die("cannot allocate %s in one run: others need the memory, or have it in between and it cannot be moved; ask for less",
+			    length);
 		die("cannot allocate %s: others need the memory that is left; ask for less%s",
 		     length, alloc->chunk_sizes ? ", or for smaller --chunks too" : "");
 	case EOVERFLOW:
@@ -169,6 +177,7 @@ int command_info(int argc, char **argv)
 	print_size("length up to", info.out_length_max);
 	print_size("align up to", info.out_align_max);
 	print_size("guard up to", info.out_guard_max);
+	print_size("one run up to", info.out_contiguous_max);
 	puts("By default:");
 	print_policy(info.out_align, info.out_guard, info.out_flags, 0);
 	return 0;
@@ -200,6 +209,7 @@ static const struct option options[] = {
 	{ "keep", no_argument, NULL, 'k' },
 	{ "window", required_argument, NULL, 'w' },
 	{ "chunks", required_argument, NULL, 'c' },
+	{ "contiguous", no_argument, NULL, 'r' },
 	{ "strict", no_argument, NULL, 's' },
 	{ "name", required_argument, NULL, 'n' },
 	{ "hold", no_argument, NULL, 'h' },
@@ -232,6 +242,7 @@ int command_alloc(int argc, char **argv)
 		case 'k': alloc.flags |= DMA_HEAP_VCM_KEEP; break;
 		case 'w': alloc.window = window_number(optarg); break;
 		case 'c': alloc.chunk_sizes = options_sizes("--chunks", optarg); break;
+		case 'r': alloc.flags |= DMA_HEAP_VCM_CONTIGUOUS; break;
 		case 's': alloc.flags |= DMA_HEAP_VCM_STRICT; break;
 		case 'n': alloc.name = (uintptr_t)optarg; break;
 		case 'h': hold = true; break;

@@ -113,7 +113,7 @@ static void test_help(void)
 	check(run("help") == 0);
 	check_has("usage: vcmctl COMMAND");
 	check(run("--version") == 0);
-	check_has("version 3 of the interface");
+	check_has("version 4 of the interface");
 }
 
 /* However it is asked for, also where the rest is wrong, and without the heap. */
@@ -249,7 +249,8 @@ static void test_sizes_both_ways(void)
 static void test_info(void)
 {
 	check(run("info") == 0);
-	check_has("version       3\n");
+	check_has("version       4\n");
+	check_has("one run up to 256 MiB\n");
 	check_has("2 MiB, 1 MiB, 64 KiB, 4 KiB\n");
 	check_has("length up to");
 	check_has("By default:");
@@ -287,6 +288,9 @@ static void test_alloc_options(void)
 	check_has("guard         64 KiB\n");
 	check(run("alloc 128K --chunks page") == 0);
 	check_has("chunks        32 x 4 KiB\n");
+	check(run("alloc 33M --contiguous") == 0);
+	check_has("chunks        16 x 2 MiB, 1 x 1 MiB\n");
+	check_has("runs          1\n");
 }
 
 /* Each error says what was wrong, and what can be done. */
@@ -309,6 +313,9 @@ static void test_alloc_refused(void)
 		  "cannot keep a guard of 16777215 TiB: 144115188075855872 bytes at most are possible\n" },
 		{ "alloc --name=0123456789012345678901234567890123456789 1M",
 		  "the name is too long: 31 bytes at most\n" },
+		{ "alloc --contiguous 257M", "cannot allocate 257 MiB in one run: 256 MiB at most are possible\n" },
+		{ "alloc --contiguous --chunks=2M 4M",
+		  "--chunks does not go with --contiguous: a run is not made of chunks\n" },
 		{ "map 0", "cannot allocate 0 bytes" },
 	};
 	unsigned int i;

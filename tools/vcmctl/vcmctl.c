@@ -37,6 +37,7 @@ static const struct command {
 	  "  --keep              devices keep their mapping, and their access, when they unmap\n"
 	  "  --window=NUMBER     it is in the window of that number, in devices that have it\n"
 	  CHUNKS
+	  "  --contiguous        one run of memory, or nothing\n"
 	  "  --strict            no device may get it otherwise\n"
 	  "  --name=NAME         as 'vcmctl buffers' shows it\n"
 	  "  --hold              keep it until a signal ends the program\n"
