@@ -75,7 +75,7 @@ runner() {
 #!/bin/sh
 mkdir -p /igt /tests
 tar -xf /igt.tar -C /igt
-with="/igt/ld-linux-x86-64.so.2 --library-path /igt"
+with="/igt/lib64/ld-linux-x86-64.so.2 --library-path /igt/lib64"
 program() {
 	printf '#!/bin/sh\nexec %s /programs/%s "$@"\n' "$with" "$1" >"/tests/$1"
 	chmod +x "/tests/$1"
@@ -88,7 +88,7 @@ RUNNER
 { echo TESTLIST; echo "$*"; echo END TESTLIST; } >/tests/test-list.txt
 RUNNER
 	cat <<'RUNNER'
-$with /igt/igt_runner -o -m --dmesg-warn-level 3 /tests /results >&2
+$with /igt/bin/igt_runner -o -m --dmesg-warn-level 3 /tests /results >&2
 cat /results/results.json
 RUNNER
 }
@@ -104,7 +104,7 @@ main() {
 	rm -rf "$OUT"
 	mkdir -p "$OUT"
 	read -ra args <<<"$(options)"
-	args+=(--file "$(vcm_cache)/igt/igt.tar" --file "$OUT/run.sh:/run.sh")
+	args+=(--file "$(vcm_cache)/newer/igt.tar" --file "$OUT/run.sh:/run.sh")
 	for name in "${names[@]}"; do
 		[[ -x $TESTS/$name ]] || die "no $TESTS/$name: run 'make tests' first"
 		args+=(--file "$TESTS/$name:/programs/$name")

@@ -14,8 +14,8 @@ set -euo pipefail
 readonly SERIES=7.3
 # Written to the record of the chosen kernel, read back from it.
 KVER='' SUITE=''
-# Where there is a runner of igt-gpu-tools.
-readonly IGT_SUITE=testing
+# Where programs are newer than on this machine.
+readonly NEWER_SUITE=testing
 readonly KEYRINGS=/usr/share/keyrings/debian-archive-keyring
 readonly OWN_KERNEL="KDIR=<prepared build tree> and KIMAGE=<kernel image> for a kernel of your own"
 
@@ -31,6 +31,7 @@ declare -rA PACKAGES=(
 	[mutate]="coccinelle python3 rsync"
 	[docs]="python3-sphinx"
 	[igt]="debian-archive-keyring xz-utils"
+	[programs]="debian-archive-keyring xz-utils libvulkan-dev glslang-tools"
 	[kernels]="clang-19 lld-19 llvm-19 gcc-riscv64-linux-gnu rsync"
 )
 
@@ -44,6 +45,24 @@ declare -rA ARCH_PACKAGES=(
 	[arm:tests]="gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"
 )
 
+# What a purpose needs for guests from a newer Debian: packages; and the files that are
+# meant, below usr/, to which come the libraries that they are linked with.
+readonly NEWER_LIB=lib/x86_64-linux-gnu
+declare -rA NEWER_PACKAGES=(
+	[igt]="igt-gpu-tools"
+	[programs]="igt-gpu-tools mesa-vulkan-drivers libvulkan1 libcamera-tools
+		gstreamer1.0-tools gstreamer1.0-libcamera"
+)
+declare -rA NEWER_FILES=(
+	[igt]="bin/igt_runner"
+	[programs]="bin/cam bin/gst-launch-1.0 $NEWER_LIB/libigt.so.0 $NEWER_LIB/libSDL3.so.0
+		$NEWER_LIB/libvulkan.so.1 $NEWER_LIB/libvulkan_lvp.so share/vulkan/icd.d/lvp_icd*
+		$NEWER_LIB/gstreamer-1.0/libgstcoreelements.so
+		$NEWER_LIB/gstreamer-1.0/libgstlibcamera.so"
+)
+# Packages that those bring, and that none of the files needs.
+readonly NEWER_UNUSED='^(fonts-|glycin-|iso-codes|libgtk-3|libqt6|mesa-libgallium|python3|systemd|xkb-)'
+
 # The parts of the cache in MB, measured with 7.3.4, and a tenth more.
 declare -rA PART_MB=([debs]=320 [root]=160 [src]=2000 [build]=40 [uapi]=20)
 
@@ -55,9 +74,10 @@ usage: scripts/setup.sh [--for PURPOSE]... [--arch x86_64|arm64|arm] [--quiet] [
             a kernel built from the same source, because Debian's has no heaps (cold: 6
             minutes)
   --source  without a kernel built from the source
-  --for     build (default), guest, tests, check, bench, coverage, mutate, docs, kernels, igt or
-            all: the packages of that purpose; those of build too while there is no kernel.
-            igt: for a guest, besides, the runner of a newer igt-gpu-tools with its libraries
+  --for     build (default), guest, tests, check, bench, coverage, mutate, docs, kernels, igt,
+            programs or all: the packages of that purpose; those of build too while there is
+            no kernel. igt, programs: for a guest, besides, programs of a newer Debian with
+            their libraries, in newer/ of the cache
   --quiet   say nothing when there is nothing to do
   --print   set up, then print KDIR, KIMAGE, KMODULES, KSRC and the like as assignments
 
@@ -545,40 +565,64 @@ download_busybox() {
 	rm -rf "$work"
 }
 
-# The runner of igt-gpu-tools, which this machine's Debian may not have, and a libigt of
-# today, with all that they need, the loader too, in one file for a guest: none of these
-# libraries is for this machine.
-download_igt() {
-	local dir=$cache/apt/$IGT_SUITE packages lib=usr/lib/x86_64-linux-gnu loader file
+# Unpacks packages of a newer Debian, and those that they need, into $work/root.
+unpack_newer() {
+	local dir=$cache/apt/$NEWER_SUITE packages file
 
-	update_suite "$dir" "$(find_mirror)" "$IGT_SUITE"
-	mapfile -t packages < <(private_apt "$dir" apt-get install -y --no-install-recommends \
-		--print-uris igt-gpu-tools | sed -nE "s/^'[^']+' ([^_]+)_.*/\1/p")
-	[[ ${#packages[@]} -gt 0 ]] || { echo "no package igt-gpu-tools in $IGT_SUITE"; return 1; }
-	make_work
-	mkdir "$work"/{debs,root,igt}
+	update_suite "$dir" "$(find_mirror)" "$NEWER_SUITE"
+	mapfile -t packages < <(private_apt "$dir" apt-get install -y --no-install-recommends --print-uris "$@" |
+		sed -nE "s/^'[^']+' ([^_]+)_.*/\1/p" | grep -vE "$NEWER_UNUSED")
+	[[ ${#packages[@]} -gt 0 ]] || { echo "not in $NEWER_SUITE: $*"; return 1; }
+	mkdir "$work"/{debs,root}
 	cd "$work/debs"
 	private_apt "$dir" apt-get download "${packages[@]}"
 	for file in *.deb; do
 		dpkg-deb -x "$file" "$work/root"
 	done
+}
+
+# add_newer DIR FILE...: files of $work/root, with the loader and all libraries, into a
+# directory that can be the root of those programs.
+add_newer() {
+	local dir=$1 file lib libs
+	local loader=usr/$NEWER_LIB/ld-linux-x86-64.so.2 path=usr/$NEWER_LIB:usr/$NEWER_LIB/pulseaudio
+	shift
+
 	cd "$work/root"
-	loader=$lib/ld-linux-x86-64.so.2
-	for file in $("$loader" --library-path "$lib" --list usr/bin/igt_runner | grep -oE "$lib/[^ ]+" | sort -u); do
-		cp -L "$file" "$work/igt/"
+	for file in "$loader" "$@"; do
+		install -D "$file" "$dir/$file"
+		[[ $(head -c 4 "$file" | tr -d '\0') == $'\x7fELF' && $file != "$loader" ]] || continue
+		libs=$("$loader" --library-path "$path" --list "$file")
+		while read -r lib; do
+			[[ -e $dir/$lib ]] || install -D "$lib" "$dir/$lib"
+		done < <(grep -oE "usr/$NEWER_LIB/[^ ]+" <<<"$libs")
 	done
-	cp -L "$loader" usr/bin/igt_runner "$work/igt/"
+	ln -s usr/bin usr/lib "$dir/"
+	ln -s "usr/$NEWER_LIB" "$dir/lib64"
+}
+
+# In one file for a guest: none of these libraries is for this machine.
+download_newer() {
+	local packages files
+
+	make_work
+	read -rd '' -a packages <<<"${NEWER_PACKAGES[$1]}" || true
+	unpack_newer "${packages[@]}"
+	cd "$work/root/usr"
+	# shellcheck disable=SC2206 # patterns
+	files=(${NEWER_FILES[$1]})
+	add_newer "$work/tree" "${files[@]/#/usr/}"
 	cd "$cache"
-	mkdir "$work/part"
-	tar -C "$work/igt" -cf "$work/part/igt.tar" .
-	mv "$work/part" "$cache/igt"
+	mkdir -p newer
+	tar -C "$work/tree" -cf "$work/part.tar" .
+	mv "$work/part.tar" "newer/$1.tar"
 	rm -rf "$work"
 }
 
-setup_igt() {
+setup_newer() {
 	exec 9>"$cache/lock"
 	flock 9
-	[[ -f $cache/igt/igt.tar ]] || step "download igt-gpu-tools from $IGT_SUITE (28 MB)" download_igt
+	[[ -f $cache/newer/$1.tar ]] || step "download programs of Debian $NEWER_SUITE ($1)" download_newer "$1"
 	exec 9>&-
 }
 
@@ -643,6 +687,8 @@ own_kernel() {
 }
 
 main() {
+	local purpose
+
 	parse_args "$@"
 	if [[ -n ${KDIR:-} ]]; then
 		own_kernel
@@ -658,7 +704,9 @@ main() {
 	is_ready || purposes+=(build)
 	setup_host
 	is_ready || setup_kernel
-	! is_for igt || setup_igt
+	for purpose in "${!NEWER_PACKAGES[@]}"; do
+		! is_for "$purpose" || setup_newer "$purpose"
+	done
 	if [[ -n $worked ]]; then
 		say "linux $KVER is set up in $tree: $((SECONDS - began)) s in all"
 	elif [[ -z $quiet$print ]]; then
