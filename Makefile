@@ -49,7 +49,7 @@ load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) $(addprefix --arch=,
 ## Targets:
 .DEFAULT_GOAL := modules
 .PHONY: all modules setup tests arm64 arm demo test test-arm64 test-arm test-matrix kunit debug-kernel test-debug soak fuzz \
-	shell coverage mutate conformance igt test-kernels patches deps check htmldocs pages picture bench bench-count bench-count-arm64 bench-iova bench-space help clean \
+	shell coverage mutate conformance igt programs test-kernels patches deps check htmldocs pages picture bench bench-count bench-count-arm64 bench-iova bench-space help clean \
 	distclean
 
 all: modules ## the same as modules
@@ -119,6 +119,10 @@ conformance: modules tests ## what holds for buffers of each heap: a table (cold
 
 igt: modules tests ## run the tests with the runner and the library of igt-gpu-tools
 	@scripts/igt.sh $(TESTS)
+
+programs: modules tests ## programs of others use the heap: Vulkan, GStreamer, libcamera (cold: 2 minutes more)
+	@$(call load_env,build programs) && $(MAKE) -C tools O="$(OUT)/tests" vcm_vulkan
+	@scripts/test.sh --programs --logs programs $(TESTS)
 
 test-kernels: ## compile for other architectures, page sizes and compilers (cold: 15 minutes)
 	@scripts/test-kernels.sh

@@ -37,6 +37,7 @@ VIVID+=":allocators=0,0,1,1,0:multiplanar=1,2,1,2,1:num_inputs=2,2,2,2,2"
 VIVID+=":input_types=0xc,0xc,0xc,0xc,0xc:num_outputs=1,1,1,1,1:output_types=1,1,1,1,1"
 # One that only captures, in front of a display.
 CAMERA="--module vivid:node_types=0x1:num_inputs=1:input_types=0"
+# In "programs" all is run with the libraries of another Debian.
 readonly BOOTS=(
 	"host stock"
 	"intel stock,debug,debug-m,gcov,kcsan --iommu intel --module vcm-edu-test --module vgem --append init_on_alloc=0"
@@ -65,6 +66,7 @@ readonly BOOTS=(
 	"display-bochs stock --iommu intel --device bochs-display --module bochs --module vgem $CAMERA"
 	"display-cirrus stock --iommu none --device cirrus-vga --module cirrus-qemu --module vgem"
 	"capture stock --iommu intel $VIVID"
+	"programs stock --iommu intel --mem 2G"
 	"display-refused stock --iommu intel --device qxl-vga --device virtio-gpu-pci --module qxl --module virtio-gpu"
 	"kunit debug,gcov --iommu intel --no-load --append kmemleak=off"
 	"hide debug-hide --iommu intel --module vcm-edu-test --module vgem"
@@ -193,9 +195,15 @@ readonly NOT_POSSIBLE=(
 	huge-advice"
 )
 
+# What 'make programs' runs instead: programs of others, and a test that uses one.
+readonly OTHERS=(
+	"programs $TESTS/programs/vcm_vulkan $SCRIPTS/cameras.sh"
+)
+
 KSRC=${KSRC:-} KUAPI=${KUAPI:-}
 arch=x86_64
 matrix=
+others=
 patterns=()
 kernels=()
 boots=()
@@ -222,6 +230,7 @@ Logs are in out/test/. 'make test' builds what is needed first.
   --logs DIR        logs are in out/DIR: runs with a DIR of their own may go on at
                     the same time
   --matrix          run what 'make test-matrix' runs
+  --programs        run what 'make programs' runs
   --list            only say what would run: lines "BOOT SUITE OPTIONS", those of vm.sh
 USAGE
 }
@@ -234,6 +243,7 @@ parse_args() {
 		--boot) boots+=("${2:?--boot needs a value}"); shift ;;
 		--logs) logs=${2:?--logs needs a value}; shift ;;
 		--matrix) matrix=1 ;;
+		--programs) others=1 ;;
 		--list) list=1 ;;
 		-h | --help) usage; exit 0 ;;
 		-*) die "unknown option '$1' (see --help)" ;;
@@ -295,6 +305,7 @@ suites_of() {
 	local boot globs program table=("${SUITES[@]}")
 
 	[[ -z $matrix ]] || table=("${MATRIX[@]}")
+	[[ -z $others ]] || table=("${OTHERS[@]}")
 	while read -r boot globs; do
 		[[ -z ${1:-} || $boot == "$1" ]] || continue
 		for program in $globs; do
@@ -438,6 +449,7 @@ suite() {
 	printf '\n@@end %s\n' $?
 }
 RUNNER
+	[[ $2 != programs ]] || newer_root
 	while read -r suite program; do
 		[[ $2 == host ]] || program=/${program##*/}
 		form=ktap
@@ -448,6 +460,24 @@ RUNNER
 	[[ $1 != gcov ]] || counting
 	# What failed says its own output.
 	echo "exit 0"
+}
+
+# Goes on in the root of programs of a newer Debian, to which comes what it lacks.
+newer_root() {
+	cat <<'RUNNER'
+if [ -e /newer.tar ]; then
+	mkdir /newer
+	tar -xf /newer.tar -C /newer && rm /newer.tar || exit
+	mkdir /newer/dev /newer/proc /newer/sys /newer/tmp
+	cp /*.sh /vcm_* /newer/
+	cp /bin/busybox /newer/bin/
+	chroot /newer /bin/busybox --install -s /bin
+	for dir in dev proc sys; do
+		mount --rbind /$dir /newer/$dir
+	done
+	exec chroot /newer /run.sh
+fi
+RUNNER
 }
 
 # Files in debugfs have no size, which is why they are copied. The rest of what the
@@ -478,6 +508,7 @@ start_boot() {
 		args+=(--file "$(in_guest "$program"):/${program##*/}")
 	done <<<"$4"
 	[[ $boot != @(display*|arm-display) ]] || args+=(--screen "$dir/screen.png")
+	[[ $boot != programs ]] || args+=(--file "$(vcm_cache)/newer/programs.tar:/newer.tar")
 	[[ $4 != *dmabuf-heap* ]] || args+=(--file "$KSELFTEST/dmabuf-heap")
 	"$VCM_TOP/scripts/vm.sh" "${args[@]}" --file "$dir/run.sh:/run.sh" -- /run.sh
 }
@@ -554,6 +585,7 @@ main() {
 	# A kernel of one's own without an image serves to build the others. In one
 	# call: what it sets would be taken for a kernel of one's own by a second one.
 	[[ ${kernels[*]} != "$default_kernel" ]] || purposes+=(guest)
+	[[ -z $others ]] || purposes+=(programs)
 	load_kernel_env "$arch" "${purposes[@]}"
 	check_programs
 	lock_output "${out#"$VCM_TOP"/out/}"
