@@ -58,18 +58,26 @@ display.
 What a device gets
 ==================
 
-"yes" where the tests that show it passed, "no" where they were skipped because
-the platform does not have it, "-" where they do not run.
+"yes" where the tests that show it passed, "no" where one was skipped because the platform
+does not have it, "-" where none runs: the device or the kernel is not there, or
+see `What does not run`_.
 
 {gets}
 How many tests passed
 =====================
 
+``boot`` counts the guests that were booted for a platform. Where numbers differ without a
+word of skipped ones, what is missing does not run there.
+
 {suites}
 What was skipped
 ================
 
-{skipped}"""
+{skipped}
+What does not run
+=================
+
+{left}"""
 
 
 class Results:
@@ -77,11 +85,11 @@ class Results:
 
     def __init__(self):
         self.count = collections.defaultdict(collections.Counter)
-        self.state, self.why, self.suites = {}, {}, []
+        self.state, self.why, self.left, self.suites = {}, {}, {}, []
 
     def add(self, line):
         """Takes a line of results."""
-        match = re.match(r"(PASS|FAIL|SKIP) ([^/ ]+)/(\S+?)(?: \((.*)\))?$", line)
+        match = re.match(r"(PASS|FAIL|SKIP|LEFT) ([^/ ]+)/(\S+?)(?: \((.*)\))?$", line)
         if not match:
             return
         state, boot, name, words = match.groups()
@@ -89,6 +97,9 @@ class Results:
         if not platform:
             return
         suite = name.split("@")[0]
+        if state == "LEFT":
+            self.left[name, platform] = words
+            return
         self.count[suite, platform][state] += 1
         self.state[name, platform] = state
         if state == "SKIP":
@@ -106,17 +117,18 @@ class Results:
 
     def gets(self, tests, platform):
         """Of what a device gets."""
-        states = {self.state.get((test, platform)) for test in tests}
+        states = {self.state[test, platform] for test in tests if (test, platform) in self.state}
         if "FAIL" in states:
             return "FAILED"
-        if states == {"PASS"}:
-            return "yes"
-        return "-" if states == {None} else "no"
+        if "SKIP" in states:
+            return "no"
+        return "yes" if states else "-"
 
-    def skipped(self):
-        """Lines: a reason, and what was skipped for it where."""
+    @staticmethod
+    def reasons(whys):
+        """Lines: a reason, and what was skipped or left out for it where."""
         by_reason = collections.defaultdict(lambda: collections.defaultdict(list))
-        for (name, platform), why in sorted(self.why.items()):
+        for (name, platform), why in sorted(whys.items()):
             suite, _, test = name.partition("@")
             by_reason[why, suite][test].append(platform)
         for (why, suite), tests in sorted(by_reason.items()):
@@ -141,7 +153,8 @@ def main():
     platforms = list(PLATFORMS)
     rows = [[suite] + [results.cell(suite, p) for p in platforms] for suite in results.suites]
     gets = [[what] + [results.gets(tests, p) for p in platforms] for what, tests in GETS.items()]
-    skipped = [f"* {line}" for line in results.skipped()]
+    skipped = [f"* {line}" for line in results.reasons(results.why)]
+    left = [f"* {line}" for line in results.reasons(results.left)]
 
     print(tables.text_table(["suite"] + platforms, rows))
     print("\n".join(["skipped:"] + skipped))
@@ -151,7 +164,8 @@ def main():
         with open(args.page, "w", encoding="utf-8") as file:
             file.write(PAGE.format(gets=tables.rst_table(["A device gets"] + platforms, gets),
                                    suites=tables.rst_table(["Suite"] + platforms, rows),
-                                   skipped="\n".join(skipped) + "\n"))
+                                   skipped="\n".join(skipped) + "\n",
+                                   left="\n".join(left) + "\n"))
     sys.exit(1 if total["FAIL"] or not total["PASS"] else 0)
 
 

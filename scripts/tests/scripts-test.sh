@@ -586,12 +586,21 @@ test_matrix() {
 		PASS intel/boot@intel (5 s)
 		SKIP arm64-none/vcm_x@one (no IOMMU)
 		PASS arm64-none/boot@arm64-none (5 s)
+		PASS intel/vcm_policy@guard-read (0.1 s)
+		LEFT intel/vcm_policy@guard-write (no page (none))
+		LEFT arm64-none/vcm_policy@guard-write (no page (none))
+		SKIP arm64-virtio/vcm_policy@guard-read (no IOMMU)
+		PASS arm64-virtio/vcm_policy@guard-write (0.1 s)
 	END
 	run "$TOP/scripts/matrix.py" --page "$dir/page.rst" "$dir/results"
 	check test $status -eq 0
 	check says "no IOMMU: vcm_x (one) on arm64 no IOMMU"
-	check says "4 passed, 0 failed, 1 skipped"
+	check says "6 passed, 0 failed, 2 skipped"
 	check grep -q "^What was skipped" "$dir/page.rst"
+	check grep -qxF "* no page (none): vcm_policy (guard-write) on x86_64 VT-d, arm64 no IOMMU" "$dir/page.rst"
+	# Of two tests that show something one is enough if the other does not run, and only then.
+	check test "$(sed -n '/- a guard that it reaches/,/\*/p' "$dir/page.rst" | tr -d ' \n')" = \
+		"*-aguardthatitreachesnothingin-yes-------------no----*-faultsintheguardinthekernel'slog"
 	# What is wrong is not documented.
 	echo "FAIL intel/boot@intel (exit status 125)" >>"$dir/results"
 	rm "$dir/page.rst"
