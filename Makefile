@@ -124,7 +124,7 @@ programs: modules tests ## programs of others use the heap: Vulkan, GStreamer, l
 	@$(call load_env,build programs) && $(MAKE) -C tools O="$(OUT)/tests" vcm_vulkan
 	@scripts/test.sh --programs --logs programs $(TESTS)
 
-test-kernels: ## compile for other architectures, page sizes and compilers (cold: 15 minutes)
+test-kernels: tests ## compile for other architectures, page sizes and compilers, and boot the mirror's other kernels (cold: 40 minutes)
 	@scripts/test-kernels.sh
 
 patches: ## write the project as a patch series into out/patches (cold: 5 minutes)

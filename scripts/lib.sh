@@ -6,6 +6,10 @@
 VCM_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 VCM_PROG=${0##*/}
 
+# The oldest kernel that the project is built for.
+# shellcheck disable=SC2034 # for the scripts that source this
+readonly OLDEST=7.2
+
 # Progress and errors go to stderr: stdout belongs to what a script answers.
 say() { printf '%s: %s\n' "${VCM_PROG%.sh}" "$*" >&2; }
 die() { say "$*"; exit 1; }

@@ -12,8 +12,6 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# The kernel that the sources are for, or a later one.
-readonly OLDEST=7.3
 readonly LIST=.vcm-overlay
 
 usage() {
