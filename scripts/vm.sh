@@ -45,7 +45,8 @@ usage: scripts/vm.sh [OPTION]... -- COMMAND [ARG]...
                             one of the project's; repeatable
   --device QEMU_DEVICE      a further device (-device of QEMU); repeatable. One with
                             blob=on needs /dev/udmabuf here, or 'make tests'
-  --disk SIZE               an empty disk, /dev/vda and so on; repeatable
+  --disk SIZE|FILE          an empty disk, or one with what is in a file, /dev/vda and so
+                            on; what is written to it is gone afterwards; repeatable
   --screen FILE.png         a picture of what the first display among the devices shows:
                             each time COMMAND writes a line to /dev/vcm-screen, of
                             which the last one stays, or else at the end. COMMAND must
@@ -191,7 +192,8 @@ check_options() {
 	# Nobody hurries who types.
 	[[ -z $terminal ]] || : "${timeout:=$((30 * 24 * 3600))}"
 	: "${timeout:=$((TIMEOUT * slowness))}"
-	check_sizes "$mem" "${disks[@]}"
+	check_sizes "$mem"
+	check_disks
 	check_screen
 	check_contents
 }
@@ -205,6 +207,14 @@ check_sizes() {
 	done
 	[[ $mem == *G || ${mem%M} -ge $MEM_MIN_MB ]] ||
 		die "--mem $mem: a guest needs ${MEM_MIN_MB}M or more"
+}
+
+check_disks() {
+	local disk
+
+	for disk in "${disks[@]}"; do
+		[[ -f $disk ]] || check_sizes "$disk"
+	done
 }
 
 check_screen() {
@@ -573,6 +583,16 @@ kernel_args() {
 	echo "$args ${append[*]}"
 }
 
+# The disk $1 of the command line as the file $2. What is written to a file's copy takes
+# space, and no more.
+make_disk() {
+	if [[ -f $1 ]]; then
+		cp --reflink=auto --sparse=always "$1" "$2"
+	else
+		truncate -s "$1" "$2" || die "--disk $1: no such size"
+	fi
+}
+
 # The options for the edu devices and what --device and --disk ask for, one a line.
 device_args() {
 	local i
@@ -582,7 +602,7 @@ device_args() {
 	done
 	[[ ${#devices[@]} -eq 0 ]] || printf -- '-device\n%s\n' "${devices[@]}"
 	for i in "${!disks[@]}"; do
-		truncate -s "${disks[i]}" "$work/disk$i" || die "--disk ${disks[i]}: no such size"
+		make_disk "${disks[i]}" "$work/disk$i"
 		printf -- '-drive\nif=none,id=disk%d,format=raw,cache=unsafe,file=%s\n' "$i" "$work/disk$i"
 		printf -- '-device\nvirtio-blk-%s,drive=disk%d\n' "$virtio" "$i"
 	done
