@@ -21,8 +21,10 @@
 ##   HEAP=<name>   the heap that 'make conformance' asks (default: each)
 ##   UPDATE=1      'make bench-count' writes its table anew
 ##   PROFILE=<step>:<bytes> the functions of a step, as 'make bench-count PROFILE=map:4096'
+##   DESTDIR=<dir> where 'make install' puts everything below (default: this machine's /)
 ##   LINUX_DIR=<dir> the kernel that 'make patches' is for (default: the downloaded one)
 KDIR ?=
+DESTDIR ?=
 KIMAGE ?=
 KMODULES ?=
 KSRC ?=
@@ -49,7 +51,7 @@ load_env = env=$$(scripts/setup.sh $(addprefix --for=,$(1)) $(addprefix --arch=,
 ## Targets:
 .DEFAULT_GOAL := modules
 .PHONY: all modules setup tests arm64 arm demo test test-arm64 test-arm test-matrix kunit debug-kernel test-debug soak fuzz \
-	shell coverage mutate conformance igt programs test-kernels patches deps check htmldocs pages picture bench bench-count bench-count-arm64 bench-iova bench-space help clean \
+	shell coverage mutate conformance igt programs test-kernels patches deps check htmldocs pages picture install install-modules install-tools install-boot deb test-deb bench bench-count bench-count-arm64 bench-iova bench-space help clean \
 	distclean
 
 all: modules ## the same as modules
@@ -129,6 +131,31 @@ test-kernels: tests ## compile for other architectures, page sizes and compilers
 
 patches: ## write the project as a patch series into out/patches (cold: 5 minutes)
 	@scripts/patches.sh "$(LINUX_DIR)"
+
+install: install-modules install-tools install-boot ## modules for the kernel of KDIR, vcmctl and what 'make deb' packs, below DESTDIR
+
+install-modules:
+	@test -n "$(KDIR)" || { echo "install: for which kernel? Give KDIR=<its build tree>, as KDIR=/lib/modules/$$(uname -r)/build" >&2; exit 1; }
+	@$(call load_env,build) && set -- $(MAKE) -C "$$KDIR" M="$(CURDIR)" MO="$(OUT)/install" VCM_DRIVERS_ONLY=1 && \
+	"$$@" modules && "$$@" INSTALL_MOD_PATH="$(abspath $(DESTDIR))" modules_install
+
+install-tools: # vcmctl with page and completion, the header for programs
+	@$(MAKE) -C tools O="$(abspath $(OUT))/tools" vcmctl
+	install -D -m 755 "$(OUT)/tools/vcmctl" "$(DESTDIR)/usr/bin/vcmctl"
+	tools/vcmctl/man.sh "$(OUT)/tools/vcmctl" >"$(OUT)/tools/vcmctl.1"
+	install -D -m 644 "$(OUT)/tools/vcmctl.1" "$(DESTDIR)/usr/share/man/man1/vcmctl.1"
+	install -D -m 644 tools/vcmctl/vcmctl.bash-completion "$(DESTDIR)/usr/share/bash-completion/completions/vcmctl"
+	install -D -m 644 include/uapi/linux/dma-heap-vcm.h "$(DESTDIR)/usr/include/linux/dma-heap-vcm.h"
+
+install-boot: # the group of the nodes, and loading at boot
+	install -D -m 644 tools/boot/60-vcm.rules "$(DESTDIR)/usr/lib/udev/rules.d/60-vcm.rules"
+	install -D -m 644 tools/boot/vcm.conf "$(DESTDIR)/usr/lib/modules-load.d/vcm.conf"
+
+deb: ## Debian packages into out/deb: vcm-dkms, vcm-tools
+	@scripts/deb.sh
+
+test-deb: deb ## ... installed, used and removed in a guest with Debian (cold: 10 minutes)
+	@scripts/deb.sh --test
 
 deps: modules ## which file of the drivers needs which; there is to be no circle
 	@scripts/deps.sh

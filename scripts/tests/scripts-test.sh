@@ -663,6 +663,59 @@ test_igt() {
 	check says "FAIL igt@vcm_sync@idle (no result)"
 }
 
+# ---- what is installed -----------------------------------------------------
+
+complete_vcmctl() {
+	# shellcheck disable=SC2034 # what bash tells a completion
+	local COMP_WORDS=(vcmctl "$@") COMP_CWORD=$# COMPREPLY=()
+
+	compopt() { :; }
+	_vcmctl
+	output="${COMPREPLY[*]}"
+}
+
+test_completion() {
+	mkdir "$dir/bin"
+	ln -s "$TOP/out/tests/vcmctl" "$dir/bin/"
+	PATH=$dir/bin:$PATH
+	# shellcheck source=tools/vcmctl/vcmctl.bash-completion
+	. "$TOP/tools/vcmctl/vcmctl.bash-completion"
+	complete_vcmctl al
+	check test "$output" = alloc
+	complete_vcmctl help p
+	check test "$output" = pool
+	complete_vcmctl alloc --al
+	check test "$output" = --align=
+	complete_vcmctl pool --
+	check test "$output" = "--cap= --drain --high= --low="
+}
+
+test_man_page() {
+	run "$TOP/tools/vcmctl/man.sh" "$TOP/out/tests/vcmctl"
+	check test $status -eq 0
+	check says '.SH NAME'
+	check says '.SS alloc'
+	check says '\-\-align=SIZE'
+}
+
+# The kernel that is downloaded is hardly the one that runs.
+test_install_without_kernel() {
+	run make -s -C "$TOP" install KDIR= "DESTDIR=$dir/root"
+	check refused "for which kernel?"
+	check is_missing "$dir/root"
+}
+
+test_install_tools() {
+	run make -s -C "$TOP" install-tools install-boot "DESTDIR=$dir/root" "OUT=$dir/out"
+	check test $status -eq 0
+	check test -x "$dir/root/usr/bin/vcmctl"
+	check test -f "$dir/root/usr/share/man/man1/vcmctl.1"
+	check test -f "$dir/root/usr/include/linux/dma-heap-vcm.h"
+	# What the documentation says they are
+	check diff <(grep KERNEL "$dir/root/usr/lib/udev/rules.d/60-vcm.rules") \
+		<(sed -n 's/^  \(KERNEL.*GROUP.*\)/\1/p' "$TOP/Documentation/userspace-api/dma-heap-vcm.rst")
+}
+
 test_help() {
 	local script
 
