@@ -62,7 +62,7 @@ readonly CACHE_MARK_TEXT="This directory was made by VCM's scripts/setup.sh; 'ma
 readonly CACHE_KERNEL='linux-+([0-9.])?(+deb+([0-9]))'
 readonly ANY='[[:alnum:]]'
 # shellcheck disable=SC2034 # for distclean.sh
-readonly CACHE_ENTRIES=(kernel.env lock log apt kunit kernels patches guest-arm64 guest-arm igt newer
+readonly CACHE_ENTRIES=(kernel.env lock log apt kunit kernels patches guest-arm64 guest-arm igt newer debian
 	'accel-+([0-9a-f])?(.+([0-9]))' "tmp.$ANY$ANY$ANY$ANY$ANY$ANY"
 	"$CACHE_KERNEL"/{debs,root,src,build,uapi} "$CACHE_KERNEL")
 

@@ -32,6 +32,8 @@ declare -rA PACKAGES=(
 	[docs]="python3-sphinx"
 	[igt]="debian-archive-keyring xz-utils"
 	[programs]="debian-archive-keyring xz-utils libvulkan-dev glslang-tools"
+	[deb]="debhelper dh-dkms dpkg-dev gcc make libc6-dev"
+	[deb-test]="mmdebstrap debian-archive-keyring e2fsprogs"
 	[kernels]="clang-19 lld-19 llvm-19 gcc-riscv64-linux-gnu rsync"
 )
 
@@ -75,9 +77,10 @@ usage: scripts/setup.sh [--for PURPOSE]... [--arch x86_64|arm64|arm] [--quiet] [
             minutes)
   --source  without a kernel built from the source
   --for     build (default), guest, tests, check, bench, coverage, mutate, docs, kernels, igt,
-            programs or all: the packages of that purpose; those of build too while there is
-            no kernel. igt, programs: for a guest, besides, programs of a newer Debian with
-            their libraries, in newer/ of the cache
+            programs, deb, deb-test or all: the packages of that purpose; those of build too
+            while there is no kernel. igt, programs: for a guest, besides, programs of a newer
+            Debian with their libraries, in newer/ of the cache; deb-test: a disk with the
+            Debian that the kernel is for
   --quiet   say nothing when there is nothing to do
   --print   set up, then print KDIR, KIMAGE, KMODULES, KSRC and the like as assignments
 
@@ -529,6 +532,35 @@ download_newer() {
 	rm -rf "$work"
 }
 
+# A file system with the Debian that the kernel is for, its headers and DKMS, for a guest.
+install_debian() {
+	local mirror signed base=${SUITE%-backports} sources=()
+
+	mirror=$(find_mirror)
+	signed=$(keyring)
+	sources=("deb [signed-by=$signed] $mirror $base main")
+	[[ $base == "$SUITE" ]] || sources+=("deb [signed-by=$signed] $mirror $SUITE main")
+	make_work
+	mkdir "$work/part"
+	# Without a kernel's list of modules DKMS takes it for one that is not installed.
+	# shellcheck disable=SC2016 # for the shell of the hook
+	mmdebstrap --variant=apt --include="dkms,kmod,udev,linux-headers-$RELEASE" \
+		--customize-hook='chroot "$1" depmod '"$RELEASE" "$base" "$work/root" "${sources[@]}"
+	truncate -s 3G "$work/part/$RELEASE"
+	mke2fs -q -t ext4 -d "$work/root" "$work/part/$RELEASE"
+	rm -rf "$cache/debian"
+	mv "$work/part" "$cache/debian"
+	rm -rf "$work"
+}
+
+setup_debian() {
+	exec 9>"$cache/lock"
+	flock 9
+	[[ -f $cache/debian/$RELEASE ]] ||
+		step "install Debian for a guest, from $SUITE (250 MB)" install_debian
+	exec 9>&-
+}
+
 setup_newer() {
 	exec 9>"$cache/lock"
 	flock 9
@@ -617,6 +649,7 @@ main() {
 	for purpose in "${!NEWER_PACKAGES[@]}"; do
 		! is_for "$purpose" || setup_newer "$purpose"
 	done
+	! is_for deb-test || setup_debian
 	if [[ -n $worked ]]; then
 		say "linux $KVER is set up in $tree: $((SECONDS - began)) s in all"
 	elif [[ -z $quiet$print ]]; then
