@@ -24,7 +24,8 @@ declare -rA PACKAGES=(
 	[build]="gcc make libc6-dev flex bison bc libelf-dev libssl-dev cpio kmod dwarves
 		xz-utils rsync perl python3 debian-archive-keyring"
 	[guest]="qemu-system-x86 busybox-static cpio kmod xz-utils zstd"
-	[tests]="gcc make libc6-dev intel-gpu-tools libdrm-dev udev"
+	[tests]="gcc make libc6-dev intel-gpu-tools libdrm-dev udev trace-cmd
+		linux-perf"
 	[check]="g++ sparse shellcheck dwarves perl python3"
 	[bench]="python3 gnuplot-nox"
 	[coverage]="gcc python3 gcovr"

@@ -229,4 +229,33 @@ test_udev_rules() {
 	check says "/dev/dma_heap/vcm 660 video"
 }
 
+# The examples in the documentation, one after the other, where each has something to show.
+test_trace_examples() {
+	{
+		echo 'cd /tmp || exit'
+		sed -nE 's/^  ((trace-cmd|perf) .*)/echo "= \1"; \1 || echo "status $?"/p' \
+			"$TOP/Documentation/userspace-api/vcm-tracing.rst"
+	} >"$dir/examples.sh"
+	check test "$(wc -l <"$dir/examples.sh")" -eq 10
+	# A program with buffers of single pages, and one that is mapped
+	cat >"$dir/vcm_import" <<-'END'
+		#!/bin/sh
+		vcmctl alloc --chunks=page 1M && vcm_import.real --run-subtest lengths,visible
+	END
+	chmod +x "$dir/vcm_import"
+	vm --iommu none --module vcm-edu-test --file "$dir/examples.sh" --file "$dir/vcm_import:/bin/vcm_import" \
+		--file "$TESTS/vcm_import:/bin/vcm_import.real" --file "$TESTS/vcmctl:/bin/vcmctl" \
+		--file "$(command -v trace-cmd):/bin/trace-cmd" --file "$(command -v perf):/bin/perf" -- \
+		sh /examples.sh
+	check test $status -eq 0
+	check says_nothing_of "status "
+	check says "2M=0 1M=0 64K=0 page=256"
+	check says "iova=none:0 length="
+	check says "degraded=1"
+	check says "vcm_iova_map();"
+	check says "vcm_iova_unmap();"
+	check says "vcm_heap:vcm_heap_map  "
+	check says "vcm_heap:vcm_heap_release: ino="
+}
+
 run_tests "$@"

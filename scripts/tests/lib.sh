@@ -29,6 +29,8 @@ says() {
 	[[ $output == *"$1"* ]] || { printf 'it says: %s\n' "$output"; return 1; }
 }
 
+says_nothing_of() { ! says "$1" >/dev/null; }
+
 # What a test finds, for who says something else.
 before_test() { :; }
 

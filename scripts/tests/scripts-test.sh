@@ -21,8 +21,6 @@ before_test() {
 	mkdir "$HOME"
 }
 
-says_nothing_of() { ! says "$1" >/dev/null; }
-
 # It failed, with one line that has the words $1, and make's own.
 refused() {
 	output=$(grep -v '^make' <<<"$output")

@@ -66,6 +66,7 @@ DECLARE_EVENT_CLASS(vcm_heap_mapping,
 		__field(u64, iova)
 		__field(unsigned int, segs)
 		__field(bool, translated)
+		__field(bool, degraded)
 	),
 	TP_fast_assign(
 		__assign_str(dev);
@@ -74,12 +75,13 @@ DECLARE_EVENT_CLASS(vcm_heap_mapping,
 		__entry->translated = a->map.translated;
 		__entry->iova = __entry->translated ? a->map.iova : 0;
 		__entry->segs = a->map.segs;
+		__entry->degraded = a->map.degraded;
 	),
-	TP_printk("ino=%lu dev=%s iova=%s%llx length=%zu segs=%u",
+	TP_printk("ino=%lu dev=%s iova=%s%llx length=%zu segs=%u degraded=%d",
 		  __entry->ino, __get_str(dev),
 		  __entry->translated ? "0x" : "none:",
 		  __entry->iova, __entry->len,
-		  __entry->segs)
+		  __entry->segs, __entry->degraded)
 );
 
 DEFINE_EVENT(vcm_heap_mapping, vcm_heap_map,
