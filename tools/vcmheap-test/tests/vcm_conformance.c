@@ -311,12 +311,16 @@ static void test_name(void)
 
 static void test_fences(void)
 {
-	int dmabuf = vcm_heap_alloc(heap, KIB(64)), fence;
+	int dmabuf = vcm_heap_alloc(heap, KIB(64)), other = vcm_heap_alloc(heap, KIB(64)), fence;
 	struct pollfd poll_fd = { .fd = dmabuf, .events = POLLIN | POLLOUT };
+	struct pollfd poll_other = { .fd = other, .events = POLLIN | POLLOUT };
 	struct vcm_pending pending;
 
 	vcm_pending_begin(&pending, dmabuf, true);
 	igt_assert_eq(poll(&poll_fd, 1, 0), 0);
+	/* One buffer's work is not another's. */
+	igt_assert_eq(poll(&poll_other, 1, 0), 1);
+	igt_assert_eq(poll_other.revents, POLLIN | POLLOUT);
 	fence = vcm_fence_export(dmabuf, DMA_BUF_SYNC_READ);
 	igt_assert(!vcm_fence_signalled(fence, 0));
 	vcm_pending_end(&pending);
@@ -365,6 +369,7 @@ static void test_many_importers(int importer)
 	gem_close(vgem, gem);
 	vcm_importer_read(importer, two, MIXED - 8, 8);
 	vcm_importer_release(importer, two);
+	igt_assert_eq_u64(vcm_fdinfo_number(dmabuf, "count"), 1);
 }
 
 static void test_outlives(int importer)
@@ -505,7 +510,7 @@ static void subtests_importer(void)
 		importer = vcm_importer_open_reaching();
 
 	vcm_subtest("device", test_device(importer), "What the CPU wrote a device reads, and back");
-	vcm_subtest("importers", test_many_importers(importer), "Several importers at a time");
+	vcm_subtest("importers", test_many_importers(importer), "Several importers, which let go");
 	vcm_subtest("outlives", test_outlives(importer), "An importer alone keeps a buffer");
 	vcm_subtest("vmap", test_vmap(importer), "The kernel maps it, and reads and writes");
 	vcm_subtest("segments", test_segments(importer, "segments", LARGE),

@@ -22,8 +22,12 @@ IGT_TEST_DESCRIPTION("Who has vcm heap buffers, as the kernel tells it, and udma
 static void test_fdinfo(int heap)
 {
 	int dmabuf = vcm_heap_alloc(heap, SIZE), other;
+	char exporter[64];
 	void *ptr;
 
+	igt_assert_eq_u64(vcm_fdinfo_number(dmabuf, "size"), SIZE);
+	igt_assert(vcm_fdinfo(dmabuf, "exp_name", exporter, sizeof(exporter)));
+	igt_assert_f(!strcmp(exporter, DMA_HEAP_VCM_NAME), "exporter is \"%s\"\n", exporter);
 	igt_assert_eq_u64(vcm_fdinfo_number(dmabuf, "count"), 1);
 	ptr = vcm_buffer_map(dmabuf);
 	igt_assert_eq_u64(vcm_fdinfo_number(dmabuf, "count"), 2);
@@ -60,7 +64,7 @@ static void test_bufinfo(int heap, int importer, int vgem)
 
 	vcm_buffer_set_name(dmabuf, "frame");
 	igt_assert(__vcm_bufinfo_read(ino, &info));
-	igt_assert_eq_u64(info.size, vcm_buffer_size(dmabuf));
+	igt_assert_eq_u64(info.size, SIZE);
 	igt_assert_f(!strcmp(info.exporter, DMA_HEAP_VCM_NAME), "exporter is \"%s\"\n", info.exporter);
 	igt_assert_f(!strcmp(info.name, "frame"), "name is \"%s\"\n", info.name);
 	igt_assert_eq(info.devices, 0);
@@ -91,12 +95,12 @@ static void test_bpf(int heap, int importer)
 	uint64_t ino = vcm_buffer_ino(dmabuf), other_ino = vcm_buffer_ino(other);
 	uint32_t handle = vcm_importer_import(importer, dmabuf);
 
-	igt_assert_eq_u64(vcm_bpf_size_of(iterator, ino), vcm_buffer_size(dmabuf));
+	igt_assert_eq_u64(vcm_bpf_size_of(iterator, ino), SIZE);
 	igt_assert_eq_u64(vcm_bpf_size_of(iterator, other_ino), KIB(64));
 	close(other);
 	igt_assert_eq_u64(vcm_bpf_size_of(iterator, other_ino), 0);
 	close(dmabuf);
-	igt_assert_eq_u64(vcm_bpf_size_of(iterator, ino), vcm_page_align(SIZE));
+	igt_assert_eq_u64(vcm_bpf_size_of(iterator, ino), SIZE);
 	vcm_importer_release(importer, handle);
 	igt_assert_eq_u64(vcm_bpf_size_of(iterator, ino), 0);
 }
@@ -191,7 +195,7 @@ int igt_main()
 	}
 
 	vcm_subtest("fdinfo", test_fdinfo(heap),
-		    "The file descriptor tells how many have the buffer");
+		    "The file descriptor tells what the buffer is, and how many have it");
 	vcm_subtest("fdinfo-importer", test_fdinfo_importer(heap, importer, vgem),
 		    "Importers count among those who have a buffer");
 	vcm_subtest("bufinfo", test_bufinfo(heap, importer, vgem),
