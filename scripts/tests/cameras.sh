@@ -56,7 +56,7 @@ takes() {
 	"$@" >program.log 2>&1 &
 	pid=$!
 	tries=0
-	until found=$(exporters) && [ "$found" = "$expected" ]; do
+	until found=$(exporters) && [ "${found##*: }" = $FRAMES ]; do
 		tries=$((tries + 1))
 		if [ $tries = 600 ] || ! kill -0 $pid; then
 			break
