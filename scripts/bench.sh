@@ -11,7 +11,7 @@ set -euo pipefail
 
 readonly OUT=$VCM_TOP/out/bench
 readonly TOOLS=$VCM_TOP/tools/vcm-bench
-readonly PARTS=(heaps fragments threads) IOMMUS=(intel amd virtio)
+readonly PARTS=(heaps fragments runs threads) IOMMUS=(intel amd virtio)
 # Boots that die before the run begins, which multi-threaded TCG has now and then.
 readonly TRIES=4
 # Four devices for threads, besides the narrow one.
@@ -56,7 +56,7 @@ profile=
 
 usage() {
 	cat <<'USAGE'
-usage: scripts/bench.sh heap [heaps|fragments|threads]...
+usage: scripts/bench.sh heap [heaps|fragments|runs|threads]...
        scripts/bench.sh count [--arch ARCH] [--limit RATIO] [--largest MB] [--update]
                               [--profile STEP:BYTES]
        scripts/bench.sh iova [PATTERN]...
@@ -66,6 +66,8 @@ heap: the heap beside the kernel's others, by default all of
   heaps      allocate, free, touch, copy and map buffers of 4 KB to 256 MB, the
              heaps in turn; bookkeeping; the loop of dmabuf_heap_bench
   fragments  what large chunks are left when memory is in pieces
+  runs       buffers in one run of memory, where others have most of it; beside the
+             CMA heap with VCM_BENCH_KERNEL=bench
   threads    1 to 4 threads, on one device and on four; under TCG with a host thread
              for each CPU
   Prints tables and what became of the goals. Leaves out/bench/results.json,
@@ -168,6 +170,7 @@ run_heap() {
 	case $part in
 	# The stock kernel has no heap for it.
 	heaps) [[ $kernel == stock ]] || boot=(--append "cma=$((heap_largest + heap_largest / 2))M") ;;
+	runs) [[ $kernel == stock ]] || boot=(--append cma=384M) ;;
 	threads) boot=("${FIVE_DEVICES[@]}") ;;
 	esac
 	printf 'info\tqemu\t%s\n' "$(qemu-system-x86_64 --version | sed -nE '1s/^.*version ([^ ]+).*/\1/p')" \
@@ -215,6 +218,7 @@ bench_heap() {
 		heaps) run_heap heaps 4G overhead steps loop ;;
 		# Small, for all of it is touched.
 		fragments) run_heap fragments 1G frag ;;
+		runs) run_heap runs 2G runs ;;
 		threads) run_threads ;;
 		esac || die "$part failed (see above and $OUT/$part.tsv)"
 		say "$part: $((SECONDS - start)) s"

@@ -91,12 +91,18 @@ static void pool_fill(uint64_t len, unsigned int count)
 
 /* --- CMA --------------------------------------------------------------- */
 
+int cma_heap_open(void)
+{
+	int i, heap = -ENOENT;
+
+	for (i = 0; i < ARRAY_SIZE(cma_names) && heap < 0; i++)
+		heap = __vcm_heap_open(cma_names[i]);
+	return heap;
+}
+
 static void cma_find(void)
 {
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(cma_names) && peers.cma < 0; i++)
-		peers.cma = __vcm_heap_open(cma_names[i]);
+	peers.cma = cma_heap_open();
 	if (peers.cma < 0)
 		return;
 	/* Other users of the region have pieces in between. */

@@ -45,6 +45,9 @@ void peer_end(enum peer peer);
 uint64_t peer_first(uint64_t len);
 
 int peer_alloc(enum peer peer, uint64_t len);
+
+/* The heap of the CMA region, or -errno. */
+int cma_heap_open(void);
 /* A buffer of the vcm heap whose mappings are kept */
 int peer_alloc_kept(uint64_t len);
 

@@ -42,6 +42,8 @@ FIELDS = {
     "loop": {"heap": str, "bytes": int, "count": int, "ns": float},
     "large": {"state": str, "heap": str, "bytes": int, "n": int, "runs_percent": float,
               "chunks_percent": float},
+    "runs": {"state": str, "heap": str, "bytes": int, "n": int, "tries": int, "median": float,
+             "low": float, "most": float},
     "threads": {"task": str, "heap": str, "bytes": int, "threads": int, "n": int,
                 "median": float, "low": float, "high": float},
     "count": {"step": str, "heap": str, "bytes": int, "instructions": int},
@@ -163,6 +165,14 @@ def print_others(results):
                 ["memory", "heap", "in runs", "in chunks"],
                 [[row["state"], row["heap"], f"{row['runs_percent']:.1f} %",
                   f"{row['chunks_percent']:.1f} %"] for row in results["large"]])
+
+
+def print_runs(rows):
+    """What was had of so many tries, and how long it took."""
+    print_table("one run of memory (contiguous), the same from CMA's region, and memory in chunks",
+                ["memory", "size", "from", "had", "median", "longest"],
+                [[row["state"], size_text(row["bytes"]), row["heap"], f"{row['n']} of {row['tries']}",
+                  time_text(row["median"]), time_text(row["most"])] for row in rows])
 
 
 def print_threads(rows):
@@ -306,6 +316,7 @@ def heap(args):
     results = read(args.files)
     print_times(results["time"])
     print_others(results)
+    print_runs(results["runs"])
     print_threads(results["threads"])
     print_machine(results["machine"])
     check_goals(results)

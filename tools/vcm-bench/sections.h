@@ -46,6 +46,8 @@ void section_overhead(const struct options *options);
 void section_loop(const struct options *options);
 /* What large chunks are left when memory is in pieces. */
 void section_frag(const struct options *options);
+/* How long it takes to get one run of memory, from the CMA heap and without it. */
+void section_runs(const struct options *options);
 /* Allocating and freeing, mapping and attaching in several threads. */
 void section_threads(const struct options *options);
 

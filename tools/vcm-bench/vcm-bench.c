@@ -17,7 +17,7 @@ static const char usage[] =
 	"pack, place, holes, map, leaves, space: each line of the result says PASS or MISS of a\n"
 	"goal, or info; times are medians, with the quartiles behind them.\n"
 	"\n"
-	"machine, overhead, steps, loop, frag, threads: lines of fields for a program.\n"
+	"machine, overhead, steps, loop, frag, runs, threads: lines of fields for a program.\n"
 	"\n"
 	"count-steps, count-devices (steps in which a device has a part), count-scattered (the\n"
 	"same where memory is in pieces), count-loop, count-camera, count-caches (calls that\n"
@@ -44,6 +44,7 @@ static const struct section {
 	{ "steps", section_steps },
 	{ "loop", section_loop },
 	{ "frag", section_frag },
+	{ "runs", section_runs },
 	{ "threads", section_threads },
 	{ "count-steps", section_count_steps },
 	{ "count-devices", section_count_devices },
