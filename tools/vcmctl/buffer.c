@@ -92,6 +92,9 @@ static void alloc_failed(int dev, const struct dma_heap_vcm_alloc *alloc, int er
 	case ENAMETOOLONG:
 		die("the name is too long: %d bytes at most", DMA_HEAP_VCM_NAME_LEN - 1);
 	case ENOMEM:
+		if (alloc->reach && alloc->flags & DMA_HEAP_VCM_STRICT)
+			die("cannot allocate %s below %s: others need that memory; ask for less, or without --strict",
+			    length, size_text(alloc->reach, text));
 		if (alloc->flags & DMA_HEAP_VCM_CONTIGUOUS)
 			die("cannot allocate %s in one run: others need the memory, or have it in between and it cannot be moved; ask for less",
 			    length);
@@ -199,6 +202,10 @@ static void print_buffer(const struct dma_heap_vcm_query *query)
 		puts("mappings      kept");
 	if (query->out_window)
 		printf("%-14s%u\n", "window", query->out_window);
+	if (query->out_reach) {
+		print_size("reach", query->out_reach);
+		print_size("beyond it", query->out_beyond);
+	}
 }
 
 static const struct option options[] = {
@@ -210,6 +217,7 @@ static const struct option options[] = {
 	{ "window", required_argument, NULL, 'w' },
 	{ "chunks", required_argument, NULL, 'c' },
 	{ "contiguous", no_argument, NULL, 'r' },
+	{ "reach", required_argument, NULL, 'R' },
 	{ "strict", no_argument, NULL, 's' },
 	{ "name", required_argument, NULL, 'n' },
 	{ "hold", no_argument, NULL, 'h' },
@@ -242,6 +250,7 @@ int command_alloc(int argc, char **argv)
 		case 'k': alloc.flags |= DMA_HEAP_VCM_KEEP; break;
 		case 'w': alloc.window = window_number(optarg); break;
 		case 'c': alloc.chunk_sizes = options_sizes("--chunks", optarg); break;
+		case 'R': alloc.reach = options_size("--reach", optarg); break;
 		case 'r': alloc.flags |= DMA_HEAP_VCM_CONTIGUOUS; break;
 		case 's': alloc.flags |= DMA_HEAP_VCM_STRICT; break;
 		case 'n': alloc.name = (uintptr_t)optarg; break;

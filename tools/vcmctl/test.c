@@ -288,6 +288,9 @@ static void test_alloc_options(void)
 	check_has("guard         64 KiB\n");
 	check(run("alloc 128K --chunks page") == 0);
 	check_has("chunks        32 x 4 KiB\n");
+	check(run("alloc 4M --reach 4G --strict") == 0);
+	check_has("reach         4 GiB\n");
+	check_has("beyond it     0 bytes\n");
 	check(run("alloc 33M --contiguous") == 0);
 	check_has("chunks        16 x 2 MiB, 1 x 1 MiB\n");
 	check_has("runs          1\n");

@@ -38,6 +38,7 @@ static const struct command {
 	  "  --window=NUMBER     it is in the window of that number, in devices that have it\n"
 	  CHUNKS
 	  "  --contiguous        one run of memory, or nothing\n"
+	  "  --reach=SIZE        its memory is below this physical address, such as 4G\n"
 	  "  --strict            no device may get it otherwise\n"
 	  "  --name=NAME         as 'vcmctl buffers' shows it\n"
 	  "  --hold              keep it until a signal ends the program\n"

@@ -245,8 +245,17 @@ static const struct dma_buf_ops vcm_buffer_ops = {
 static int vcm_buffer_get_chunks(struct vcm_buffer *buffer,
 				 const struct vcm_alloc_args *args)
 {
+	bool strict = args->policy.flags & VCM_IOVA_STRICT;
+	u64 reach = args->reach;
+
+	if (reach && vcm_memory_is_below(reach))
+		reach = 0;
 	if (args->flags & DMA_HEAP_VCM_CONTIGUOUS)
-		return vcm_chunks_alloc_contiguous(&buffer->chunks, args->len);
+		return vcm_chunks_alloc_contiguous(&buffer->chunks, args->len,
+						   reach, strict);
+	if (reach)
+		return vcm_chunks_alloc_below(&buffer->chunks, args->len,
+					      args->chunk_sizes, reach, strict);
 	return vcm_chunks_alloc(&buffer->chunks, args->len, args->chunk_sizes);
 }
 
@@ -283,6 +292,7 @@ static struct vcm_buffer *vcm_buffer_create(const struct vcm_alloc_args *args)
 	buffer->len = args->len;
 	buffer->policy = args->policy;
 	buffer->flags = args->flags;
+	buffer->reach = args->reach;
 	mutex_init(&buffer->lock);
 	INIT_LIST_HEAD(&buffer->attachments);
 	return buffer;

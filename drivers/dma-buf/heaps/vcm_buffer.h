@@ -21,6 +21,7 @@ struct dma_buf;
  * @len: bytes, a multiple of the page size, constant
  * @policy: where importers get it mapped, constant
  * @flags: DMA_HEAP_VCM_CONTIGUOUS or 0, constant
+ * @reach: the physical address that its memory was to be below, or 0, constant
  * @ino: inode number of the dma-buf, constant; names the buffer in traces
  *	and in debugfs, where userspace finds it with fstat()
  * @dmabuf: the dma-buf; it owns the buffer
@@ -39,6 +40,7 @@ struct vcm_buffer {
 	size_t len;
 	struct vcm_iova_policy policy;
 	u32 flags;
+	u64 reach;
 	unsigned long ino;
 	struct dma_buf *dmabuf;
 	struct hlist_node node;
@@ -68,6 +70,8 @@ struct vcm_attachment {
  * @chunk_sizes: OR of the chunk sizes it may be made of
  * @policy: where importers get it mapped
  * @flags: DMA_HEAP_VCM_CONTIGUOUS: it is to be one run, and @chunk_sizes says nothing
+ * @reach: the physical address that it is to be below, or 0; with VCM_IOVA_STRICT
+ *	in @policy at any rate
  * @name: name of the dma-buf or NULL; the buffer takes it over on success
  * @fd_flags: O_ACCMODE flags of the dma-buf
  */
@@ -76,6 +80,7 @@ struct vcm_alloc_args {
 	u64 chunk_sizes;
 	struct vcm_iova_policy policy;
 	u32 flags;
+	u64 reach;
 	char *name;
 	u32 fd_flags;
 };

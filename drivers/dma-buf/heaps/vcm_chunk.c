@@ -44,6 +44,7 @@
  * @left: bytes that it has still to get
  * @array: pages for the arrays of chunks and of runs, at most
  * @claim: its claim to memory
+ * @reach: where memory has to be below, or 0
  */
 struct vcm_fill {
 	struct list_head list;
@@ -52,6 +53,7 @@ struct vcm_fill {
 	size_t left;
 	unsigned long array;
 	struct vcm_claim claim;
+	u64 reach;
 };
 
 /* Bytes in the arrays for each chunk, which may be a run. */
@@ -72,6 +74,7 @@ static int vcm_fill_begin(struct vcm_fill *fill, size_t len)
 	fill->nr = 0;
 	memset(fill->nr_of, 0, sizeof(fill->nr_of));
 	fill->left = len;
+	fill->reach = 0;
 	fill->array = nr_pages * VCM_CHUNK_ARRAYS / PAGE_SIZE + 1;
 	return vcm_memory_claim(&fill->claim, vcm_fill_pages_left(fill));
 }
@@ -103,7 +106,7 @@ static bool vcm_fill_elsewhere(const struct vcm_fill *fill)
 static bool vcm_fill_has_pooled(const struct vcm_fill *fill,
 				enum vcm_chunk_size size)
 {
-	return vcm_pool_has(size) && !vcm_fill_elsewhere(fill);
+	return vcm_pool_has(size) && !fill->reach && !vcm_fill_elsewhere(fill);
 }
 
 /* Chunks that cost nothing */
@@ -122,6 +125,8 @@ static unsigned long vcm_fill_clean(struct vcm_fill *fill,
 static struct page *vcm_fill_new(struct vcm_fill *fill,
 				 enum vcm_chunk_size size)
 {
+	if (fill->reach)
+		return vcm_memory_alloc_below(size, fill->reach);
 	if (vcm_fill_elsewhere(fill))
 		return vcm_memory_alloc_node(fill->claim.nid, size);
 	return vcm_pool_get_new(size);
@@ -327,6 +332,7 @@ static int vcm_chunks_init(struct vcm_chunks *chunks, struct vcm_fill *fill,
 {
 	chunks->nr = fill->nr;
 	chunks->contiguous = false;
+	chunks->below = false;
 	memcpy(chunks->nr_of, fill->nr_of, sizeof(chunks->nr_of));
 	if (chunks->nr > 1)
 		return vcm_chunks_set_many(chunks, &fill->list, len);
@@ -374,10 +380,74 @@ static u64 vcm_chunk_size_of_length(size_t len)
 	return is_power_of_2(len) ? len & vcm_chunk_sizes() : 0;
 }
 
+/* Below the limit; the pool may have all that there is. */
+static int vcm_fill_below(struct vcm_fill *fill, u64 sizes, u64 reach)
+{
+	int ret;
+
+	fill->reach = reach;
+	ret = vcm_fill_sizes(fill, sizes);
+	if (!ret && fill->left && vcm_pool_drain())
+		ret = vcm_fill_sizes(fill, sizes);
+	fill->reach = 0;
+	return ret;
+}
+
+/**
+ * vcm_chunks_alloc_below - allocate the memory of a buffer below a limit
+ * @chunks: filled in
+ * @len: bytes, not 0, a multiple of the smallest of @sizes
+ * @sizes: OR of the chunk sizes to use
+ * @reach: the limit: a physical address
+ * @strict: whether all of it has to be there
+ *
+ * The pool gives nothing and is not to have it: what is below the limit is for those who
+ * need it there.
+ *
+ * Context: Process context, sleeps.
+ * Return: as vcm_chunks_alloc().
+ */
+int vcm_chunks_alloc_below(struct vcm_chunks *chunks, size_t len, u64 sizes,
+			   u64 reach, bool strict)
+{
+	struct vcm_fill fill;
+	int ret;
+
+	ret = vcm_fill_begin(&fill, len);
+	if (ret)
+		return ret;
+
+	ret = vcm_fill_below(&fill, sizes, reach);
+	if (!ret && fill.left)
+		ret = strict ? -ENOMEM : vcm_fill(&fill, sizes);
+	if (!ret)
+		ret = vcm_chunks_init(chunks, &fill, len);
+	if (ret)
+		vcm_fill_free(&fill);
+	else
+		chunks->below = true;
+	vcm_memory_unclaim(&fill.claim);
+	return ret;
+}
+
+static int vcm_chunks_alloc_run(struct vcm_chunks *chunks, size_t len, u64 reach)
+{
+	u64 size = vcm_chunk_size_of_length(len);
+	int ret = -ENOMEM;
+
+	if (size && reach)
+		ret = vcm_chunks_alloc_below(chunks, len, size, reach, true);
+	else if (size)
+		ret = vcm_chunks_alloc(chunks, len, size);
+	return ret == -ENOMEM ? vcm_contiguous_alloc(chunks, len, reach) : ret;
+}
+
 /**
  * vcm_chunks_alloc_contiguous - allocate the memory of a buffer in one run
  * @chunks: filled in
  * @len: bytes, not 0, a multiple of the page size
+ * @reach: the physical address that it has to be below, or 0
+ * @strict: ... at any rate
  *
  * The memory is zeroed. What has the size of a chunk can be one of those that wait in the
  * pool.
@@ -385,14 +455,14 @@ static u64 vcm_chunk_size_of_length(size_t len)
  * Context: Process context, sleeps.
  * Return: as vcm_contiguous_alloc().
  */
-int vcm_chunks_alloc_contiguous(struct vcm_chunks *chunks, size_t len)
+int vcm_chunks_alloc_contiguous(struct vcm_chunks *chunks, size_t len,
+				u64 reach, bool strict)
 {
-	u64 size = vcm_chunk_size_of_length(len);
-	int ret = -ENOMEM;
+	int ret = vcm_chunks_alloc_run(chunks, len, reach);
 
-	if (size)
-		ret = vcm_chunks_alloc(chunks, len, size);
-	return ret == -ENOMEM ? vcm_contiguous_alloc(chunks, len) : ret;
+	if (ret == -ENOMEM && reach && !strict)
+		ret = vcm_chunks_alloc_run(chunks, len, 0);
+	return ret;
 }
 
 /*
@@ -403,7 +473,7 @@ int vcm_chunks_alloc_contiguous(struct vcm_chunks *chunks, size_t len)
 
 static bool vcm_chunks_are_to_keep(const struct vcm_chunks *chunks)
 {
-	return !vcm_pool_is_closed() &&
+	return !vcm_pool_is_closed() && !chunks->below &&
 	       (chunks->nr >= VCM_CHUNKS_FEW_PAGES ||
 		chunks->nr > chunks->nr_of[VCM_CHUNK_PAGE]);
 }
@@ -437,7 +507,7 @@ static void vcm_chunks_to_buddy(const struct vcm_chunks *chunks)
 }
 
 /**
- * vcm_chunks_free - undo vcm_chunks_alloc() or vcm_chunks_alloc_contiguous()
+ * vcm_chunks_free - undo what one of the above has allocated
  * @chunks: the chunks
  *
  * Context: Process context, sleeps.

@@ -24,6 +24,7 @@ struct page;
  * @single_run: what that points to if there is one chunk only, or one run
  * @contiguous: the chunks are parts of one run, which was allocated as such; they are
  *	no compound pages
+ * @below: they were to be below a limit, and are nothing for the pool
  *
  * Constant from vcm_chunks_alloc() to vcm_chunks_free(), and not to be copied.
  */
@@ -35,10 +36,14 @@ struct vcm_chunks {
 	struct vcm_iova_memory memory;
 	struct vcm_iova_run single_run;
 	bool contiguous;
+	bool below;
 };
 
 int vcm_chunks_alloc(struct vcm_chunks *chunks, size_t len, u64 sizes);
-int vcm_chunks_alloc_contiguous(struct vcm_chunks *chunks, size_t len);
+int vcm_chunks_alloc_below(struct vcm_chunks *chunks, size_t len, u64 sizes,
+			   u64 reach, bool strict);
+int vcm_chunks_alloc_contiguous(struct vcm_chunks *chunks, size_t len,
+				u64 reach, bool strict);
 void vcm_chunks_free(struct vcm_chunks *chunks);
 unsigned long vcm_chunks_find(const struct vcm_chunks *chunks,
 			      unsigned long pgoff, unsigned long *first);

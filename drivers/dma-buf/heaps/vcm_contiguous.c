@@ -39,12 +39,12 @@ static unsigned long vcm_contiguous_pages(size_t len)
  * Idle chunks of the pool may be all that is in the way, and they cannot be moved. It is
  * not known which of them are, so all of them go.
  */
-static struct page *vcm_contiguous_get(unsigned long nr, int nid)
+static struct page *vcm_contiguous_get(unsigned long nr, int nid, u64 reach)
 {
-	struct page *page = vcm_memory_alloc_run(nr, nid);
+	struct page *page = vcm_memory_alloc_run(nr, nid, reach);
 
 	if (!page && !fatal_signal_pending(current) && vcm_pool_drain())
-		page = vcm_memory_alloc_run(nr, nid);
+		page = vcm_memory_alloc_run(nr, nid, reach);
 	return page;
 }
 
@@ -83,7 +83,7 @@ static void vcm_contiguous_fill_in(struct vcm_chunks *chunks, struct page *page,
 }
 
 static int vcm_contiguous_alloc_pages(struct vcm_chunks *chunks, size_t len,
-				      unsigned long nr, int nid)
+				      unsigned long nr, int nid, u64 reach)
 {
 	unsigned long used = len >> PAGE_SHIFT;
 	struct page *page;
@@ -93,7 +93,7 @@ static int vcm_contiguous_alloc_pages(struct vcm_chunks *chunks, size_t len,
 	if (!chunks->pages)
 		return -ENOMEM;
 
-	page = vcm_contiguous_get(nr, nid);
+	page = vcm_contiguous_get(nr, nid, reach);
 	if (!page) {
 		kvfree(chunks->pages);
 		return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
@@ -108,6 +108,7 @@ static int vcm_contiguous_alloc_pages(struct vcm_chunks *chunks, size_t len,
  * vcm_contiguous_alloc - allocate the memory of a buffer in one run
  * @chunks: filled in
  * @len: bytes, not 0, a multiple of the page size
+ * @reach: no byte of it is at this physical address or beyond; 0 for any
  *
  * The memory is zeroed.
  *
@@ -116,7 +117,7 @@ static int vcm_contiguous_alloc_pages(struct vcm_chunks *chunks, size_t len,
  *	in one run), -EINTR (fatal signal). Nothing is allocated on failure, and
  *	nobody is killed.
  */
-int vcm_contiguous_alloc(struct vcm_chunks *chunks, size_t len)
+int vcm_contiguous_alloc(struct vcm_chunks *chunks, size_t len, u64 reach)
 {
 	unsigned long nr = vcm_contiguous_pages(len);
 	struct vcm_claim claim;
@@ -132,7 +133,8 @@ int vcm_contiguous_alloc(struct vcm_chunks *chunks, size_t len)
 	if (claim.hope)
 		ret = -ENOMEM;
 	else
-		ret = vcm_contiguous_alloc_pages(chunks, len, nr, claim.nid);
+		ret = vcm_contiguous_alloc_pages(chunks, len, nr, claim.nid,
+						 reach);
 	vcm_memory_unclaim(&claim);
 	return ret;
 }

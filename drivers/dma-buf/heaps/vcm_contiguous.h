@@ -9,7 +9,7 @@
 
 struct vcm_chunks;
 
-int vcm_contiguous_alloc(struct vcm_chunks *chunks, size_t len);
+int vcm_contiguous_alloc(struct vcm_chunks *chunks, size_t len, u64 reach);
 void vcm_contiguous_free(const struct vcm_chunks *chunks);
 
 #endif /* _VCM_CONTIGUOUS_H */

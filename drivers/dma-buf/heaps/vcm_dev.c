@@ -106,6 +106,7 @@ static int vcm_alloc_args(const struct dma_heap_vcm_alloc *alloc,
 	args->policy.guard = alloc->guard;
 	args->policy.flags = alloc->flags & ~VCM_MEMORY_FLAGS;
 	args->flags = alloc->flags & VCM_MEMORY_FLAGS;
+	args->reach = alloc->reach;
 	args->policy.window = alloc->window;
 	args->policy.guard_before = alloc->guard_before;
 	ret = vcm_iova_policy_check(&args->policy);
@@ -207,11 +208,15 @@ static void vcm_query_fill(struct vcm_buffer *buffer,
 		.out_guard = buffer->policy.guard,
 		.out_flags = buffer->policy.flags | buffer->flags,
 		.out_nr_runs = buffer->chunks.memory.nr_runs,
+		.out_reach = buffer->reach,
 		.attachments = query->attachments,
 		.nr_attachments = query->nr_attachments,
 		.out_window = buffer->policy.window,
 		.out_guard_before = buffer->policy.guard_before,
 	};
+	if (buffer->reach)
+		query->out_beyond = vcm_memory_beyond(&buffer->chunks.memory,
+						      buffer->reach);
 	vcm_query_chunks(&buffer->chunks, query);
 	vcm_query_attachments(buffer, query);
 }

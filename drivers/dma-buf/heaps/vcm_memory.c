@@ -42,6 +42,8 @@
 #include <linux/nodemask.h>
 #include <linux/numa.h>
 #include <linux/overflow.h>
+#include <linux/pfn.h>
+#include <linux/vcm-iova.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
@@ -500,6 +502,163 @@ struct page *vcm_memory_alloc_node(int nid, enum vcm_chunk_size size)
 				      get_order(vcm_chunk_bytes(size)));
 }
 
+/* ---- Below a limit ---- */
+
+/* The highest zone in which there is memory below @reach, or -1. */
+static int vcm_memory_zone_below(u64 reach)
+{
+	int zone = -1, nid, i;
+
+	for_each_node_state(nid, N_MEMORY) {
+		struct zone *zones = vcm_memory_node(nid)->node_zones;
+
+		for (i = gfp_zone(GFP_HIGHUSER); i > zone; i--)
+			if (managed_zone(&zones[i]) &&
+			    PFN_PHYS(zones[i].zone_start_pfn) < reach)
+				zone = i;
+	}
+	return zone;
+}
+
+/**
+ * vcm_memory_is_below - is all memory below a limit?
+ * @reach: the limit
+ *
+ * Context: Any.
+ * Return: true if no buffer can be beyond it.
+ */
+bool vcm_memory_is_below(u64 reach)
+{
+	int nid, i;
+
+	for_each_node_state(nid, N_MEMORY) {
+		struct zone *zones = vcm_memory_node(nid)->node_zones;
+
+		for (i = 0; i <= gfp_zone(GFP_HIGHUSER); i++)
+			if (managed_zone(&zones[i]) &&
+			    PFN_PHYS(zone_end_pfn(&zones[i])) > reach)
+				return false;
+	}
+	return true;
+}
+
+/**
+ * vcm_memory_beyond - how much of a buffer is beyond a limit
+ * @memory: the buffer's
+ * @reach: the limit
+ *
+ * Context: Any.
+ * Return: bytes.
+ */
+u64 vcm_memory_beyond(const struct vcm_iova_memory *memory, u64 reach)
+{
+	unsigned long i;
+	u64 beyond = 0;
+
+	for (i = 0; i < memory->nr_runs; i++) {
+		u64 start = memory->runs[i].phys, len = memory->runs[i].len;
+
+		beyond += start + len - clamp(reach, start, start + len);
+	}
+	return beyond;
+}
+
+/*
+ * Pages that zones up to @zone have beside their part of the reserve. Memory of the kernel
+ * that it gives back is known of whole nodes alone, and does not count.
+ */
+static long vcm_memory_zone_spare(int zone)
+{
+	unsigned long ram = vcm_memory_ram();
+	struct vcm_memory memory = {};
+	int nid, i;
+
+	for_each_node_state(nid, N_MEMORY) {
+		struct zone *zones = vcm_memory_node(nid)->node_zones;
+
+		if (!vcm_memory_node_allowed(nid))
+			continue;
+		for (i = 0; i <= zone; i++)
+			if (managed_zone(&zones[i]))
+				vcm_memory_add_zone(&memory, &zones[i]);
+	}
+	return vcm_memory_available(&memory) -
+	       (long)mult_frac(vcm_memory_reserve(ram), memory.ram,
+			       max(ram, 1));
+}
+
+/* From that zone, or the ones below it. */
+static gfp_t vcm_memory_gfp_of_zone(gfp_t gfp, int zone)
+{
+	gfp &= ~__GFP_HIGHMEM;
+#ifdef CONFIG_HIGHMEM
+	if (zone == ZONE_HIGHMEM)
+		return gfp | __GFP_HIGHMEM;
+#endif
+#ifdef CONFIG_ZONE_DMA32
+	if (zone == ZONE_DMA32)
+		return gfp | __GFP_DMA32;
+#endif
+#ifdef CONFIG_ZONE_DMA
+	if (zone == ZONE_DMA)
+		return gfp | __GFP_DMA;
+#endif
+	return gfp;
+}
+
+static void vcm_memory_give_back(struct page *page, unsigned int order)
+{
+	/* What is to be a run is no compound page. */
+	if (compound_order(page) == order)
+		vcm_memory_free(page);
+	else
+		__free_pages(page, order);
+}
+
+/* A block below @reach. A zone that it is in the middle of is tried once. */
+static struct page *vcm_memory_alloc_pages_below(int nid, gfp_t gfp,
+						 unsigned int order, u64 reach)
+{
+	int zone = vcm_memory_zone_below(reach);
+	struct page *page;
+
+	for (; zone >= 0; zone--) {
+		if (vcm_memory_zone_spare(zone) < 1L << order)
+			return NULL;
+		page = vcm_memory_alloc_pages(nid, vcm_memory_gfp_of_zone(gfp, zone),
+					      order);
+		if (!page)
+			return NULL;
+		if (page_to_phys(page) + (PAGE_SIZE << order) <= reach)
+			return page;
+		vcm_memory_give_back(page, order);
+	}
+	return NULL;
+}
+
+/**
+ * vcm_memory_alloc_below - allocate a chunk below a limit
+ * @size: its size
+ * @reach: no byte of it is at this physical address or beyond
+ *
+ * The zones that it comes from keep their part of the reserve.
+ *
+ * Context: Process context, sleeps.
+ * Return: its first page, zeroed and good, or NULL.
+ */
+struct page *vcm_memory_alloc_below(enum vcm_chunk_size size, u64 reach)
+{
+	unsigned int order = get_order(vcm_chunk_bytes(size));
+	struct page *page;
+
+	while ((page = vcm_memory_alloc_pages_below(NUMA_NO_NODE,
+						    vcm_memory_gfp(size), order,
+						    reach)) &&
+	       !vcm_memory_is_good(page))
+		vcm_memory_free(page);
+	return page;
+}
+
 /* ---- Runs ---- */
 
 /**
@@ -524,7 +683,7 @@ void vcm_memory_free_run(struct page *page, unsigned long nr)
 }
 
 /* The largest free block that fits, without what is behind the run. */
-static struct page *vcm_memory_buddy_run(unsigned long nr, int nid)
+static struct page *vcm_memory_buddy_run(unsigned long nr, int nid, u64 reach)
 {
 	unsigned int order = get_order(nr << PAGE_SHIFT);
 	gfp_t gfp = vcm_memory_gfp(VCM_CHUNK_2M) & ~__GFP_COMP;
@@ -532,8 +691,10 @@ static struct page *vcm_memory_buddy_run(unsigned long nr, int nid)
 
 	if (order > MAX_PAGE_ORDER)
 		return NULL;
-	page = vcm_memory_alloc_pages(nid, nid == NUMA_NO_NODE ? gfp :
-						  gfp | __GFP_THISNODE, order);
+	if (nid != NUMA_NO_NODE)
+		gfp |= __GFP_THISNODE;
+	page = reach ? vcm_memory_alloc_pages_below(nid, gfp, order, reach) :
+		       vcm_memory_alloc_pages(nid, gfp, order);
 	if (!page)
 		return NULL;
 	split_page(page, order);
@@ -558,25 +719,30 @@ static void vcm_memory_run_nodes(nodemask_t *nodes, int nid)
 static DEFINE_MUTEX(vcm_memory_run_lock);
 
 /* What is in the way is moved. Or what a test has in its place. */
-VISIBLE_IF_KUNIT struct page *vcm_memory_move_run(unsigned long nr, int nid)
+VISIBLE_IF_KUNIT struct page *vcm_memory_move_run(unsigned long nr, int nid,
+						  u64 reach)
 {
 	struct page *page;
 	nodemask_t nodes;
 
-	KUNIT_STATIC_STUB_REDIRECT(vcm_memory_move_run, nr, nid);
+	KUNIT_STATIC_STUB_REDIRECT(vcm_memory_move_run, nr, nid, reach);
 
+	if (reach && vcm_memory_zone_spare(vcm_memory_zone_below(reach)) < (long)nr)
+		return NULL;
 	vcm_memory_run_nodes(&nodes, nid);
 	if (mutex_lock_killable(&vcm_memory_run_lock))
 		return NULL;
 	page = vcm_run_alloc(nr, VCM_GFP_RUN,
-			     nid == NUMA_NO_NODE ? numa_mem_id() : nid, &nodes);
+			     nid == NUMA_NO_NODE ? numa_mem_id() : nid, &nodes,
+			     reach);
 	mutex_unlock(&vcm_memory_run_lock);
 	return page;
 }
 #else
-VISIBLE_IF_KUNIT struct page *vcm_memory_move_run(unsigned long nr, int nid)
+VISIBLE_IF_KUNIT struct page *vcm_memory_move_run(unsigned long nr, int nid,
+						  u64 reach)
 {
-	KUNIT_STATIC_STUB_REDIRECT(vcm_memory_move_run, nr, nid);
+	KUNIT_STATIC_STUB_REDIRECT(vcm_memory_move_run, nr, nid, reach);
 
 	return NULL;
 }
@@ -619,6 +785,7 @@ static bool vcm_memory_run_is_good(struct page *page, unsigned long nr)
  * @nr: how many
  * @nid: the node they are to be of, NUMA_NO_NODE for any that the task may have
  *	memory of
+ * @reach: no byte of it is at this physical address or beyond; 0 for any
  *
  * Where the buddy allocator has none, others' pages are moved out of the way. A run
  * is no compound page. Where its length is a multiple of 2 MB, so is its address.
@@ -626,15 +793,15 @@ static bool vcm_memory_run_is_good(struct page *page, unsigned long nr)
  * Context: Process context, sleeps.
  * Return: the first page, zeroed, or NULL.
  */
-struct page *vcm_memory_alloc_run(unsigned long nr, int nid)
+struct page *vcm_memory_alloc_run(unsigned long nr, int nid, u64 reach)
 {
 	struct page *page;
 
 	/* A page that failed the core keeps when it is freed. */
 	for (;;) {
-		page = vcm_memory_buddy_run(nr, nid);
+		page = vcm_memory_buddy_run(nr, nid, reach);
 		if (!page && vcm_memory_may_move())
-			page = vcm_memory_move_run(nr, nid);
+			page = vcm_memory_move_run(nr, nid, reach);
 		if (!page || vcm_memory_run_is_good(page, nr))
 			return page;
 		vcm_memory_free_run(page, nr);

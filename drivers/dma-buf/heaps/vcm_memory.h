@@ -16,6 +16,7 @@
 
 struct kernel_param;
 struct page;
+struct vcm_iova_memory;
 
 /*
  * Bookkeeping of at most a few pages: charged to the caller, who fails when
@@ -91,9 +92,12 @@ static inline int vcm_memory_check(struct vcm_claim *claim, unsigned long left)
 
 struct page *vcm_memory_alloc(enum vcm_chunk_size size);
 struct page *vcm_memory_alloc_node(int nid, enum vcm_chunk_size size);
+bool vcm_memory_is_below(u64 reach);
+u64 vcm_memory_beyond(const struct vcm_iova_memory *memory, u64 reach);
+struct page *vcm_memory_alloc_below(enum vcm_chunk_size size, u64 reach);
 void vcm_memory_free(struct page *page);
 unsigned long vcm_memory_run_max(void);
-struct page *vcm_memory_alloc_run(unsigned long nr, int nid);
+struct page *vcm_memory_alloc_run(unsigned long nr, int nid, u64 reach);
 void vcm_memory_free_run(struct page *page, unsigned long nr);
 void *vcm_memory_array(size_t nr, size_t size);
 bool vcm_memory_has_bad_page(struct page *page);
@@ -129,7 +133,7 @@ extern int vcm_memory_reserve_mb;
 
 int vcm_memory_reserve_set(const char *val, const struct kernel_param *kp);
 struct page *vcm_memory_alloc_pages(int nid, gfp_t gfp, unsigned int order);
-struct page *vcm_memory_move_run(unsigned long nr, int nid);
+struct page *vcm_memory_move_run(unsigned long nr, int nid, u64 reach);
 
 struct pglist_data;
 

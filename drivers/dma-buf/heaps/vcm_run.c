@@ -39,12 +39,14 @@
  * @unit: pages that are looked at as one: all can be moved, or it is no part of it
  * @gfp: for alloc_contig_range()
  * @tries: how often it may still fail
+ * @end: the page that it has to end before
  */
 struct vcm_run_search {
 	unsigned long nr;
 	unsigned long unit;
 	gfp_t gfp;
 	unsigned int tries;
+	unsigned long end;
 };
 
 /* A free block says how long it is; that is a guess as well. */
@@ -102,9 +104,9 @@ static struct page *vcm_run_in_zone(struct vcm_run_search *search,
 {
 	unsigned long unit = search->unit, nr = search->nr;
 	unsigned long pfn = ALIGN(zone->zone_start_pfn, unit), start = pfn;
+	unsigned long end = min(zone_end_pfn(zone), search->end);
 
-	while (pfn + unit <= zone_end_pfn(zone) && search->tries &&
-	       !fatal_signal_pending(current)) {
+	while (pfn + unit <= end && search->tries && !fatal_signal_pending(current)) {
 		cond_resched();
 		pfn += unit;
 		if (!vcm_run_can_move(zone, pfn - unit, unit)) {
@@ -147,6 +149,7 @@ static struct page *vcm_run_on_node(struct vcm_run_search *search, int nid)
  * @gfp: how; see alloc_contig_range()
  * @nid: the node to begin with
  * @nodes: the nodes that it may be on
+ * @reach: no byte of it is at this physical address or beyond; 0 for any
  *
  * Two at once would each take what the other one has isolated for what cannot be moved.
  *
@@ -154,13 +157,14 @@ static struct page *vcm_run_on_node(struct vcm_run_search *search, int nid)
  * Return: the first page, or NULL. free_contig_range() frees them, also in parts.
  */
 struct page *vcm_run_alloc(unsigned long nr, gfp_t gfp, int nid,
-			   const nodemask_t *nodes)
+			   const nodemask_t *nodes, u64 reach)
 {
 	struct vcm_run_search search = {
 		.nr = nr,
 		.unit = min(roundup_pow_of_two(nr), VCM_RUN_UNIT),
 		.gfp = gfp,
 		.tries = VCM_RUN_TRIES,
+		.end = reach ? min(reach >> PAGE_SHIFT, ULONG_MAX) : ULONG_MAX,
 	};
 	struct page *page = NULL;
 	int node;

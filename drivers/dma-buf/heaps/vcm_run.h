@@ -13,7 +13,7 @@ struct page;
 struct zone;
 
 struct page *vcm_run_alloc(unsigned long nr, gfp_t gfp, int nid,
-			   const nodemask_t *nodes);
+			   const nodemask_t *nodes, u64 reach);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 unsigned long vcm_run_step(const struct page *page, const struct zone *zone);

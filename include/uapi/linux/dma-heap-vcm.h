@@ -103,7 +103,8 @@
  * It is in &struct dma_heap_vcm_info.out_version. The second version has the list of
  * attachments in &struct dma_heap_vcm_query, the third one windows, guards before a buffer
  * and guards that are zeroes, mappings that are kept, and DMA_HEAP_VCM_IOCTL_DROP,
- * the fourth one DMA_HEAP_VCM_CONTIGUOUS.
+ * the fourth one DMA_HEAP_VCM_CONTIGUOUS and
+ * &struct dma_heap_vcm_alloc.reach.
  */
 #define DMA_HEAP_VCM_VERSION	4
 
@@ -170,8 +171,13 @@
  * @reserved: must be 0
  * @guard_before: bytes before the buffer that stay unmapped, rounded up to the page;
  *	it takes as many addresses as the alignment at least
+ * @reach: all of the memory is to be below this physical address, for devices behind no IOMMU
+ *	that cannot address more: 0x100000000 for one of 32 bits; 0 for any memory. With
+ *	DMA_HEAP_VCM_STRICT the allocation fails with ENOMEM where that cannot be; else what
+ *	cannot be had there is elsewhere, and &struct dma_heap_vcm_query.out_beyond tells
+ *	how much
  *
- * The first version ended with @out_fd.
+ * The first version ended with @out_fd, the third one with @guard_before.
  *
  * Where an IOMMU translates for a device, the buffer gets one range of the
  * device's addresses, aligned and guarded as asked for. The importer's call
@@ -198,6 +204,7 @@ struct dma_heap_vcm_alloc {
 	__u32 window;
 	__u32 reserved;
 	__aligned_u64 guard_before;
+	__aligned_u64 reach;
 };
 
 /**
@@ -263,9 +270,12 @@ struct dma_heap_vcm_attachment {
  * @out_window: as it was asked for
  * @out_reserved: 0
  * @out_guard_before: as it was asked for
+ * @out_reach: as it was asked for
+ * @out_beyond: bytes of the buffer that are not within @out_reach; 0 if all are, or if any
+ *	memory would do
  *
  * The first version, DMA_HEAP_VCM_VERSION 1, ended with @out_chunks, the second one with
- * @reserved.
+ * @reserved, the third one with @out_guard_before.
  */
 struct dma_heap_vcm_query {
 	__u32 size;
@@ -285,6 +295,8 @@ struct dma_heap_vcm_query {
 	__u32 out_window;
 	__u32 out_reserved;
 	__aligned_u64 out_guard_before;
+	__aligned_u64 out_reach;
+	__aligned_u64 out_beyond;
 };
 
 /**

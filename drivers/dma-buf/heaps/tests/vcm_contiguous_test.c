@@ -83,7 +83,7 @@ static struct page *some_pages(int nid, gfp_t gfp, unsigned int order)
 	return page;
 }
 
-static struct page *moved_pages(unsigned long nr, int nid)
+static struct page *moved_pages(unsigned long nr, int nid, u64 reach)
 {
 	unsigned int order = get_order(nr << PAGE_SHIFT);
 	struct page *page;
@@ -157,6 +157,11 @@ static void contiguous_test_exit(struct kunit *test)
 	xa_destroy(&source.out);
 }
 
+static int alloc_run(struct vcm_chunks *chunks, size_t len)
+{
+	return vcm_chunks_alloc_contiguous(chunks, len, 0, false);
+}
+
 /* --- What a run is ----------------------------------------------------- */
 
 static unsigned long sum_of(const struct vcm_chunks *chunks)
@@ -204,7 +209,7 @@ static void try_lengths(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
 		size_t len = ALIGN(lengths[i], PAGE_SIZE);
 
-		KUNIT_ASSERT_EQ(test, vcm_contiguous_alloc(&chunks, len), 0);
+		KUNIT_ASSERT_EQ(test, vcm_contiguous_alloc(&chunks, len, 0), 0);
 		KUNIT_EXPECT_EQ(test, source.nr_out, len >> PAGE_SHIFT);
 		check_run(test, &chunks, len);
 		vcm_chunks_free(&chunks);
@@ -231,13 +236,13 @@ static void a_long_run_begins_where_a_large_chunk_may(struct kunit *test)
 	struct vcm_chunks chunks;
 
 	source.buddy = 0;
-	KUNIT_ASSERT_EQ(test, vcm_contiguous_alloc(&chunks, SZ_2M + PAGE_SIZE),
+	KUNIT_ASSERT_EQ(test, vcm_contiguous_alloc(&chunks, SZ_2M + PAGE_SIZE, 0),
 			0);
 	KUNIT_EXPECT_EQ(test, source.nr_asked, SZ_4M >> PAGE_SHIFT);
 	KUNIT_EXPECT_EQ(test, page_to_pfn(chunks.pages[0]) %
 			(SZ_2M >> PAGE_SHIFT), 0);
 	vcm_chunks_free(&chunks);
-	KUNIT_ASSERT_EQ(test, vcm_contiguous_alloc(&chunks, SZ_1M + PAGE_SIZE),
+	KUNIT_ASSERT_EQ(test, vcm_contiguous_alloc(&chunks, SZ_1M + PAGE_SIZE, 0),
 			0);
 	KUNIT_EXPECT_EQ(test, source.nr_asked, (SZ_1M >> PAGE_SHIFT) + 1);
 	vcm_chunks_free(&chunks);
@@ -247,7 +252,7 @@ static void one_chunk_is_a_chunk_of_any_buffer(struct kunit *test)
 {
 	struct vcm_chunks chunks;
 
-	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc_contiguous(&chunks, SZ_64K), 0);
+	KUNIT_ASSERT_EQ(test, alloc_run(&chunks, SZ_64K), 0);
 	KUNIT_EXPECT_FALSE(test, chunks.contiguous);
 	KUNIT_EXPECT_EQ(test, chunks.memory.nr_runs, 1);
 	vcm_chunks_free(&chunks);
@@ -256,7 +261,7 @@ static void one_chunk_is_a_chunk_of_any_buffer(struct kunit *test)
 	/* And the one that the pool has is the next one. */
 	source.buddy = 0;
 	source.moves = 0;
-	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc_contiguous(&chunks, SZ_64K), 0);
+	KUNIT_ASSERT_EQ(test, alloc_run(&chunks, SZ_64K), 0);
 	KUNIT_EXPECT_FALSE(test, chunks.contiguous);
 	vcm_chunks_free(&chunks);
 }
@@ -266,7 +271,7 @@ static void what_is_no_chunk_any_more_is_moved(struct kunit *test)
 	struct vcm_chunks chunks;
 
 	source.buddy = 0;
-	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc_contiguous(&chunks, SZ_2M), 0);
+	KUNIT_ASSERT_EQ(test, alloc_run(&chunks, SZ_2M), 0);
 	KUNIT_EXPECT_TRUE(test, chunks.contiguous);
 	check_run(test, &chunks, SZ_2M);
 	vcm_chunks_free(&chunks);
@@ -285,7 +290,7 @@ static void the_pool_gives_way(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, vcm_pool_is_empty());
 	source.buddy = 0;
 	source.pool_first = true;
-	KUNIT_ASSERT_EQ(test, vcm_contiguous_alloc(&chunks, SZ_4M), 0);
+	KUNIT_ASSERT_EQ(test, vcm_contiguous_alloc(&chunks, SZ_4M, 0), 0);
 	KUNIT_EXPECT_EQ(test, source.nr_moves, 2);
 	vcm_chunks_free(&chunks);
 }
@@ -296,14 +301,14 @@ static void bad_pages_are_given_back(struct kunit *test)
 	struct page *first;
 
 	source.moves = 0;
-	KUNIT_ASSERT_EQ(test, vcm_contiguous_alloc(&chunks, 3 * PAGE_SIZE), 0);
+	KUNIT_ASSERT_EQ(test, vcm_contiguous_alloc(&chunks, 3 * PAGE_SIZE, 0), 0);
 	first = chunks.pages[0];
 	vcm_chunks_free(&chunks);
 	source.bad = first + 1;
 	kunit_activate_static_stub(test, vcm_memory_has_bad_page, is_bad);
 	source.buddy = 1;
 	/* The block may be another one. */
-	if (!vcm_contiguous_alloc(&chunks, 3 * PAGE_SIZE)) {
+	if (!vcm_contiguous_alloc(&chunks, 3 * PAGE_SIZE, 0)) {
 		KUNIT_EXPECT_PTR_NE(test, chunks.pages[0], first);
 		vcm_chunks_free(&chunks);
 	}
@@ -318,10 +323,9 @@ static void no_run_leaves_nothing(struct kunit *test)
 
 	source.buddy = 0;
 	source.moves = 0;
-	KUNIT_EXPECT_EQ(test, vcm_contiguous_alloc(&chunks, SZ_4M), -ENOMEM);
-	KUNIT_EXPECT_EQ(test, vcm_chunks_alloc_contiguous(&chunks, SZ_2M),
-			-ENOMEM);
-	KUNIT_EXPECT_EQ(test, vcm_contiguous_alloc(&chunks, PAGE_SIZE),
+	KUNIT_EXPECT_EQ(test, vcm_contiguous_alloc(&chunks, SZ_4M, 0), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, alloc_run(&chunks, SZ_2M), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, vcm_contiguous_alloc(&chunks, PAGE_SIZE, 0),
 			-ENOMEM);
 }
 
@@ -329,10 +333,10 @@ static void no_more_is_asked_for_than_may_be_had(struct kunit *test)
 {
 	struct vcm_chunks chunks;
 
-	KUNIT_EXPECT_EQ(test, vcm_contiguous_alloc(&chunks, SZ_256M + PAGE_SIZE),
+	KUNIT_EXPECT_EQ(test, vcm_contiguous_alloc(&chunks, SZ_256M + PAGE_SIZE, 0),
 			-ENOMEM);
 	vcm_memory_reserve_mb = INT_MAX;
-	KUNIT_EXPECT_EQ(test, vcm_contiguous_alloc(&chunks, SZ_4M), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, vcm_contiguous_alloc(&chunks, SZ_4M, 0), -ENOMEM);
 	vcm_memory_reserve_mb = -1;
 	KUNIT_EXPECT_EQ(test, source.nr_moves, 0);
 }
@@ -346,7 +350,7 @@ static void what_is_to_be_charged_is_not_moved(struct kunit *test)
 	mem_accounting = true;
 	KUNIT_EXPECT_EQ(test, vcm_memory_run_max(), MAX_ORDER_NR_PAGES);
 	source.buddy = 0;
-	KUNIT_EXPECT_EQ(test, vcm_contiguous_alloc(&chunks, SZ_1M), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, vcm_contiguous_alloc(&chunks, SZ_1M, 0), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, source.nr_moves, 0);
 	mem_accounting = false;
 }
@@ -360,7 +364,7 @@ static void a_killed_task_gets_no_run(struct kunit *test)
 	source.moves = 0;
 	sigaddset(&current->pending.signal, SIGKILL);
 	set_thread_flag(TIF_SIGPENDING);
-	ret = vcm_contiguous_alloc(&chunks, SZ_2M);
+	ret = vcm_contiguous_alloc(&chunks, SZ_2M, 0);
 	sigdelset(&current->pending.signal, SIGKILL);
 	clear_thread_flag(TIF_SIGPENDING);
 	KUNIT_EXPECT_EQ(test, ret, -EINTR);
@@ -372,7 +376,7 @@ static void the_core_moves_what_is_in_the_way(struct kunit *test)
 
 	kunit_deactivate_static_stub(test, vcm_memory_move_run);
 	kunit_deactivate_static_stub(test, vcm_memory_free_run);
-	page = vcm_memory_move_run(SZ_8M >> PAGE_SHIFT, NUMA_NO_NODE);
+	page = vcm_memory_move_run(SZ_8M >> PAGE_SHIFT, NUMA_NO_NODE, 0);
 	KUNIT_ASSERT_NOT_NULL(test, page);
 	KUNIT_EXPECT_EQ(test, page_to_pfn(page) % (SZ_2M >> PAGE_SHIFT), 0);
 	KUNIT_EXPECT_TRUE(test, vcm_contents_are(page, SZ_8M >> PAGE_SHIFT, 0));

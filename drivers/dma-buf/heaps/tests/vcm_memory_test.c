@@ -397,6 +397,61 @@ static void so_much_can_be_spared(struct kunit *test)
 			20000 - 100 - 500 - 20);
 }
 
+/* --- Below a limit ----------------------------------------------------- */
+
+static void what_is_beyond_a_limit_is_counted(struct kunit *test)
+{
+	const struct vcm_iova_run runs[] = {
+		{ SZ_1M, SZ_64K }, { SZ_4M, SZ_1M }, { SZ_16M, SZ_2M },
+	};
+	const struct vcm_iova_memory memory = { runs, ARRAY_SIZE(runs), 0 };
+
+	KUNIT_EXPECT_EQ(test, vcm_memory_beyond(&memory, SZ_64M), 0);
+	KUNIT_EXPECT_EQ(test, vcm_memory_beyond(&memory, SZ_16M + SZ_2M), 0);
+	KUNIT_EXPECT_EQ(test, vcm_memory_beyond(&memory, SZ_16M + SZ_1M), SZ_1M);
+	KUNIT_EXPECT_EQ(test, vcm_memory_beyond(&memory, SZ_8M), SZ_2M);
+	KUNIT_EXPECT_EQ(test, vcm_memory_beyond(&memory, SZ_4M + SZ_64K),
+			SZ_2M + SZ_1M - SZ_64K);
+	KUNIT_EXPECT_EQ(test, vcm_memory_beyond(&memory, 1),
+			SZ_2M + SZ_1M + SZ_64K);
+	KUNIT_EXPECT_EQ(test, vcm_memory_beyond(&memory, U64_MAX), 0);
+}
+
+static void memory_below_a_limit_is_there_or_refused(struct kunit *test)
+{
+	struct vcm_chunks chunks;
+	u64 reach;
+
+	KUNIT_EXPECT_TRUE(test, vcm_memory_is_below(U64_MAX));
+	KUNIT_EXPECT_FALSE(test, vcm_memory_is_below(PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, vcm_chunks_alloc_below(&chunks, SZ_64K,
+						     vcm_chunk_sizes(),
+						     PAGE_SIZE, true), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, vcm_chunks_alloc_contiguous(&chunks, SZ_64K,
+							  PAGE_SIZE, true),
+			-ENOMEM);
+
+	/* What is not strict is elsewhere, and is not for the pool. */
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc_below(&chunks, SZ_64K, SZ_64K,
+						     PAGE_SIZE, false), 0);
+	KUNIT_EXPECT_EQ(test, vcm_memory_beyond(&chunks.memory, PAGE_SIZE),
+			SZ_64K);
+	KUNIT_EXPECT_TRUE(test, chunks.below);
+	reach = chunks.memory.runs[0].phys + SZ_64K;
+	vcm_chunks_free(&chunks);
+
+	/* The same block is free again, so there is one below its end. */
+	if (!vcm_chunks_alloc_below(&chunks, SZ_64K, SZ_64K, reach, true)) {
+		KUNIT_EXPECT_EQ(test, vcm_memory_beyond(&chunks.memory, reach),
+				0);
+		vcm_chunks_free(&chunks);
+	}
+	KUNIT_ASSERT_EQ(test, vcm_chunks_alloc_contiguous(&chunks, SZ_64K,
+							  PAGE_SIZE, false), 0);
+	vcm_chunks_free(&chunks);
+	KUNIT_EXPECT_EQ(test, atomic_long_read(&vcm_memory_claimed), 0);
+}
+
 static struct kunit_case memory_test_cases[] = {
 	KUNIT_CASE(a_reserve_is_left),
 	KUNIT_CASE(the_reserve_is_a_parameter),
@@ -412,6 +467,8 @@ static struct kunit_case memory_test_cases[] = {
 	KUNIT_CASE(swap_adds_what_could_move_there),
 	KUNIT_CASE(what_is_not_allowed_is_not_there),
 	KUNIT_CASE(what_is_freed_is_let_go_of),
+	KUNIT_CASE(what_is_beyond_a_limit_is_counted),
+	KUNIT_CASE(memory_below_a_limit_is_there_or_refused),
 	{}
 };
 
