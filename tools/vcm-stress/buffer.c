@@ -184,6 +184,7 @@ static struct dma_heap_vcm_alloc random_alloc(struct thread *t)
 		if (!hostile(t) || rng_once_in(&t->rng, 2))
 			args.chunk_sizes = 0;
 	}
+	args.reach = rng_once_in(&t->rng, 16) ? 1ull << (20 + rng_below(&t->rng, 20)) : 0;
 	args.name = random_name(t);
 	args.fd_flags = random_flags(t);
 	least = args.chunk_sizes & -args.chunk_sizes;
