@@ -379,7 +379,7 @@ bool vcm_regions_lose_msi(const struct vcm_regions *regions)
  * @gap_page: page that they may be sent to since the regions were found, or 0
  *
  * That is so if its vectors were set up when it had spaces, and in a domain whose
- * choice of addresses is not ours.
+ * choice of addresses is not ours: its default domain, which it is in.
  *
  * Context: Process context.
  * Return: true if so: they would not arrive in a space, or in a buffer.
@@ -388,10 +388,13 @@ bool vcm_regions_lose_message(const struct vcm_regions *regions, u64 gap_page)
 {
 	u64 page;
 
-	return vcm_may_translate_msi(regions) &&
-	       vcm_regions_message(regions, &page) && page != gap_page &&
-	       !(regions->doorbell && page == regions->doorbell_iova) &&
-	       !vcm_passes_msi(regions, page);
+	if (!vcm_may_translate_msi(regions) ||
+	    !vcm_regions_message(regions, &page) || page == gap_page ||
+	    (regions->doorbell && page == regions->doorbell_iova) ||
+	    vcm_passes_msi(regions, page))
+		return false;
+	/* What is not translated there is not in a space. */
+	return iommu_iova_to_phys(iommu_get_domain_for_dev(regions->dev), page);
 }
 
 /**

@@ -763,30 +763,39 @@ static void vectors_of_the_gap_outlive_it(struct kunit *test)
 
 static void messages_are_not_sent_into_buffers(struct kunit *test)
 {
-	struct vcm_space *a, *b;
+	struct space_test *t = test->priv;
+	struct iommu_domain *own;
+	struct vcm_space *space;
 	struct device *dev;
 
 	vcm_fake_iommu.regions[0].start = SZ_8M;
 	vcm_fake_iommu.regions[0].length = SZ_1M;
 	vcm_fake_iommu.regions[0].type = IOMMU_RESV_SW_MSI;
 	dev = new_messenger(test, &unmanaged);
-	a = new_space(test, dev);
-	b = new_space(test, dev);
-	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), 0);
+	own = iommu_get_domain_for_dev(dev);
+	space = new_space(test, dev);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), 0);
+	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(space), 0);
+
 	/* The DMA API gave them an address that spaces do not know. */
-	message_page = SZ_1G;
-	KUNIT_EXPECT_EQ(test, vcm_space_switch(b), -EADDRNOTAVAIL);
-	KUNIT_EXPECT_TRUE(test, is_active(a));
-	KUNIT_EXPECT_EQ(test, vcm_space_deactivate(a), 0);
-	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), -EADDRNOTAVAIL);
-	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev),
-			    iommu_get_domain_for_dev(dev));
 	message_page = SZ_8M + SZ_64K;
-	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), -EADDRNOTAVAIL);
-	message_page = 0;
-	KUNIT_EXPECT_EQ(test, vcm_space_activate(a), 0);
-	vcm_space_destroy(a);
-	vcm_space_destroy(b);
+	KUNIT_ASSERT_EQ(test, iommu_map(own, message_page, SZ_2G, PAGE_SIZE,
+					IOMMU_WRITE, GFP_KERNEL), 0);
+	t->pages = 1;
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), -EADDRNOTAVAIL);
+	KUNIT_EXPECT_EQ(test, vcm_space_switch(space), -EADDRNOTAVAIL);
+	KUNIT_EXPECT_PTR_EQ(test, vcm_fake_attached(dev), own);
+	/* Nor does the device's own domain know this one. */
+	message_page = SZ_1G;
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), 0);
+	vcm_space_destroy(space);
+
+	/* Who has vectors first does not lose them. */
+	message_page = SZ_8M + SZ_64K;
+	space = new_space(test, dev);
+	KUNIT_EXPECT_EQ(test, vcm_space_activate(space), 0);
+	vcm_space_destroy(space);
+	KUNIT_EXPECT_EQ(test, vcm_fake_settle(1), 1);
 }
 
 static void the_gap_of_others_is_their_default_domain(struct kunit *test)
