@@ -164,7 +164,7 @@ mapfile -t MATRIX < <(
 
 # Why something is not possible in a kernel or in a guest, by kind.
 declare -rA WHY_NOT=(
-	[built-in]="counts the users of a module that is in the image"
+	[built-in]="the tests count the users of a module that is in the image"
 	[pages-watched]="the core frees a domain with what is mapped in it, which the check of its pages takes for mapped for ever"
 	[doorbells]="the page of an interrupt that was requested is in the domain that the device had then, and not in the one that root replaces it with"
 	[one-width]="the CPU runs programs of one width"
