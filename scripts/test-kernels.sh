@@ -87,8 +87,9 @@ compile() {
 
 # ---- kernels of the mirror -----------------------------------------------
 
-# Those that have no kernel packages at all cost a request.
-mirror_suites() { { suites; printf '%s\n' unstable experimental; } | awk '!seen[$0]++'; }
+# Those that have no kernel packages at all cost a request. Not experimental: what it has
+# are release candidates, whose names are not those that their source makes.
+mirror_suites() { { suites; echo unstable; } | awk '!seen[$0]++'; }
 
 # The newest kernel of each series of suite $1.
 list_series() {
