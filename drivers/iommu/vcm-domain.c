@@ -327,6 +327,24 @@ fail:
 }
 
 /**
+ * vcm_domain_is_empty - is nothing mapped in a domain
+ * @domain: the domain
+ *
+ * Context: Any.
+ * Return: whether nothing is, just now.
+ */
+bool vcm_domain_is_empty(struct vcm_domain *domain)
+{
+	unsigned long flags;
+	bool empty;
+
+	spin_lock_irqsave(&domain->lock, flags);
+	empty = !domain->mapped;
+	spin_unlock_irqrestore(&domain->lock, flags);
+	return empty;
+}
+
+/**
  * vcm_domain_close - let nothing more be mapped in a domain
  * @domain: the domain
  *

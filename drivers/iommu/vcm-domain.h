@@ -51,6 +51,7 @@ extern struct iommu_domain vcm_blocked_domain;
 struct iommu_domain *vcm_domain_alloc(struct vcm_space *space,
 				      struct device *parent,
 				      const struct vcm_regions *regions);
+bool vcm_domain_is_empty(struct vcm_domain *domain);
 void vcm_domain_close(struct vcm_domain *domain);
 void vcm_domain_abandon(struct vcm_domain *domain, struct work_struct *emptied);
 void vcm_domains_settle(void);

@@ -4,6 +4,7 @@
  */
 
 #include <kunit/visibility.h>
+#include <linux/compiler.h>
 #include <linux/debugfs.h>
 #include <linux/device.h>
 #include <linux/interval_tree.h>
@@ -12,6 +13,7 @@
 
 #include "vcm-domain.h"
 #include "vcm-parent.h"
+#include "vcm-set.h"
 #include "vcm-space.h"
 
 static void vcm_space_show(struct seq_file *s, struct vcm_space *space)
@@ -23,11 +25,13 @@ static void vcm_space_show(struct seq_file *s, struct vcm_space *space)
 	lockdep_assert_held(&space->parent->lock);
 
 	spin_lock_irq(&domain->lock);
-	seq_printf(s, "  vcm-space.%d active=%d start=0x%llx length=%llu fixed_start=0x%llx fixed_length=%llu align=%llu mapped=%llu pgsizes=0x%lx refused=%lu\n",
+	seq_printf(s, "  vcm-space.%d active=%d start=0x%llx length=%llu fixed_start=0x%llx fixed_length=%llu align=%llu mapped=%llu pgsizes=0x%lx refused=%lu set=%d buffers=%u\n",
 		   space->id, space->parent->active == space, args->start,
 		   args->len, args->fixed_start, args->fixed_len, args->align,
 		   domain->mapped, domain->pgsizes,
-		   domain->nr_refused);
+		   domain->nr_refused, space->set ? space->set->id : 0,
+		   /* As they are just now. */
+		   data_race(space->set_users));
 	spin_unlock_irq(&domain->lock);
 
 	for (node = interval_tree_iter_first(&space->fixed, 0, ULONG_MAX); node;

@@ -83,7 +83,7 @@ static void vcm_space_abandon(struct vcm_space *space)
 /* A space with its device, of which nobody knows yet. */
 static struct vcm_space *vcm_space_new(struct vcm_parent *parent,
 				       const struct vcm_space_args *args,
-				       bool is_keeper)
+				       struct vcm_set *set, bool is_keeper)
 {
 	struct vcm_space *space = kzalloc_obj(*space);
 	int ret;
@@ -96,6 +96,7 @@ static struct vcm_space *vcm_space_new(struct vcm_parent *parent,
 	INIT_WORK(&space->emptied, vcm_space_emptied);
 	space->parent = parent;
 	space->args = *args;
+	space->set = set;
 	space->is_keeper = is_keeper;
 	space->fixed = RB_ROOT_CACHED;
 
@@ -136,7 +137,7 @@ static int vcm_space_add_keeper(struct vcm_space *space)
 
 	if (!space->args.fixed_len)
 		return 0;
-	keeper = vcm_space_new(space->parent, &args, true);
+	keeper = vcm_space_new(space->parent, &args, NULL, true);
 	if (IS_ERR(keeper))
 		return PTR_ERR(keeper);
 	space->keeper = keeper;
@@ -159,6 +160,61 @@ static int vcm_space_link(struct vcm_space *space)
 	}
 	mutex_unlock(&parent->lock);
 	return ret;
+}
+
+/**
+ * vcm_space_create_in - make an address space for a device, in a set or in none
+ * @parent: the device, bound to the caller's driver
+ * @args: what it is to be like
+ * @set: the set, or NULL
+ *
+ * Context: as vcm_space_create().
+ * Return: as vcm_space_create().
+ */
+struct vcm_space *vcm_space_create_in(struct device *parent,
+				      const struct vcm_space_args *args,
+				      struct vcm_set *set)
+{
+	struct vcm_parent *vparent;
+	struct vcm_space *space;
+	int ret;
+
+	ret = vcm_space_args_check(args);
+	if (ret)
+		return ERR_PTR(ret);
+	if (!device_iommu_mapped(parent) || !parent->dma_mask ||
+	    vcm_space_has_device(parent))
+		return ERR_PTR(-EOPNOTSUPP);
+
+	vcm_domains_settle();
+	vparent = vcm_parent_get(parent);
+	if (IS_ERR(vparent))
+		return ERR_CAST(vparent);
+
+	space = vcm_space_new(vparent, args, set, false);
+	if (IS_ERR(space)) {
+		ret = PTR_ERR(space);
+		goto put_parent;
+	}
+
+	ret = vcm_space_add_keeper(space);
+	if (ret)
+		goto abandon_space;
+
+	/* Last: from here on it can be found. */
+	ret = vcm_space_link(space);
+	if (ret)
+		goto abandon_keeper;
+	return space;
+
+abandon_keeper:
+	if (space->keeper)
+		vcm_space_abandon(space->keeper);
+abandon_space:
+	vcm_space_abandon(space);
+put_parent:
+	vcm_parent_put(vparent);
+	return ERR_PTR(ret);
 }
 
 /**
@@ -196,46 +252,7 @@ static int vcm_space_link(struct vcm_space *space)
 struct vcm_space *vcm_space_create(struct device *parent,
 				   const struct vcm_space_args *args)
 {
-	struct vcm_parent *vparent;
-	struct vcm_space *space;
-	int ret;
-
-	ret = vcm_space_args_check(args);
-	if (ret)
-		return ERR_PTR(ret);
-	if (!device_iommu_mapped(parent) || !parent->dma_mask ||
-	    vcm_space_has_device(parent))
-		return ERR_PTR(-EOPNOTSUPP);
-
-	vcm_domains_settle();
-	vparent = vcm_parent_get(parent);
-	if (IS_ERR(vparent))
-		return ERR_CAST(vparent);
-
-	space = vcm_space_new(vparent, args, false);
-	if (IS_ERR(space)) {
-		ret = PTR_ERR(space);
-		goto put_parent;
-	}
-
-	ret = vcm_space_add_keeper(space);
-	if (ret)
-		goto abandon_space;
-
-	/* Last: from here on it can be found. */
-	ret = vcm_space_link(space);
-	if (ret)
-		goto abandon_keeper;
-	return space;
-
-abandon_keeper:
-	if (space->keeper)
-		vcm_space_abandon(space->keeper);
-abandon_space:
-	vcm_space_abandon(space);
-put_parent:
-	vcm_parent_put(vparent);
-	return ERR_PTR(ret);
+	return vcm_space_create_in(parent, args, NULL);
 }
 EXPORT_SYMBOL_NS_GPL(vcm_space_create, "VCM_IOMMU");
 

@@ -18,6 +18,7 @@ struct seq_file;
 struct vcm_domain;
 struct vcm_iova_device;
 struct vcm_parent;
+struct vcm_set;
 
 /**
  * struct vcm_space - an address space of a device
@@ -37,12 +38,19 @@ struct vcm_parent;
  *	go of the lock
  * @idle: there are no @calls any more
  * @emptied: ends a space that was destroyed, when nothing is mapped any more
+ * @set: the set that it is of, or NULL; constant, until it is destroyed
+ * @set_node: in &struct vcm_set.spaces
+ * @set_users: what is mapped in it by its set, or being so
+ * @set_entries: how often somebody began to map in it by its set
+ * @set_full: a length for which there was no room since something was unmapped, or
+ *	U64_MAX
  * @fixed: mappings in the fixed window and what is left of one while it is made
  *	or undone, &struct vcm_fixed.node
  * @fault: called for faults, or NULL
  * @fault_data: for @fault
  *
- * @fixed and what follows is under &struct vcm_parent.lock.
+ * From @set_node to @set_full all is under the lock of the set, @fixed and what follows
+ * under &struct vcm_parent.lock.
  */
 struct vcm_space {
 	struct vcm_parent *parent;
@@ -58,6 +66,12 @@ struct vcm_space {
 	refcount_t calls;
 	struct completion idle;
 	struct work_struct emptied;
+
+	struct vcm_set *set;
+	struct list_head set_node;
+	unsigned int set_users;
+	unsigned long set_entries;
+	u64 set_full;
 
 	struct rb_root_cached fixed;
 	vcm_space_fault_t fault;
@@ -102,6 +116,11 @@ bool vcm_space_has_device(struct device *dev);
 int vcm_space_add_device(struct vcm_space *space);
 void vcm_space_quiesce(struct vcm_space *space);
 void vcm_space_remove_device(struct vcm_space *space);
+
+/* vcm-space-life.c */
+struct vcm_space *vcm_space_create_in(struct device *parent,
+				      const struct vcm_space_args *args,
+				      struct vcm_set *set);
 
 /* vcm-space-map.c: fixed addresses */
 void vcm_space_unmap_all(struct vcm_space *space);

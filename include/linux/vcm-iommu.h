@@ -10,6 +10,9 @@
 
 struct device;
 struct dma_buf;
+struct dma_buf_attachment;
+struct sg_table;
+struct vcm_set;
 struct vcm_space;
 
 /* Spaces of one device, so that they cannot take all memory */
@@ -66,5 +69,47 @@ int vcm_space_unmap_at(struct vcm_space *space, u64 iova);
 phys_addr_t vcm_space_iova_to_phys(struct vcm_space *space, u64 iova);
 int vcm_space_set_fault_handler(struct vcm_space *space,
 				vcm_space_fault_t handler, void *data);
+
+/**
+ * struct vcm_set_args - what a set of spaces is to be like
+ * @space: what each of its spaces is to be like
+ * @max: spaces that it may have at a time, 1 to VCM_SPACES_MAX
+ * @fault: called for faults in each of them, or NULL
+ * @fault_data: for @fault
+ */
+struct vcm_set_args {
+	struct vcm_space_args space;
+	unsigned int max;
+	vcm_space_fault_t fault;
+	void *fault_data;
+};
+
+/**
+ * struct vcm_set_mapping - a buffer that is mapped in a space of a set
+ * @dmabuf: the buffer, of which the caller has a reference; set by the caller
+ * @dir: direction of the DMA; set by the caller
+ * @space: the space; set by vcm_set_map(), as what follows is
+ * @attachment: the buffer's attachment to the device of the space
+ * @sgt: DMA addresses in the space
+ * @set: the set
+ */
+struct vcm_set_mapping {
+	struct dma_buf *dmabuf;
+	enum dma_data_direction dir;
+	struct vcm_space *space;
+	struct dma_buf_attachment *attachment;
+	struct sg_table *sgt;
+	struct vcm_set *set;
+};
+
+struct vcm_set *vcm_set_create(struct device *parent,
+			       const struct vcm_set_args *args);
+struct vcm_set *devm_vcm_set_create(struct device *parent,
+				    const struct vcm_set_args *args);
+void vcm_set_destroy(struct vcm_set *set);
+struct vcm_space *vcm_set_map(struct vcm_set *set,
+			      struct vcm_set_mapping *mappings, unsigned int nr,
+			      struct vcm_space *with);
+void vcm_set_unmap(struct vcm_set_mapping *mappings, unsigned int nr);
 
 #endif /* _LINUX_VCM_IOMMU_H */

@@ -12,6 +12,7 @@
 
 #include "../vcm-domain.h"
 #include "../vcm-parent.h"
+#include "../vcm-set.h"
 #include "../vcm-space.h"
 #include "vcm-fake-iommu.h"
 #include "vcm-show.h"
@@ -52,7 +53,7 @@ static const char *space_line(struct kunit *test, struct vcm_space *space,
 			      bool active, u64 mapped)
 {
 	return vcm_text(test,
-			"  vcm-space.%d active=%d start=0x4000000 length=268435456 fixed_start=0x8000000 fixed_length=16777216 align=2097152 mapped=%llu pgsizes=0x%lx refused=0\n",
+			"  vcm-space.%d active=%d start=0x4000000 length=268435456 fixed_start=0x8000000 fixed_length=16777216 align=2097152 mapped=%llu pgsizes=0x%lx refused=0 set=0 buffers=0\n",
 			space->id, active, mapped, space->domain->pgsizes);
 }
 
@@ -106,6 +107,34 @@ static void fixed_addresses_are_told(struct kunit *test)
 	vcm_space_destroy(space);
 }
 
+static void a_set_is_told(struct kunit *test)
+{
+	const struct vcm_fake_args args = { .mask = DMA_BIT_MASK(48) };
+	const struct vcm_set_args set_args = { .space = space_args, .max = 2 };
+	struct device *dev = vcm_fake_device(test, &args);
+	struct sg_table *sgt = vcm_fake_table(test, test->priv, 1, 0, SZ_64K);
+	struct vcm_set_mapping mappings[2] = {};
+	struct vcm_space *space;
+	struct vcm_set *set;
+	const char *text;
+
+	set = vcm_set_create(dev, &set_args);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, set);
+	text = vcm_text(test, " set=%d buffers=0\n", set->id);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(vcm_show(test, vcm_spaces_show),
+					   text));
+	mappings[0].dmabuf = vcm_fake_buffer(test, sgt, SZ_64K);
+	mappings[0].dir = DMA_TO_DEVICE;
+	mappings[1] = mappings[0];
+	space = vcm_set_map(set, mappings, 2, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, space);
+	text = vcm_text(test, " set=%d buffers=2\n", set->id);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(vcm_show(test, vcm_spaces_show),
+					   text));
+	vcm_set_unmap(mappings, 2);
+	vcm_set_destroy(set);
+}
+
 static void a_device_that_is_gone_is_called_dead(struct kunit *test)
 {
 	const struct vcm_fake_args args = { .mask = DMA_BIT_MASK(48) };
@@ -143,6 +172,7 @@ static struct kunit_case debugfs_test_cases[] = {
 	KUNIT_CASE(without_spaces_there_is_no_line),
 	KUNIT_CASE(a_device_has_its_spaces),
 	KUNIT_CASE(fixed_addresses_are_told),
+	KUNIT_CASE(a_set_is_told),
 	KUNIT_CASE(a_device_that_is_gone_is_called_dead),
 	KUNIT_CASE(devices_are_there_in_order),
 	{}
