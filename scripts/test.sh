@@ -18,6 +18,7 @@ KSELFTEST=$TESTS/kselftest
 # Modules or not makes no difference to the IOMMUs, and races are the same with all of
 # them. What KASAN takes of the memory is missing for "pressure", and for those where all
 # of it has to be accounted for, which need swap and cpusets besides.
+# With "large" there is more than twelve times what a device can address.
 # With "bounce" all memory is below the narrowest device's 256 MB, also that of the
 # bounce buffers.
 # The sample importer is tested in the guests "edu"; others have the tests' own.
@@ -55,6 +56,7 @@ readonly BOOTS=(
 	"reserve stock --iommu none --append numa=fake=2 --module zram --disk 512M"
 	"movable stock --iommu none --append kernelcore=320M"
 	"reach stock --iommu none --mem 6G --module vcm-edu-test --append memmap=1664M\$0x18000000 --append swiotlb=noforce"
+	"large stock --iommu intel --mem 6G --module vcm-edu-test"
 	"small stock --iommu none --mem 256M --module zram --disk 256M"
 	"none stock,debug,gcov --iommu none --module vcm-edu-test --module vgem"
 	"bad stock --iommu none"
@@ -99,7 +101,7 @@ programs() { printf " $TESTS/vcm_%s" "$@"; }
 readonly SUITES=(
 	"host $SCRIPTS/scripts-test.sh $SCRIPTS/guest-test.sh"
 	"intel $(programs alloc zero chunks mmap share sync vgem fence holders conformance import dma vmap abi device)"
-	"intel $(programs policy window guard keep gone space space_life) $SCRIPTS/dmabuf-heap.sh"
+	"intel $(programs policy window guard keep gone space space_life set) $SCRIPTS/dmabuf-heap.sh"
 	"strict $(programs policy limits secure)"
 	"pool $(programs pool pool_keep) $TESTS/vcmctl-test"
 	"bad $(programs pool_bad)"
@@ -109,10 +111,11 @@ readonly SUITES=(
 	"numa $(programs numa)"
 	"reserve $(programs reserve nodes swap)"
 	"movable $(programs movable reserve)"
+	"large $(programs set_large)"
 	"small $(programs reserve swap)"
 	"reach $(programs reach)"
-	"amd $(programs window guard keep gone space space_life secure)"
-	"virtio $(programs policy window guard keep gone space space_life secure)"
+	"amd $(programs window guard keep gone space space_life set secure)"
+	"virtio $(programs policy window guard keep gone space space_life set secure)"
 	"none $(programs noiommu)"
 	"edu $(programs edu)"
 	"edu-virtio $(programs edu)"
@@ -131,7 +134,7 @@ readonly SUITES=(
 	"hide $(programs alloc share sync vgem import dma vmap device) $SCRIPTS/dmabuf-heap.sh"
 	"load $(programs load)"
 	"smmuv3 $(programs alloc zero chunks mmap share sync vgem fence import dma vmap abi device)"
-	"smmuv3 $(programs policy limits window guard keep gone space space_life secure) $SCRIPTS/dmabuf-heap.sh"
+	"smmuv3 $(programs policy limits window guard keep gone space space_life set secure) $SCRIPTS/dmabuf-heap.sh"
 	"smmuv3-pool $(programs pool pool_keep) $TESTS/vcmctl-test"
 	"smmuv3-non-coherent $(programs alloc zero share sync vgem import dma vmap policy space)"
 	"smmuv3-edu $(programs alloc edu)"
@@ -150,7 +153,7 @@ readonly SUITES=(
 
 # What 'make test-matrix' runs instead, in all these guests the same. What a platform does
 # not have is skipped.
-readonly MATRIX_PROGRAMS="zero share sync vgem import dma vmap device policy gone space space_life secure noiommu"
+readonly MATRIX_PROGRAMS="zero share sync vgem import dma vmap device policy gone space space_life set secure noiommu"
 mapfile -t MATRIX < <(
 	for boot in intel strict amd virtio none smmuv3 smmuv3-non-coherent arm64-virtio arm64-none arm; do
 		# shellcheck disable=SC2086 # words

@@ -165,6 +165,7 @@ static void parse_space(const char *line, struct vcm_space_info *space)
 	space->mapped = vcm_debugfs_field(line, " mapped=");
 	space->pgsizes = vcm_debugfs_field(line, " pgsizes=");
 	space->refused = vcm_debugfs_field(line, " refused=");
+	space->set = vcm_debugfs_field(line, " set=");
 }
 
 /*

@@ -51,6 +51,7 @@ struct vcm_space_info {
 	uint64_t mapped;	/* bytes mapped */
 	uint64_t pgsizes;	/* OR of the page sizes used */
 	uint64_t refused;	/* mappings that were refused for their alignment */
+	uint64_t set;		/* number of the set that it is of, or 0 */
 	unsigned int fixed;	/* mappings in the fixed window */
 };
 

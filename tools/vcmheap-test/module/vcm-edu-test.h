@@ -227,7 +227,7 @@ struct vcm_edu_destroy {
 
 /**
  * struct vcm_edu_mapping - unmap an import, or map it again; it stays attached
- * @handle: in: from VCM_EDU_IOC_IMPORT, not at a fixed address
+ * @handle: in: from VCM_EDU_IOC_IMPORT, not at a fixed address nor in a set
  * @map: in: 1 maps it, 0 unmaps it
  * @iova: out: where the device sees the first byte, with @map
  *
@@ -238,6 +238,85 @@ struct vcm_edu_mapping {
 	__u32 handle;
 	__u32 map;
 	__aligned_u64 iova;
+};
+
+/**
+ * struct vcm_edu_set_create - make a set of address spaces for the device
+ * @start: in: first address of each
+ * @length: in: number of addresses of each
+ * @max: in: how many they may be
+ * @set: out: names the set in the calls below, never 0
+ *
+ * Errors: those of vcm_set_create().
+ */
+struct vcm_edu_set_create {
+	__aligned_u64 start;
+	__aligned_u64 length;
+	__u32 max;
+	__u32 set;
+};
+
+#define VCM_EDU_JOB_MAX		8
+
+/**
+ * struct vcm_edu_set_import - map buffers in a space of a set
+ * @set: in: from VCM_EDU_IOC_SET_CREATE
+ * @with: in: an import to the set beside which they are to be, or 0
+ * @nr: in: number of buffers, 1 to 8
+ * @number: out: the number in the name of the space
+ * @fds: in: the buffers
+ * @handles: out: name the imports, each of which is released by VCM_EDU_IOC_RELEASE
+ * @iovas: out: where the device sees the first bytes
+ *
+ * All are in the same space, or there is none. Errors: EINVAL (@nr, or @with is to no
+ * set), ENOENT (@set, @with), EBADF, ENOSPC (also: too many imports), and those of
+ * vcm_set_map().
+ */
+struct vcm_edu_set_import {
+	__u32 set;
+	__u32 with;
+	__u32 nr;
+	__u32 number;
+	__s32 fds[VCM_EDU_JOB_MAX];
+	__u32 handles[VCM_EDU_JOB_MAX];
+	__aligned_u64 iovas[VCM_EDU_JOB_MAX];
+};
+
+/**
+ * struct vcm_edu_set_destroy - end a set, whatever is imported to it
+ * @set: in: from VCM_EDU_IOC_SET_CREATE
+ * @reserved: must be 0
+ *
+ * The imports lead nowhere (ENXIO) until they are released. After a job the device's own
+ * addresses lead nowhere either until the set has ended or another space is activated.
+ * Errors: EINVAL, ENOENT.
+ */
+struct vcm_edu_set_destroy {
+	__u32 set;
+	__u32 reserved;
+};
+
+/**
+ * struct vcm_edu_job - the device copies from one buffer to another
+ * @from: in: an import to a set
+ * @to: in: an import in the same space
+ * @from_offset: in: bytes into the one buffer
+ * @to_offset: in: bytes into the other
+ * @length: in: bytes, at most VCM_EDU_RAM_SIZE; or 0: the device only gets there
+ * @reserved: must be 0
+ * @ns: out: how long it took to get the device into the space
+ *
+ * Errors: EINVAL (@reserved, or not in the same space of a set), ENOENT (@from, @to),
+ * ERANGE, ENXIO (the set was destroyed), ETIMEDOUT, and those of vcm_space_switch().
+ */
+struct vcm_edu_job {
+	__u32 from;
+	__u32 to;
+	__aligned_u64 from_offset;
+	__aligned_u64 to_offset;
+	__u32 length;
+	__u32 reserved;
+	__aligned_u64 ns;
 };
 
 #define VCM_EDU_IOC_ACCESS	_IOW(VCM_EDU_IOC_MAGIC, 2, struct vcm_edu_access)
@@ -260,5 +339,12 @@ struct vcm_edu_mapping {
  * returns is the error; without vectors the device is given up.
  */
 #define VCM_EDU_IOC_VECTORS	_IO(VCM_EDU_IOC_MAGIC, 13)
+#define VCM_EDU_IOC_SET_CREATE \
+	_IOWR(VCM_EDU_IOC_MAGIC, 14, struct vcm_edu_set_create)
+#define VCM_EDU_IOC_SET_IMPORT \
+	_IOWR(VCM_EDU_IOC_MAGIC, 15, struct vcm_edu_set_import)
+#define VCM_EDU_IOC_SET_DESTROY \
+	_IOW(VCM_EDU_IOC_MAGIC, 16, struct vcm_edu_set_destroy)
+#define VCM_EDU_IOC_JOB		_IOWR(VCM_EDU_IOC_MAGIC, 17, struct vcm_edu_job)
 
 #endif /* _VCM_EDU_TEST_H */

@@ -19,6 +19,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/platform_device.h>
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -63,6 +64,7 @@ MODULE_PARM_DESC(late, "Keep what is imported when a device goes, until its file
  * @translated: an IOMMU translates the device's DMA
  * @lock: serialises transfers and protects what follows, and all of open files
  * @active: the space that the device is in, or NULL
+ * @set: the set that it may be in a space of, with nothing in it perhaps, or NULL
  * @files: open files, by &struct edu_file.node
  * @gone: the PCI device was unbound
  *
@@ -80,6 +82,7 @@ struct edu_device {
 	/* serialises transfers, protects what follows */
 	struct mutex lock;
 	struct vcm_space *active;
+	struct vcm_set *set;
 	struct list_head files;
 	bool gone;
 };
@@ -89,12 +92,14 @@ struct edu_device {
  * @edu: the device
  * @imports: all &struct edu_import by handle
  * @spaces: all &struct edu_space by number
+ * @sets: all &struct vcm_set by number
  * @node: in &struct edu_device.files
  */
 struct edu_file {
 	struct edu_device *edu;
 	struct xarray imports;
 	struct xarray spaces;
+	struct xarray sets;
 	struct list_head node;
 };
 
@@ -109,6 +114,7 @@ struct edu_file {
  * @space: the space it is mapped in, NULL, or EDU_NO_SPACE
  * @fixed_iova: address in the fixed window of @space
  * @dir: direction it is mapped in
+ * @mapping: what maps it, if that is a set, with a copy of the above
  */
 struct edu_import {
 	struct dma_buf *dmabuf;
@@ -117,6 +123,7 @@ struct edu_import {
 	struct vcm_space *space;
 	u64 fixed_iova;
 	enum dma_data_direction dir;
+	struct vcm_set_mapping mapping;
 };
 
 /**
@@ -272,9 +279,16 @@ free_import:
 	return ERR_PTR(ret);
 }
 
+static bool edu_in_set(const struct edu_import *import)
+{
+	return import->mapping.set;
+}
+
 static void edu_import_destroy(struct edu_import *import)
 {
-	if (import->attachment) {
+	if (edu_in_set(import)) {
+		vcm_set_unmap(&import->mapping, 1);
+	} else if (import->attachment) {
 		if (import->sgt)
 			dma_buf_unmap_attachment_unlocked(import->attachment,
 							  import->sgt, import->dir);
@@ -343,6 +357,14 @@ static int edu_import(struct edu_file *file, struct vcm_edu_import *args)
 	return 0;
 }
 
+static void edu_import_drop(struct edu_file *file, struct edu_import *import)
+{
+	/* The space may end with its last buffer. */
+	if (edu_in_set(import) && file->edu->active == import->space)
+		file->edu->active = NULL;
+	edu_import_destroy(import);
+}
+
 static int edu_release(struct edu_file *file,
 		       const struct vcm_edu_release *args)
 {
@@ -353,7 +375,7 @@ static int edu_release(struct edu_file *file,
 	import = xa_erase(&file->imports, args->handle);
 	if (!import)
 		return -ENOENT;
-	edu_import_destroy(import);
+	edu_import_drop(file, import);
 	return 0;
 }
 
@@ -364,7 +386,7 @@ static int edu_mapping(struct edu_file *file, struct vcm_edu_mapping *args)
 
 	if (!import)
 		return -ENOENT;
-	if (args->map > 1 || !import->attachment)
+	if (args->map > 1 || !import->attachment || edu_in_set(import))
 		return -EINVAL;
 	if (args->map == !!import->sgt)
 		return -EALREADY;
@@ -397,6 +419,7 @@ static int edu_dma(struct edu_file *file, const struct vcm_edu_dma *args)
 	    !edu_range_ok(args->ram_offset, args->length, VCM_EDU_RAM_SIZE))
 		return -ERANGE;
 	if (import->space != file->edu->active ||
+	    (!import->space && file->edu->set) ||
 	    (import->attachment && !import->sgt))
 		return -ENXIO;
 
@@ -678,10 +701,10 @@ static int edu_space_op(struct edu_file *file, const struct vcm_edu_space *args)
 	default:
 		return -EINVAL;
 	}
-	if (!ret)
-		edu->active = space;
-	else if (ret == -EAGAIN)
-		edu->active = NULL;
+	if (!ret || ret == -EAGAIN) {
+		edu->active = ret ? NULL : space;
+		edu->set = NULL;
+	}
 	return ret;
 }
 
@@ -812,6 +835,238 @@ static int edu_check(struct edu_file *file, struct vcm_edu_check *args)
 	return 0;
 }
 
+/* --- Sets -------------------------------------------------------------- */
+
+static int edu_set_create(struct edu_file *file,
+			  struct vcm_edu_set_create *args)
+{
+	const struct vcm_set_args set_args = {
+		.space = { .start = args->start, .len = args->length },
+		.max = args->max,
+	};
+	struct vcm_set *set;
+	int ret;
+
+	set = vcm_set_create(&file->edu->pdev->dev, &set_args);
+	if (IS_ERR(set))
+		return PTR_ERR(set);
+	ret = xa_alloc(&file->sets, &args->set, set, xa_limit_31b, EDU_GFP);
+	if (ret)
+		vcm_set_destroy(set);
+	return ret;
+}
+
+static void edu_set_end(struct edu_device *edu, struct vcm_set *set)
+{
+	vcm_set_destroy(set);
+	if (edu->set == set)
+		edu->set = NULL;
+}
+
+static int edu_set_destroy(struct edu_file *file,
+			   const struct vcm_edu_set_destroy *args)
+{
+	struct vcm_set *set;
+	struct edu_import *import;
+	unsigned long handle;
+
+	if (args->reserved)
+		return -EINVAL;
+	set = xa_erase(&file->sets, args->set);
+	if (!set)
+		return -ENOENT;
+	xa_for_each(&file->imports, handle, import) {
+		if (import->mapping.set != set)
+			continue;
+		if (file->edu->active == import->space)
+			file->edu->active = NULL;
+		import->space = EDU_NO_SPACE;
+	}
+	edu_set_end(file->edu, set);
+	return 0;
+}
+
+/* The space that the buffers are to be in, or NULL for any */
+static struct vcm_space *edu_set_with(struct edu_file *file,
+				      struct vcm_set *set, u32 with)
+{
+	struct edu_import *import;
+
+	if (!with)
+		return NULL;
+	import = xa_load(&file->imports, with);
+	if (!import)
+		return ERR_PTR(-ENOENT);
+	return edu_in_set(import) ? import->space : ERR_PTR(-EINVAL);
+}
+
+static void edu_put_buffers(struct vcm_set_mapping *mappings, unsigned int nr)
+{
+	while (nr--)
+		dma_buf_put(mappings[nr].dmabuf);
+}
+
+static int edu_get_buffers(struct vcm_set_mapping *mappings,
+			   const struct vcm_edu_set_import *args)
+{
+	unsigned int i;
+
+	for (i = 0; i < args->nr; i++) {
+		struct dma_buf *dmabuf = dma_buf_get(args->fds[i]);
+
+		if (IS_ERR(dmabuf)) {
+			edu_put_buffers(mappings, i);
+			return PTR_ERR(dmabuf);
+		}
+		mappings[i] = (struct vcm_set_mapping){
+			.dmabuf = dmabuf, .dir = DMA_BIDIRECTIONAL,
+		};
+	}
+	return 0;
+}
+
+/* Name what was mapped. What goes with the import is not to be undone by the caller. */
+static int edu_set_name(struct edu_file *file,
+			const struct vcm_set_mapping *mapping, u32 *handle)
+{
+	struct edu_import *import = kzalloc_obj(*import, EDU_GFP);
+	int ret;
+
+	if (!import)
+		return -ENOMEM;
+	import->mapping = *mapping;
+	import->dmabuf = mapping->dmabuf;
+	import->attachment = mapping->attachment;
+	import->sgt = mapping->sgt;
+	import->space = mapping->space;
+	import->dir = mapping->dir;
+	ret = xa_alloc(&file->imports, handle, import,
+		       XA_LIMIT(1, EDU_MAX_IMPORTS), EDU_GFP);
+	if (ret)
+		kfree(import);
+	return ret == -EBUSY ? -ENOSPC : ret;
+}
+
+static int edu_set_name_all(struct edu_file *file,
+			    struct vcm_set_mapping *mappings,
+			    struct vcm_edu_set_import *args)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < args->nr; i++) {
+		ret = edu_set_name(file, &mappings[i], &args->handles[i]);
+		if (ret)
+			goto unname;
+		args->iovas[i] = sg_dma_address(mappings[i].sgt->sgl);
+	}
+	return 0;
+
+unname:
+	while (i--)
+		kfree(xa_erase(&file->imports, args->handles[i]));
+	return ret;
+}
+
+static int edu_set_import(struct edu_file *file,
+			  struct vcm_edu_set_import *args)
+{
+	struct vcm_set *set = xa_load(&file->sets, args->set);
+	struct vcm_set_mapping mappings[VCM_EDU_JOB_MAX];
+	struct vcm_space *space;
+	int ret;
+
+	if (!set)
+		return -ENOENT;
+	if (!args->nr || args->nr > VCM_EDU_JOB_MAX)
+		return -EINVAL;
+	space = edu_set_with(file, set, args->with);
+	if (IS_ERR(space))
+		return PTR_ERR(space);
+	ret = edu_get_buffers(mappings, args);
+	if (ret)
+		return ret;
+
+	space = vcm_set_map(set, mappings, args->nr, space);
+	if (IS_ERR(space)) {
+		ret = PTR_ERR(space);
+		goto put_buffers;
+	}
+	args->number = to_platform_device(vcm_space_dev(space))->id;
+	ret = edu_set_name_all(file, mappings, args);
+	if (ret)
+		goto unmap;
+	return 0;
+
+unmap:
+	vcm_set_unmap(mappings, args->nr);
+put_buffers:
+	edu_put_buffers(mappings, args->nr);
+	return ret;
+}
+
+/* The segments of the one and of the other need not end at the same places. */
+static int edu_job_copy(struct edu_device *edu, struct edu_import *from,
+			struct edu_import *to, const struct vcm_edu_job *args)
+{
+	size_t done, len;
+	int ret = 0;
+
+	for (done = 0; !ret && done < args->length; done += len) {
+		len = args->length - done;
+		ret = edu_transfer(edu, VCM_EDU_TO_DEVICE,
+				   edu_import_addr(from, args->from_offset +
+						   done, &len), done, len);
+	}
+	for (done = 0; !ret && done < args->length; done += len) {
+		len = args->length - done;
+		ret = edu_transfer(edu, VCM_EDU_FROM_DEVICE,
+				   edu_import_addr(to, args->to_offset + done,
+						   &len), done, len);
+	}
+	return ret;
+}
+
+static int edu_job_check(const struct edu_import *from,
+			 const struct edu_import *to,
+			 const struct vcm_edu_job *args)
+{
+	if (!from || !to)
+		return -ENOENT;
+	if (args->reserved || !edu_in_set(from) || from->space != to->space)
+		return -EINVAL;
+	if (from->space == EDU_NO_SPACE)
+		return -ENXIO;
+	if (args->length > VCM_EDU_RAM_SIZE ||
+	    !edu_range_ok(args->from_offset, args->length, from->dmabuf->size) ||
+	    !edu_range_ok(args->to_offset, args->length, to->dmabuf->size))
+		return -ERANGE;
+	return 0;
+}
+
+static int edu_job(struct edu_file *file, struct vcm_edu_job *args)
+{
+	struct edu_import *from = xa_load(&file->imports, args->from);
+	struct edu_import *to = xa_load(&file->imports, args->to);
+	struct edu_device *edu = file->edu;
+	u64 start;
+	int ret;
+
+	ret = edu_job_check(from, to, args);
+	if (ret)
+		return ret;
+	start = ktime_get_ns();
+	ret = vcm_space_switch(from->space);
+	args->ns = ktime_get_ns() - start;
+	if (!ret || ret == -EAGAIN) {
+		edu->active = ret ? NULL : from->space;
+		edu->set = ret ? NULL : from->mapping.set;
+	}
+	if (ret)
+		return ret;
+	return edu_job_copy(edu, from, to, args);
+}
+
 /* --- The character device ---------------------------------------------- */
 
 static void edu_free(struct kref *ref)
@@ -851,6 +1106,10 @@ union edu_args {
 	struct vcm_edu_coherent coherent;
 	struct vcm_edu_destroy destroy;
 	struct vcm_edu_mapping mapping;
+	struct vcm_edu_set_create set_create;
+	struct vcm_edu_set_import set_import;
+	struct vcm_edu_set_destroy set_destroy;
+	struct vcm_edu_job job;
 };
 
 static int edu_call(struct edu_file *file, unsigned int cmd, union edu_args *args)
@@ -890,6 +1149,14 @@ static int edu_call(struct edu_file *file, unsigned int cmd, union edu_args *arg
 		return edu_space_destroy_busy(file, &args->destroy);
 	case VCM_EDU_IOC_VECTORS:
 		return edu_vectors(edu);
+	case VCM_EDU_IOC_SET_CREATE:
+		return edu_set_create(file, &args->set_create);
+	case VCM_EDU_IOC_SET_IMPORT:
+		return edu_set_import(file, &args->set_import);
+	case VCM_EDU_IOC_SET_DESTROY:
+		return edu_set_destroy(file, &args->set_destroy);
+	case VCM_EDU_IOC_JOB:
+		return edu_job(file, &args->job);
 	default:
 		return -ENOTTY;
 	}
@@ -900,10 +1167,19 @@ static void edu_undo(struct edu_file *file, unsigned int cmd,
 		     const union edu_args *args)
 {
 	union edu_args undo = {};
+	unsigned int i;
 
 	if (cmd == VCM_EDU_IOC_IMPORT) {
 		undo.release.handle = args->import.handle;
 		edu_call(file, VCM_EDU_IOC_RELEASE, &undo);
+	} else if (cmd == VCM_EDU_IOC_SET_IMPORT) {
+		for (i = 0; i < args->set_import.nr; i++) {
+			undo.release.handle = args->set_import.handles[i];
+			edu_call(file, VCM_EDU_IOC_RELEASE, &undo);
+		}
+	} else if (cmd == VCM_EDU_IOC_SET_CREATE) {
+		undo.set_destroy.set = args->set_create.set;
+		edu_call(file, VCM_EDU_IOC_SET_DESTROY, &undo);
 	} else if (cmd == VCM_EDU_IOC_SPACE_CREATE) {
 		undo.space.space = args->space_create.space;
 		undo.space.op = VCM_EDU_SPACE_DESTROY;
@@ -942,14 +1218,17 @@ static void edu_forget_all(struct edu_file *file)
 {
 	struct edu_import *import;
 	struct edu_space *edu_space;
+	struct vcm_set *set;
 	unsigned long i;
 
 	lockdep_assert_held(&file->edu->lock);
 
 	xa_for_each(&file->imports, i, import)
-		edu_import_destroy(xa_erase(&file->imports, i));
+		edu_import_drop(file, xa_erase(&file->imports, i));
 	xa_for_each(&file->spaces, i, edu_space)
 		edu_space_destroy(file, i);
+	xa_for_each(&file->sets, i, set)
+		edu_set_end(file->edu, xa_erase(&file->sets, i));
 }
 
 static int edu_open(struct inode *inode, struct file *filp)
@@ -967,6 +1246,7 @@ static int edu_open(struct inode *inode, struct file *filp)
 	file->edu = edu;
 	xa_init_flags(&file->imports, XA_FLAGS_ALLOC1);
 	xa_init_flags(&file->spaces, XA_FLAGS_ALLOC1);
+	xa_init_flags(&file->sets, XA_FLAGS_ALLOC1);
 	filp->private_data = file;
 
 	guard(mutex)(&edu->lock);

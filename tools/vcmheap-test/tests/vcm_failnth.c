@@ -7,6 +7,7 @@
 
 #include "vcm_driver.h"
 #include "vcm_inject.h"
+#include "vcm_set.h"
 #include "vcm_space.h"
 #include "vcm_test.h"
 
@@ -32,6 +33,8 @@ static unsigned int points;
  * @handle: ... and its import
  * @sync_file: a fence
  * @spaces: address spaces of the importer's device
+ * @set: a set of them
+ * @seats: imports to that
  * @ptr: a mapping of the buffer
  * @fd: what the call returned
  * @got: the same, if that is a handle or the number of a space
@@ -44,6 +47,8 @@ struct scene {
 	uint32_t handle;
 	int sync_file;
 	uint32_t spaces[2];
+	uint32_t set;
+	struct vcm_seat seats[2];
 	char *ptr;
 	int fd;
 	uint32_t got;
@@ -709,6 +714,120 @@ static int call_check(struct scene *scene)
 	return __vcm_importer_ioctl(scene->importer, VCM_EDU_IOC_CHECK, &args);
 }
 
+/* --- Sets -------------------------------------------------------------- */
+
+static int set_create(struct scene *scene, uint32_t *set)
+{
+	/* Each space has room for one buffer. */
+	return __vcm_set_create(scene->importer, MIB(1), 64 * vcm_page_size() + KIB(32), 3, set);
+}
+
+static int call_set_create(struct scene *scene)
+{
+	return set_create(scene, &scene->got);
+}
+
+static void undo_set_create(struct scene *scene)
+{
+	vcm_set_destroy(scene->importer, scene->got);
+}
+
+static void prepare_set(struct scene *scene)
+{
+	prepare_buffer(scene);
+	igt_assert_eq(set_create(scene, &scene->set), 0);
+}
+
+static void finish_set(struct scene *scene)
+{
+	vcm_set_destroy(scene->importer, scene->set);
+	finish_buffer(scene);
+}
+
+static int set_import(struct scene *scene, struct vcm_seat *seat)
+{
+	return __vcm_set_import(scene->importer, scene->set, &scene->dmabuf, 1, 0, seat);
+}
+
+static int call_set_import(struct scene *scene)
+{
+	return set_import(scene, &scene->seats[0]);
+}
+
+static void undo_set_import(struct scene *scene)
+{
+	vcm_importer_release(scene->importer, scene->seats[0].handle);
+}
+
+static void undo_set_grow(struct scene *scene)
+{
+	vcm_importer_release(scene->importer, scene->seats[1].handle);
+	vcm_importer_release(scene->importer, scene->seats[0].handle);
+	vcm_set_destroy(scene->importer, scene->set);
+}
+
+/* A set from its beginning, since a space that it does not need any more it keeps. */
+static int call_set_grow(struct scene *scene)
+{
+	int ret = set_create(scene, &scene->set);
+
+	if (ret)
+		return ret;
+	ret = set_import(scene, &scene->seats[0]);
+	if (ret)
+		goto destroy_set;
+	ret = set_import(scene, &scene->seats[1]);
+	if (ret)
+		goto release;
+	return 0;
+
+release:
+	vcm_importer_release(scene->importer, scene->seats[0].handle);
+destroy_set:
+	vcm_set_destroy(scene->importer, scene->set);
+	return ret;
+}
+
+static void prepare_jobs(struct scene *scene)
+{
+	prepare_buffer(scene);
+	igt_assert_eq(call_set_grow(scene), 0);
+	igt_assert_neq(scene->seats[0].number, scene->seats[1].number);
+}
+
+static int set_job(struct scene *scene, int seat)
+{
+	return __vcm_set_job(scene->importer, &scene->seats[seat], 0, &scene->seats[seat], 64, 64,
+			     NULL);
+}
+
+static void prepare_set_job(struct scene *scene)
+{
+	prepare_jobs(scene);
+	igt_assert_eq(set_job(scene, 0), 0);
+}
+
+static void undo_set_job(struct scene *scene)
+{
+	igt_assert_eq(set_job(scene, 0), 0);
+}
+
+/* It may have been done, and only its time not be told. */
+static int call_set_job(struct scene *scene)
+{
+	int ret = set_job(scene, 1);
+
+	if (ret == -EFAULT)
+		undo_set_job(scene);
+	return ret;
+}
+
+static void finish_jobs(struct scene *scene)
+{
+	undo_set_grow(scene);
+	finish_buffer(scene);
+}
+
 /* --- The calls --------------------------------------------------------- */
 
 static const struct step steps[] = {
@@ -774,6 +893,13 @@ static const struct step steps[] = {
 	{ "space-destroy", prepare_spaces, call_destroy, undo_destroy, finish_spaces, 0, {}, false },
 	{ "space-coherent", prepare_active, call_coherent, NULL, finish_active, 0, { ENOMEM }, false },
 	{ "space-faults", prepare_spaces, call_faults, NULL, finish_spaces, 0, {}, false },
+	{ "set-create", NULL, call_set_create, undo_set_create, NULL, 0, { ENOMEM }, false },
+	{ "set-import", prepare_set, call_set_import, undo_set_import, finish_set,
+	  0, { ENOMEM, ENOSPC }, false },
+	{ "set-grow", prepare_buffer, call_set_grow, undo_set_grow, finish_buffer,
+	  0, { ENOMEM, ENOSPC }, false },
+	{ "set-job", prepare_set_job, call_set_job, undo_set_job, finish_jobs,
+	  0, { ENOMEM }, true },
 	{ "space-check", prepare_active, call_check, NULL, finish_active, EOPNOTSUPP, {}, false },
 };
 
