@@ -106,16 +106,20 @@ test_example() {
 	check test $? -eq 0
 	[[ $output != *[Ww]arning:* ]] || check says nothing
 	# Buffers do not need the address spaces, nor the other way round.
-	vm --no-load --file "$out/vcm-buffer" --file "$out/vcm-import" --file "$out/module/vcm-example.ko" -- sh -c '
+	vm --no-load --file "$out/vcm-buffer" --file "$out/vcm-import" --file "$out/vcm-many" \
+		--file "$out/module/vcm-example.ko" --file "$out/module/vcm-jobs.ko" -- sh -c '
 		cd /.vcm/modules && insmod vcm_iova.ko && insmod vcm_heap.ko && vcm-buffer &&
 			insmod vcm_iommu.ko && insmod /vcm-example.ko && vcm-import /dev/vcm-example &&
-			cat /sys/kernel/debug/vcm/totals && rmmod vcm_example && echo unloaded'
+			cat /sys/kernel/debug/vcm/totals && rmmod vcm_example && echo unloaded &&
+			insmod /vcm-jobs.ko && vcm-many 8 && rmmod vcm_jobs && echo unloaded too'
 	check test $status -eq 0
 	# A fault for each 2 MB: it is mapped with large pages.
 	check says "16777216 bytes written with 8 faults"
 	check says "the device copied it"
 	check says "buffers 0"
 	check says "unloaded"
+	check says "8 jobs on 384 MB"
+	check says "unloaded too"
 }
 
 # The kernel's own modules take parameters too, and bring those they need.
