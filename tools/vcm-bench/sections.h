@@ -31,6 +31,9 @@ void section_leaves(const struct options *options);
 /* Address spaces that are swapped under a device. */
 void section_space(const struct options *options);
 
+/* Spaces of a set, in place of mapping for each job. */
+void section_set(const struct options *options);
+
 /*
  * These write lines of fields for another program: a kind of line, and what
  * tools/vcm-bench/results.py knows about it.

@@ -14,7 +14,7 @@
 static const char usage[] =
 	"usage: vcm-bench [OPTION]... SECTION...\n"
 	"\n"
-	"pack, place, holes, map, leaves, space: each line of the result says PASS or MISS of a\n"
+	"pack, place, holes, map, leaves, space, set: each line of the result says PASS or MISS of a\n"
 	"goal, or info; times are medians, with the quartiles behind them.\n"
 	"\n"
 	"machine, overhead, steps, loop, frag, runs, threads: lines of fields for a program.\n"
@@ -39,6 +39,7 @@ static const struct section {
 	{ "map", section_map },
 	{ "leaves", section_leaves },
 	{ "space", section_space },
+	{ "set", section_set },
 	{ "machine", section_machine },
 	{ "overhead", section_overhead },
 	{ "steps", section_steps },
