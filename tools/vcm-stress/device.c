@@ -297,6 +297,121 @@ bool do_space_switch(struct thread *t, struct buffer *b)
 	return done;
 }
 
+/* --- Sets -------------------------------------------------------------- */
+
+static uint32_t create_set(struct thread *t, unsigned int edu)
+{
+	struct vcm_edu_set_create args = { .length = MIB(64), .max = 3 };
+
+	/* As it is with spaces */
+	if (hostile(t) && !rng_once_in(&t->rng, 8)) {
+		args.length = 1ull << (12 + rng_below(&t->rng, 17));
+		args.max = rng_below(&t->rng, 4) + 1;
+		mutate(t, &args, sizeof(args));
+	}
+	return edu_call(t, edu, VCM_EDU_IOC_SET_CREATE, &args, sizeof(args)) ? args.set : 0;
+}
+
+static bool destroy_set(struct thread *t, unsigned int edu, uint32_t set)
+{
+	struct vcm_edu_set_destroy args = { .set = set };
+
+	mutate(t, &args, sizeof(args));
+	return edu_call(t, edu, VCM_EDU_IOC_SET_DESTROY, &args, sizeof(args));
+}
+
+/* The device copies to the desk, in the space of both. */
+static bool copy_in_set(struct thread *t, struct buffer *b, struct desk *desk, uint32_t set,
+			uint64_t at)
+{
+	struct vcm_edu_set_import import = {
+		.set = set, .nr = 2, .fds = { b->fd, desk->buffer.fd },
+	};
+	struct vcm_edu_job job = { .from_offset = at, .length = WORD };
+
+	if (!edu_call(t, b->edu, VCM_EDU_IOC_SET_IMPORT, &import, sizeof(import)))
+		return false;
+	b->handle = import.handles[0];
+	desk->buffer.handle = import.handles[1];
+	job.from = b->handle;
+	job.to = desk->buffer.handle;
+	return edu_call(t, b->edu, VCM_EDU_IOC_JOB, &job, sizeof(job)) &&
+	       check_desk(t, desk, b->tag, at);
+}
+
+/* Have a device copy a word in a space of a set. */
+bool do_set_job(struct thread *t, struct buffer *b)
+{
+	uint64_t at = offset_of(b->tag, rng_below(&t->rng, b->len / PAGE));
+	unsigned int edu = rng_below(&t->rng, EDUS);
+	struct desk desk;
+	bool done = false;
+	uint32_t set;
+
+	release(t, b);
+	b->edu = edu;
+	if (!open_desk(t, edu, &desk))
+		return false;
+	lock_device(t, edu);
+	set = create_set(t, edu);
+	if (set) {
+		done = copy_in_set(t, b, &desk, set, at);
+		/* It may end before what is in it. */
+		if (rng_once_in(&t->rng, 2))
+			release(t, b);
+		destroy_set(t, edu, set);
+	}
+	release(t, b);
+	close_desk(t, &desk);
+	unlock_device(t, edu);
+	return done;
+}
+
+/* A set that a hostile worker made, with the device it is for. */
+static uint32_t some_set(struct thread *t, unsigned int *edu)
+{
+	unsigned int n = rng_below(&t->rng, SPACES);
+	uint64_t raw = rng_next(&t->rng);
+
+	if (raw % 8)
+		*edu = t->w->sets[n].edu;
+	return raw % 16 == 15 ? raw >> 32 : t->w->sets[n].number;
+}
+
+/* Map the buffer in a set, once or more often, or beside where it is. */
+static bool hostile_set_import(struct thread *t, struct buffer *b)
+{
+	struct vcm_edu_set_import args = { .nr = rng_below(&t->rng, 3) + 1 };
+	unsigned int edu = b->edu, i;
+
+	args.set = some_set(t, &edu);
+	if (rng_once_in(&t->rng, 4))
+		args.with = b->handle;
+	else
+		release(t, b);
+	for (i = 0; i < args.nr; i++)
+		args.fds[i] = some_fd(t, b->fd);
+	mutate(t, &args, sizeof(args));
+	if (!edu_call(t, edu, VCM_EDU_IOC_SET_IMPORT, &args, sizeof(args)))
+		return false;
+	/* The others, and one that is there already, stay until the file is closed. */
+	b->edu = edu;
+	b->handle = args.handles[0];
+	return true;
+}
+
+/* The device gets to the space, and seldom further. */
+static bool hostile_job(struct thread *t, struct buffer *b)
+{
+	struct vcm_edu_job args = { .from = b->handle, .to = b->handle };
+
+	if (rng_once_in(&t->rng, SELDOM))
+		args.length = WORD;
+	else if (rng_once_in(&t->rng, 2))
+		args.length = VCM_EDU_RAM_SIZE + 1 + (uint32_t)odd_value(&t->rng) / 2;
+	return edu_call(t, b->edu, VCM_EDU_IOC_JOB, &args, sizeof(args));
+}
+
 /* --- What only hostile ones do ----------------------------------------- */
 
 /* Make a space, or do something to one. */
@@ -318,6 +433,33 @@ bool do_hostile_space(struct thread *t, struct buffer *b)
 	return true;
 }
 
+/* Make a set, or do something to one. */
+bool do_hostile_set(struct thread *t, struct buffer *b)
+{
+	unsigned int n = rng_below(&t->rng, SPACES), edu = rng_below(&t->rng, EDUS);
+	uint32_t set;
+
+	switch (rng_below(&t->rng, 8)) {
+	case 0:
+		set = some_set(t, &edu);
+		return destroy_set(t, edu, set);
+	case 1:
+	case 2:
+		/* What was there stays until the file is closed. */
+		set = create_set(t, edu);
+		if (!set)
+			return false;
+		t->w->sets[n].edu = edu;
+		t->w->sets[n].number = set;
+		return true;
+	case 3:
+	case 4:
+		return hostile_job(t, b);
+	default:
+		return hostile_set_import(t, b);
+	}
+}
+
 /* Any call of the importer, with any contents. */
 bool do_hostile_device(struct thread *t, struct buffer *b)
 {
@@ -325,12 +467,13 @@ bool do_hostile_device(struct thread *t, struct buffer *b)
 		VCM_EDU_IOC_IMPORT, VCM_EDU_IOC_RELEASE, VCM_EDU_IOC_DMA, VCM_EDU_IOC_INFO,
 		VCM_EDU_IOC_SPACE_CREATE, VCM_EDU_IOC_SPACE, VCM_EDU_IOC_FAULTS,
 		VCM_EDU_IOC_CHECK, VCM_EDU_IOC_PROBE, VCM_EDU_IOC_COHERENT,
-		VCM_EDU_IOC_MAPPING,
+		VCM_EDU_IOC_MAPPING, VCM_EDU_IOC_SET_CREATE, VCM_EDU_IOC_SET_IMPORT,
+		VCM_EDU_IOC_SET_DESTROY, VCM_EDU_IOC_JOB,
 	};
 	unsigned long command = rng_pick(&t->rng, commands);
 	unsigned int edu = rng_once_in(&t->rng, 8) ? rng_below(&t->rng, EDUS) : b->edu;
 	/* As large as the largest of them. */
-	uint32_t words[16] = { b->handle };
+	uint32_t words[sizeof(struct vcm_edu_set_import) / 4] = { b->handle };
 	int i;
 
 	/* The first word is a handle, a space or a file descriptor, in nearly all of them. */
@@ -344,5 +487,7 @@ bool do_hostile_device(struct thread *t, struct buffer *b)
 		words[offsetof(struct vcm_edu_probe, ram_offset) / 4] |= VCM_EDU_RAM_SIZE;
 	if (command == VCM_EDU_IOC_COHERENT && !rng_once_in(&t->rng, SELDOM))
 		words[offsetof(struct vcm_edu_coherent, length) / 4] = VCM_EDU_COHERENT_MAX + 8;
+	if (command == VCM_EDU_IOC_JOB && !rng_once_in(&t->rng, SELDOM))
+		words[offsetof(struct vcm_edu_job, length) / 4] |= VCM_EDU_RAM_SIZE + 1;
 	return edu_call(t, edu, command, words, _IOC_SIZE(command));
 }

@@ -98,6 +98,7 @@ struct buffer {
  * @taken: ... and this says so
  * @bytes: in buffers
  * @spaces: address spaces that a hostile worker made
+ * @sets: ... and sets of them
  * @syncs: sync files that it has, -1 for none
  */
 struct worker {
@@ -112,7 +113,7 @@ struct worker {
 	struct buffer slots[SLOTS];
 	bool taken[SLOTS];
 	uint64_t bytes;
-	struct { unsigned int edu; uint32_t number; } spaces[SPACES];
+	struct { unsigned int edu; uint32_t number; } spaces[SPACES], sets[SPACES];
 	int syncs[SPACES];
 };
 
@@ -162,7 +163,9 @@ bool do_release(struct thread *t, struct buffer *b);
 bool do_kernel_read(struct thread *t, struct buffer *b);
 bool do_device_copy(struct thread *t, struct buffer *b);
 bool do_space_switch(struct thread *t, struct buffer *b);
+bool do_set_job(struct thread *t, struct buffer *b);
 bool do_hostile_space(struct thread *t, struct buffer *b);
+bool do_hostile_set(struct thread *t, struct buffer *b);
 bool do_hostile_device(struct thread *t, struct buffer *b);
 
 /* hostile.c */
