@@ -242,8 +242,9 @@ static const struct dma_buf_ops vcm_buffer_ops = {
  */
 #define VCM_EXPORT_ROOM	SZ_8K
 
-static int vcm_buffer_get_chunks(struct vcm_buffer *buffer,
-				 const struct vcm_alloc_args *args)
+/* One run, or below an address. */
+static noinline int vcm_buffer_get_special(struct vcm_buffer *buffer,
+					   const struct vcm_alloc_args *args)
 {
 	bool strict = args->policy.flags & VCM_IOVA_STRICT;
 	u64 reach = args->reach;
@@ -256,6 +257,14 @@ static int vcm_buffer_get_chunks(struct vcm_buffer *buffer,
 	if (reach)
 		return vcm_chunks_alloc_below(&buffer->chunks, args->len,
 					      args->chunk_sizes, reach, strict);
+	return vcm_chunks_alloc(&buffer->chunks, args->len, args->chunk_sizes);
+}
+
+static int vcm_buffer_get_chunks(struct vcm_buffer *buffer,
+				 const struct vcm_alloc_args *args)
+{
+	if (unlikely(args->flags | args->reach))
+		return vcm_buffer_get_special(buffer, args);
 	return vcm_chunks_alloc(&buffer->chunks, args->len, args->chunk_sizes);
 }
 
