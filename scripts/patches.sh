@@ -118,7 +118,7 @@ build_part() {
 
 	mapfile -t symbols < <(cd "$src" && git ls-files '*/Kconfig.vcm' | xargs sed -n 's/^config //p')
 	{
-		cat "$VCM_TOP"/scripts/configs/{guest,failures}.config
+		cat "$VCM_TOP"/scripts/configs/{guest,guest-64,x86_64,failures}.config
 		printf 'CONFIG_%s=y\n' SAMPLES DEBUG_KERNEL DEBUG_KMEMLEAK "${symbols[@]}"
 	} >"$cache/asked"
 	mapfile -t dirs < <(series_lines hook: "$@" | sed -n 's/Makefile|.*//p' | sort -u)

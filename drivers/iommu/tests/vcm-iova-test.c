@@ -1036,20 +1036,32 @@ static unsigned int allocations_in_vain(struct kunit *test,
 /* Each slab takes some; whether there is a gap at all is found out with a few. */
 #define FEW_ALLOCATIONS		8
 
+/* More of them than the stack has room for. */
+static struct vcm_iova_mapping *new_mappings(struct kunit *test, int nr)
+{
+	struct vcm_iova_mapping *maps = kunit_kcalloc(test, nr, sizeof(*maps),
+						      GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, maps);
+	return maps;
+}
+
 static void no_slab_is_reserved_where_no_gap_is(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
-	struct vcm_iova_mapping maps[15], low;
+	struct vcm_iova_mapping *maps, low;
+	const int nr = 15;
 	struct sg_table *sgt;
 	int i;
 
+	maps = new_mappings(test, nr);
 	/* Nothing is as large. */
 	KUNIT_EXPECT_LE(test, allocations_in_vain(test, vdev, 257 * SZ_1M),
 			FEW_ALLOCATIONS);
 
 	/* With all but the first 16 MB taken */
 	sgt = new_buffer(test, SZ_16M);
-	for (i = 0; i < ARRAY_SIZE(maps); i++)
+	for (i = 0; i < nr; i++)
 		KUNIT_ASSERT_EQ(test, map_it(vdev, sgt, &maps[i]), 0);
 	KUNIT_EXPECT_LE(test, allocations_in_vain(test, vdev, 17 * SZ_1M),
 			FEW_ALLOCATIONS);
@@ -1062,7 +1074,7 @@ static void no_slab_is_reserved_where_no_gap_is(struct kunit *test)
 			FEW_ALLOCATIONS);
 	KUNIT_ASSERT_EQ(test, map_it(vdev, new_buffer(test, 13 * SZ_1M),
 				     &maps[7]), 0);
-	for (i = 0; i < ARRAY_SIZE(maps); i++)
+	for (i = 0; i < nr; i++)
 		vcm_test_unmap(&maps[i]);
 	vcm_test_unmap(&low);
 	check_empty(test, vdev, sgt);
@@ -1085,12 +1097,12 @@ static void a_guard_is_no_gap(struct kunit *test)
 {
 	struct vcm_iova_policy guarded = { .guard = 15 * SZ_1M };
 	struct vcm_iova_device *vdev = new_masked(test, NARROW);
-	struct vcm_iova_mapping maps[16];
+	struct vcm_iova_mapping *maps = new_mappings(test, 16);
 	struct sg_table *sgt;
 	int nr = 0;
 
 	sgt = new_buffer(test, 3 * SZ_1M);
-	while (nr < ARRAY_SIZE(maps) &&
+	while (nr < 16 &&
 	       !vcm_test_map(vdev, sgt, DMA_TO_DEVICE, &guarded, &maps[nr]))
 		nr++;
 	KUNIT_EXPECT_GT(test, nr, 10);

@@ -29,11 +29,11 @@
 #define START		((u64)SZ_64M)
 #define BUFFER_LEN	SZ_256K
 #define PER_SPACE	4
-#define MAX		3
+#define MAX_SPACES	3
 
 static const struct vcm_set_args usual = {
 	.space = { .start = START, .len = PER_SPACE * BUFFER_LEN },
-	.max = MAX,
+	.max = MAX_SPACES,
 };
 
 /**
@@ -49,7 +49,7 @@ struct set_test {
 	struct device *dev;
 	unsigned long domains;
 	struct dma_buf *buffer;
-	struct vcm_set_mapping mappings[2 * MAX * PER_SPACE];
+	struct vcm_set_mapping mappings[2 * MAX_SPACES * PER_SPACE];
 };
 
 static struct dma_buf *new_buffer(struct kunit *test, size_t len)
@@ -192,7 +192,7 @@ static void spaces_are_made_when_they_are_needed(struct kunit *test)
 	unsigned int i;
 
 	KUNIT_EXPECT_EQ(test, nr_spaces(), 1);
-	for (i = 0; i < MAX * PER_SPACE; i++) {
+	for (i = 0; i < MAX_SPACES * PER_SPACE; i++) {
 		fill(test, set, i, 1);
 		KUNIT_EXPECT_EQ(test, nr_spaces(), i / PER_SPACE + 1);
 		if (i % PER_SPACE)
@@ -201,12 +201,12 @@ static void spaces_are_made_when_they_are_needed(struct kunit *test)
 		KUNIT_EXPECT_PTR_EQ(test, t->mappings[i].attachment->dev,
 				    vcm_space_dev(t->mappings[i].space));
 	}
-	for (i = 0; i < MAX * PER_SPACE; i++)
+	for (i = 0; i < MAX_SPACES * PER_SPACE; i++)
 		KUNIT_EXPECT_TRUE(test, is_reached(test, &t->mappings[i]));
 	KUNIT_EXPECT_PTR_EQ(test, map_buffer(set, t->buffer, &t->mappings[i],
 					     NULL), ERR_PTR(-ENOSPC));
-	KUNIT_EXPECT_EQ(test, nr_spaces(), MAX);
-	unmap(test, 0, MAX * PER_SPACE);
+	KUNIT_EXPECT_EQ(test, nr_spaces(), MAX_SPACES);
+	unmap(test, 0, MAX_SPACES * PER_SPACE);
 	vcm_set_destroy(set);
 }
 
@@ -521,15 +521,15 @@ static void faults_in_each_are_told(struct kunit *test)
 	args.fault = count_fault;
 	args.fault_data = &last;
 	set = new_set_args(test, &args);
-	fill(test, set, 0, MAX * PER_SPACE);
-	for (i = 0; i < MAX * PER_SPACE; i += PER_SPACE) {
+	fill(test, set, 0, MAX_SPACES * PER_SPACE);
+	for (i = 0; i < MAX_SPACES * PER_SPACE; i += PER_SPACE) {
 		struct vcm_space *space = t->mappings[i].space;
 
 		KUNIT_EXPECT_EQ(test, vcm_space_switch(space), 0);
 		KUNIT_EXPECT_EQ(test, vcm_fake_fault(t->dev, 0, true), 0);
 		KUNIT_EXPECT_PTR_EQ(test, last, space);
 	}
-	unmap(test, 0, MAX * PER_SPACE);
+	unmap(test, 0, MAX_SPACES * PER_SPACE);
 	vcm_set_destroy(set);
 }
 
