@@ -554,11 +554,16 @@ static noinline int vcm_map_evicting(struct vcm_iova_mapping *map)
 	return ret;
 }
 
-/* There is to be no more than the budget, if it can be had. */
+/*
+ * There is to be no more than the budget, if it can be had. What is more than that
+ * itself is not kept, and nothing goes for it.
+ */
 static void vcm_keep_begin(struct vcm_iova_mapping *map)
 {
 	lockdep_assert_held(&map->lock);
 
+	if (!vcm_keep_fits(map))
+		return;
 	while (vcm_keep_crowded(map->vdev, map->need) && vcm_evict(map->vdev))
 		;
 	vcm_keep_add(map);

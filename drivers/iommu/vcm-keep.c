@@ -35,6 +35,18 @@ static u64 vcm_keep_budget(const struct vcm_iova_device *vdev)
 }
 
 /**
+ * vcm_keep_fits - is a mapping one that could be kept
+ * @map: the mapping
+ *
+ * Context: Any.
+ * Return: whether the budget is enough for it.
+ */
+bool vcm_keep_fits(const struct vcm_iova_mapping *map)
+{
+	return map->need <= vcm_keep_budget(map->vdev);
+}
+
+/**
  * vcm_keep_add - a mapping that may be kept is linked
  * @map: the mapping
  *
@@ -103,6 +115,9 @@ bool vcm_keep_possible(struct vcm_iova_mapping *map)
 
 	lockdep_assert_held(&map->lock);
 
+	/* It did not fit. */
+	if (list_empty(&map->keep_node))
+		return false;
 	/* Whoever maps at the same time looks, too. */
 	if (data_race(vdev->keep_bytes) > vcm_keep_budget(vdev))
 		return false;

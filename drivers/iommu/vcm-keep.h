@@ -10,6 +10,7 @@
 struct vcm_iova_device;
 struct vcm_iova_mapping;
 
+bool vcm_keep_fits(const struct vcm_iova_mapping *map);
 void vcm_keep_add(struct vcm_iova_mapping *map);
 void vcm_keep_del(struct vcm_iova_mapping *map);
 void vcm_keep_settle(struct vcm_iova_mapping *map);

@@ -199,6 +199,22 @@ static void what_is_mapped_counts_too(struct kunit *test)
 	vcm_iova_put(vdev);
 }
 
+/* What is more than the budget alone is not kept, and nothing goes for it. */
+static void nobody_goes_for_what_cannot_be_kept(struct kunit *test)
+{
+	struct vcm_iova_device *vdev = new_vdev(test, NARROW);
+	struct vcm_iova_mapping kept, large;
+
+	keep_one(test, vdev, new_buffer(test, 1), &kept);
+	keep_one(test, vdev, new_buffer(test, 33), &large);
+	KUNIT_EXPECT_TRUE(test, is_kept(test, &kept));
+	KUNIT_EXPECT_FALSE(test, is_kept(test, &large));
+	KUNIT_EXPECT_EQ(test, vcm_test_counts(vdev).kept_bytes, SZ_2M);
+	vcm_test_detach(&large);
+	vcm_test_detach(&kept);
+	vcm_iova_put(vdev);
+}
+
 static void who_was_used_last_stays(struct kunit *test)
 {
 	struct vcm_iova_device *vdev = new_vdev(test, NARROW);
@@ -427,6 +443,7 @@ static struct kunit_case keep_test_cases[] = {
 	KUNIT_CASE(another_mapping_is_another),
 	KUNIT_CASE(no_more_is_kept_than_the_budget),
 	KUNIT_CASE(what_is_mapped_counts_too),
+	KUNIT_CASE(nobody_goes_for_what_cannot_be_kept),
 	KUNIT_CASE(who_was_used_last_stays),
 	KUNIT_CASE(whoever_needs_the_room_gets_it),
 	KUNIT_CASE(it_goes_when_asked_to),
