@@ -1084,6 +1084,8 @@ EXPORT_SYMBOL_NS_GPL(vcm_iova_sync_for_device, "VCM_IOVA");
  * @map: the buffer, attached
  * @info: filled in if it is mapped
  *
+ * Nothing is mapped for a device that has gone, whether or not its importer has noticed.
+ *
  * Context: Process context, may sleep.
  * Return: whether it is mapped.
  */
@@ -1092,7 +1094,7 @@ bool vcm_iova_get_info(struct vcm_iova_mapping *map, struct vcm_iova_info *info)
 	bool mapped;
 
 	mutex_lock(&map->lock);
-	mapped = map->mapped;
+	mapped = map->mapped && map->live;
 	if (mapped)
 		*info = (struct vcm_iova_info){
 			.iova = map->iova,

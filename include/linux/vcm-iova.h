@@ -130,8 +130,8 @@ struct vcm_iova_piece {
  * @guard_before: ... and before it
  * @translated: DMA addresses are IOVAs; if not, they are physical addresses,
  *	which must not be shown to anybody
- * @mapped: it was mapped, and not unmapped yet. If the device has gone
- *	meanwhile, it is all the same
+ * @mapped: it was mapped, and not unmapped yet, even if the device has gone
+ *	meanwhile
  * @iova: DMA address of the first byte
  * @align: alignment that was asked for or chosen
  * @segs: DMA segments that the importer got

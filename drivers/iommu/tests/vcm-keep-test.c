@@ -303,13 +303,16 @@ static void it_goes_with_the_device(struct kunit *test)
 	struct vcm_iova_device *vdev = new_vdev(test, NARROW);
 	struct sg_table *sgt = new_buffer(test, 1);
 	struct vcm_iova_mapping maps[2];
+	struct vcm_iova_info info;
 
 	keep_one(test, vdev, sgt, &maps[0]);
 	keep_one(test, vdev, sgt, &maps[1]);
 	KUNIT_EXPECT_EQ(test, vcm_iova_map(&maps[1], DMA_BIDIRECTIONAL), 0);
+	KUNIT_EXPECT_TRUE(test, vcm_iova_get_info(&maps[1], &info));
 	device_release_driver(vdev->dev);
 	KUNIT_EXPECT_EQ(test, vcm_fake_iommu.nr_pages, 0);
 	KUNIT_EXPECT_FALSE(test, maps[0].live);
+	KUNIT_EXPECT_FALSE(test, vcm_iova_get_info(&maps[1], &info));
 	KUNIT_EXPECT_EQ(test, vcm_iova_map(&maps[0], DMA_BIDIRECTIONAL), -ENODEV);
 	vcm_iova_unmap(&maps[1]);
 	KUNIT_EXPECT_FALSE(test, is_kept(test, &maps[1]));
