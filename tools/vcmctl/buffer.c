@@ -16,6 +16,9 @@
 #include "vcm_buffer.h"
 #include "vcmctl.h"
 
+/* Of guards with a scratch page, by what the interface says of ERANGE */
+#define SCRATCH_GUARD_MAX (16ull << 20)
+
 /* ---- /dev/vcm ---- */
 
 static int open_device(void)
@@ -59,6 +62,21 @@ static void ask_heap(int dev, struct dma_heap_vcm_info *info)
 		die("cannot ask the heap: %s", strerror(-ret));
 }
 
+/* The larger one is too large. */
+__attribute__((noreturn))
+static void guard_failed(const struct dma_heap_vcm_alloc *alloc,
+			 const struct dma_heap_vcm_info *info)
+{
+	uint64_t guard = alloc->guard > alloc->guard_before ? alloc->guard : alloc->guard_before;
+	uint64_t max = info->out_guard_max;
+	char text[SIZE_TEXT_LEN], max_text[SIZE_TEXT_LEN];
+
+	if (alloc->flags & DMA_HEAP_VCM_SCRATCH && max > SCRATCH_GUARD_MAX)
+		max = SCRATCH_GUARD_MAX;
+	die("cannot keep a guard of %s: %s at most are possible", size_text(guard, text),
+	    size_text(max, max_text));
+}
+
 /* What was wrong with @alloc, and what can be done, by the error that came. */
 static void alloc_failed(int dev, const struct dma_heap_vcm_alloc *alloc, int error)
 {
@@ -84,8 +102,7 @@ static void alloc_failed(int dev, const struct dma_heap_vcm_alloc *alloc, int er
 		     size_text(alloc->align, text), sysconf(_SC_PAGESIZE),
 		     (unsigned long long)info.out_align_max);
 	case ERANGE:
-		die("cannot keep a guard of %s: %llu bytes at most are possible",
-		     size_text(alloc->guard, text), (unsigned long long)info.out_guard_max);
+		guard_failed(alloc, &info);
 	case EFBIG:
 		die("cannot allocate %s in one run: %s at most are possible", length,
 		    size_text(info.out_contiguous_max, text));
