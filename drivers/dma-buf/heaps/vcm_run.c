@@ -70,7 +70,8 @@ VISIBLE_IF_KUNIT unsigned long vcm_run_step(const struct page *page,
 {
 	if (page_zone(page) != zone || PageReserved(page))
 		return 0;
-	if (PageLRU(page))
+	/* PageLRU() would have nobody change the page meanwhile. */
+	if (test_bit(PG_lru, &page_folio(page)->flags.f))
 		return 1;
 	if (PageCompound(page))
 		return 0;
