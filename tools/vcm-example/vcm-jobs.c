@@ -86,7 +86,6 @@ static int jobs_run(unsigned long name)
 	       jobs_transfer(RAM, addr + VCM_JOBS_LEN, CMD_TO_MEMORY);
 }
 
-/* Also when the set has gone. */
 static void jobs_forget(void)
 {
 	vcm_set_unmap(jobs_mappings, jobs_nr);
@@ -178,6 +177,8 @@ static void jobs_remove(struct pci_dev *pdev)
 {
 	misc_deregister(&jobs_misc);
 	guard(mutex)(&jobs_lock);
+	/* A program may still have them, and the device may come back with another set. */
+	jobs_forget();
 	jobs_set = NULL;
 }
 
