@@ -714,6 +714,22 @@ test_install_tools() {
 		<(sed -n 's/^  \(KERNEL.*GROUP.*\)/\1/p' "$TOP/Documentation/userspace-api/dma-heap-vcm.rst")
 }
 
+# DKMS builds for the kernels that "make" builds for.
+test_dkms_kernels() {
+	local release BUILD_EXCLUSIVE_KERNEL oldest
+
+	oldest=$(sed -n 's/^readonly OLDEST=//p' "$TOP/scripts/lib.sh")
+	eval "$(grep '^BUILD_EXCLUSIVE_KERNEL=' "$TOP/debian/vcm-dkms.dkms")"
+	for release in "$oldest" "$oldest.12+deb13-amd64" 7.10-amd64 8.0-amd64 10.1-amd64; do
+		check grep -qE "$BUILD_EXCLUSIVE_KERNEL" <<<"$release"
+	done
+	for release in "${oldest%.*}.$((${oldest#*.} - 1)).99-amd64" 6.12.95-amd64; do
+		check is_not "$BUILD_EXCLUSIVE_KERNEL" "$release"
+	done
+}
+
+is_not() { ! grep -qE "$1" <<<"$2"; }
+
 test_help() {
 	local script
 
